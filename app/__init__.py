@@ -1,0 +1,1 @@
+"""The SENet image-classification service."""

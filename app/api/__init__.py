@@ -1,0 +1,1 @@
+"""HTTP: routes, wire schemas, middleware and the error table. Nothing else knows HTTP."""

@@ -1,0 +1,134 @@
+"""Every error the service raises on purpose. Knows no HTTP; `app.api.problems` maps to it.
+
+    SenetError
+    ├── ConfigurationError        start-up: an option is wrong
+    └── RequestError              one request or one of its images cannot be answered
+        ├── MalformedRequest
+        ├── InvalidParameter
+        ├── Unauthenticated
+        ├── Forbidden
+        ├── ModelNotFound
+        ├── BodyTimeout
+        ├── BodyTooLarge
+        ├── TooManyImages
+        ├── UnsupportedMediaType
+        ├── ImageError            one image's own fault
+        │   ├── UnsupportedImageFormat
+        │   ├── InvalidImage
+        │   └── ImageTooLarge
+        ├── Unavailable           try again later
+        │   ├── Overloaded
+        │   ├── NotReady
+        │   └── Draining
+        ├── InferenceFailed
+        └── DeadlineExceeded
+"""
+
+
+class SenetError(Exception):
+    """Root of the tree. The message is one sentence for the person who caused it."""
+
+
+class ConfigurationError(SenetError):
+    """A start-up mistake: the option, what is wrong with it and what to do.
+
+    Args:
+        option: the setting's name, as in `Settings`.
+        cause: what is wrong.
+        remedy: what to do about it.
+    """
+
+    def __init__(self, option: str, cause: str, remedy: str) -> None:
+        super().__init__(f"{option}: {cause}; {remedy}")
+        self.option = option
+        self.cause = cause
+        self.remedy = remedy
+
+
+class RequestError(SenetError):
+    """A request, or one image of it, that gets an error for an answer."""
+
+
+class MalformedRequest(RequestError):
+    """The body is not what its content type says."""
+
+
+class InvalidParameter(RequestError):
+    """A query parameter or header has a value that is not allowed."""
+
+
+class Unauthenticated(RequestError):
+    """No API key, or one that is not known."""
+
+
+class Forbidden(RequestError):
+    """The API key lacks the scope."""
+
+
+class ModelNotFound(RequestError):
+    """The model or version asked for is not loaded."""
+
+
+class BodyTimeout(RequestError):
+    """The request's body did not arrive in time."""
+
+
+class BodyTooLarge(RequestError):
+    """The request's body exceeds the limit."""
+
+
+class TooManyImages(RequestError):
+    """The request holds more images than are allowed."""
+
+
+class UnsupportedMediaType(RequestError):
+    """The content type is none of the accepted ones."""
+
+
+class ImageError(RequestError):
+    """One image cannot be classified, and it is that image's fault."""
+
+
+class UnsupportedImageFormat(ImageError):
+    """The bytes are in none of the accepted image formats."""
+
+
+class InvalidImage(ImageError):
+    """The image is truncated or corrupt."""
+
+
+class ImageTooLarge(ImageError):
+    """The image has more pixels than are allowed."""
+
+
+class Unavailable(RequestError):
+    """The service cannot take the request now.
+
+    Args:
+        message: one sentence.
+        retry_after_seconds: when to try again.
+    """
+
+    def __init__(self, message: str, retry_after_seconds: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Overloaded(Unavailable):
+    """As many images as allowed are in the house."""
+
+
+class NotReady(Unavailable):
+    """The model is not loaded yet, or the service has failed."""
+
+
+class Draining(Unavailable):
+    """The service is shutting down."""
+
+
+class InferenceFailed(RequestError):
+    """The engine failed on the batch that held the image."""
+
+
+class DeadlineExceeded(RequestError):
+    """The answer was not there by the request's deadline."""

@@ -1,0 +1,1 @@
+"""The use case: bytes of an image in, predictions out. Knows no HTTP."""

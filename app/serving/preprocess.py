@@ -1,0 +1,160 @@
+"""Bytes of an image -> the network's uint8 input. The one implementation of it:
+export, evaluation, calibration and serving all call `preprocess`."""
+
+from io import BytesIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from app.errors import ImageError, ImageTooLarge, InvalidImage, UnsupportedImageFormat
+from app.repository.manifest import Preprocessing
+
+_EXIF_ORIENTATION = 0x0112
+# EXIF orientation -> the transposition that undoes it (EXIF 2.32, section 4.6.4).
+_TRANSPOSITIONS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_RESAMPLING = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+
+
+def preprocess(
+    data: bytes, preprocessing: Preprocessing, *, max_pixels: int
+) -> NDArray[np.uint8]:
+    """Decodes, orients, resizes and crops one image.
+
+    The crop is resampled straight from the decoded image, which equals resizing the whole and
+    cropping its centre up to the rounding of the crop's position.
+
+    Args:
+        data: an encoded JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF; of an animation the first
+            frame counts.
+        preprocessing: the model's contract.
+        max_pixels: largest width * height; judged by the header, before decoding.
+
+    Returns:
+        uint8 [crop_height, crop_width, 3], RGB.
+
+    Raises:
+        UnsupportedImageFormat: if the bytes are in no accepted format.
+        ImageTooLarge: if the image has more than `max_pixels` pixels.
+        InvalidImage: if it is truncated or corrupt.
+    """
+    image_format = _sniff(data)
+    if image_format is None:
+        raise UnsupportedImageFormat("not a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF image")
+    try:
+        with Image.open(BytesIO(data), formats=[image_format]) as image:
+            if image.width * image.height > max_pixels:
+                raise ImageTooLarge(
+                    f"{image.width} x {image.height} pixels; at most {max_pixels} are accepted"
+                )
+            return _to_input(image, preprocessing)
+    except ImageError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ImageTooLarge(f"more than {max_pixels} pixels") from error
+    except Exception as error:
+        # Whatever a decoder raises on these bytes (OSError, SyntaxError, struct.error, ...)
+        # means that they do not hold an image of the format they begin like.
+        raise InvalidImage(f"truncated or corrupt {image_format} image") from error
+
+
+def _sniff(data: bytes) -> str | None:
+    """Pillow's name of the format that `data` begins like, or None."""
+    if data.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG"
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return "WEBP"
+    if data.startswith((b"GIF87a", b"GIF89a")):
+        return "GIF"
+    if data.startswith(b"BM"):
+        return "BMP"
+    if data.startswith((b"II*\x00", b"MM\x00*")):
+        return "TIFF"
+    if data[4:12] in (b"ftypavif", b"ftypavis"):
+        return "AVIF"
+    return None
+
+
+def _to_input(image: Image.Image, preprocessing: Preprocessing) -> NDArray[np.uint8]:
+    if preprocessing.scaled_decoding:
+        side = preprocessing.resize_shorter_side
+        ratio = side / min(image.size)
+        # Only the JPEG decoder acts on this. It keeps both sides at least as long as asked.
+        image.draft(None, (max(side, int(image.width * ratio)), max(side, int(image.height * ratio))))
+    image.load()
+    transposition = _TRANSPOSITIONS.get(_orientation(image)) if preprocessing.exif_transpose else None
+    swapped = transposition is not None and transposition in (
+        Image.Transpose.TRANSPOSE,
+        Image.Transpose.ROTATE_270,
+        Image.Transpose.TRANSVERSE,
+        Image.Transpose.ROTATE_90,
+    )
+    size = (preprocessing.crop_width, preprocessing.crop_height)
+    small = _resize_to_crop(_resizable(image), size[::-1] if swapped else size, preprocessing)
+    if transposition is not None:
+        small = small.transpose(transposition)
+    return np.asarray(_composite(small, preprocessing.background))
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(_EXIF_ORIENTATION, 1))
+    except Exception:
+        # Corrupt metadata does not make the pixels unusable.
+        return 1
+
+
+def _resizable(image: Image.Image) -> Image.Image:
+    """The image in a mode whose pixels can be averaged: L, RGB, CMYK, YCbCr, LA or RGBA."""
+    if image.mode.startswith("I"):
+        # 16-bit greyscale ("I;16...", or "I" from some files): keep the upper 8 bits.
+        samples = np.asarray(image).astype(np.int64).clip(0, 65535)
+        return Image.fromarray((samples >> 8).astype(np.uint8))
+    if "transparency" in image.info or image.mode == "PA":
+        return image.convert("RGBA")
+    if image.mode == "P":
+        return image.convert("RGB")
+    if image.mode == "1":
+        return image.convert("L")
+    if image.mode not in ("L", "RGB", "CMYK", "YCbCr", "LA", "RGBA"):
+        raise UnsupportedImageFormat(f"pixels of Pillow mode {image.mode} are not accepted")
+    return image
+
+
+def _resize_to_crop(
+    image: Image.Image, size: tuple[int, int], preprocessing: Preprocessing
+) -> Image.Image:
+    """Resamples the centre region that the crop covers to `size` (width, height)."""
+    scale = min(image.size) / preprocessing.resize_shorter_side
+    width, height = size[0] * scale, size[1] * scale
+    left, top = (image.width - width) / 2, (image.height - height) / 2
+    box = (left, top, left + width, top + height)
+    resampling = _RESAMPLING[preprocessing.interpolation]
+    if preprocessing.antialias:
+        return image.resize(size, resampling, box=box)
+    if resampling is Image.Resampling.LANCZOS:
+        raise ValueError("lanczos needs antialias")
+    return image.transform(size, Image.Transform.EXTENT, box, resampling)
+
+
+def _composite(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
+    if image.mode not in ("LA", "RGBA"):
+        return image.convert("RGB")
+    canvas = Image.new("RGBA", image.size, (*background, 255))
+    canvas.alpha_composite(image.convert("RGBA"))
+    return canvas.convert("RGB")
