@@ -1,0 +1,37 @@
+"""The module that is exported: uint8 images in, normalisation inside, three outputs."""
+
+import torch
+from torch import Tensor, nn
+
+from app.repository.manifest import Preprocessing
+
+INPUT = "images"
+OUTPUTS = ("logits", "embedding", "cam")
+
+
+class ServedGraph(nn.Module):
+    """Wraps a network's heads so that a graph of it takes pixels as they are decoded.
+
+    Args:
+        heads: maps normalised float32 [batch, 3, height, width] to logits [batch, classes],
+            embedding [batch, dim] and cam [batch, classes, h, w].
+        preprocessing: gives `mean` and `std`, in units of 0..1.
+    """
+
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(self, heads: nn.Module, preprocessing: Preprocessing) -> None:
+        super().__init__()
+        self.heads = heads
+        mean = torch.tensor(preprocessing.mean).view(1, 3, 1, 1)
+        std = torch.tensor(preprocessing.std).view(1, 3, 1, 1)
+        # (pixel / 255 - mean) / std, as one multiplication and one addition.
+        self.register_buffer("scale", 1 / (255 * std))
+        self.register_buffer("shift", -mean / std)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """uint8 [batch, height, width, 3] RGB -> logits, embedding and cam, all float32."""
+        normalised = images.permute(0, 3, 1, 2).float() * self.scale + self.shift
+        logits, embedding, cam = self.heads(normalised)
+        return logits, embedding, cam

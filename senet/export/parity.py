@@ -1,0 +1,92 @@
+"""Does the ONNX file say what PyTorch says, at every batch size?"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.errors import ConfigurationError
+from app.repository.manifest import Parity
+from senet.export.runtime import Images, Outputs, Run
+
+BATCH_SIZES = (1, 7)
+MAX_ABS_LOGIT_DIFF = 1e-3
+
+
+def compare(reference: str, expected: NDArray[np.float32], actual: NDArray[np.float32]) -> Parity:
+    """How far `actual` logits [n, classes] are from those of `reference`, photo by photo."""
+    return Parity(
+        reference=reference,
+        max_abs_logit_diff=float(np.abs(expected - actual).max()),
+        top1_agreement=float((expected.argmax(1) == actual.argmax(1)).mean()),
+    )
+
+
+def verify(torch_run: Run, onnx_run: Run, photos: Images) -> Parity:
+    """Compares all outputs on real photos at batch sizes 1 and 7.
+
+    Args:
+        photos: uint8 [n, height, width, 3], at least 7.
+
+    Returns:
+        The parity of the logits, over all batch sizes.
+
+    Raises:
+        ConfigurationError: if PyTorch's answer for a photo depends on its batch, or ONNX
+            Runtime's logits differ by more than 1e-3, or a top-1 class differs, or embedding
+            or cam differ.
+    """
+    if len(photos) < max(BATCH_SIZES):
+        raise ConfigurationError(
+            "--photos", f"only {len(photos)} photos", f"give at least {max(BATCH_SIZES)}"
+        )
+    alone = _run(torch_run, photos, 1)
+    together = _run(torch_run, photos, max(BATCH_SIZES))
+    spread = _difference(alone["logits"], together["logits"])
+    if not spread <= MAX_ABS_LOGIT_DIFF:
+        raise ConfigurationError(
+            "--checkpoint",
+            f"the network's logits for a photo change by {spread:.3g} with its batch-mates",
+            "export a network in eval mode whose images do not depend on each other",
+        )
+    worst: list[Parity] = []
+    for size in BATCH_SIZES:
+        actual = _run(onnx_run, photos, size)
+        worst.append(_accept(alone, actual, size))
+    return max(worst, key=lambda parity: parity.max_abs_logit_diff)
+
+
+def _accept(expected: Outputs, actual: Outputs, size: int) -> Parity:
+    parity = compare("PyTorch fp32", expected["logits"], actual["logits"])
+    if not parity.max_abs_logit_diff <= MAX_ABS_LOGIT_DIFF or parity.top1_agreement < 1:
+        raise ConfigurationError(
+            "--checkpoint",
+            f"at batch size {size} ONNX Runtime's logits differ from PyTorch's by up to "
+            f"{parity.max_abs_logit_diff:.3g} (allowed {MAX_ABS_LOGIT_DIFF:g}) and "
+            f"{1 - parity.top1_agreement:.1%} of the top-1 classes differ",
+            "the model is not written; report the network if it is one of ours",
+        )
+    for name in ("embedding", "cam"):
+        if not np.allclose(expected[name], actual[name], rtol=1e-3, atol=1e-3):
+            difference = _difference(expected[name], actual[name])
+            raise ConfigurationError(
+                "--checkpoint",
+                f"at batch size {size} ONNX Runtime's {name} differs from PyTorch's by up to "
+                f"{difference:.3g}",
+                "the model is not written; report the network if it is one of ours",
+            )
+    return parity
+
+
+def _run(run: Run, photos: Images, size: int) -> Outputs:
+    batches = [run(batch) for batch in _batches(photos, size)]
+    return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+
+
+def _batches(photos: Images, size: int) -> Iterator[Images]:
+    for start in range(0, len(photos), size):
+        yield photos[start : start + size]
+
+
+def _difference(expected: NDArray[np.float32], actual: NDArray[np.float32]) -> float:
+    return float(np.abs(expected - actual).max())
