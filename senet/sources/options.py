@@ -1,0 +1,56 @@
+"""What the person who exports says about the network's source."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from app.repository.manifest import Interpolation
+
+
+@dataclass(frozen=True)
+class PreprocessingOptions:
+    """Preprocessing given by flags; None leaves what the source itself says.
+
+    Attributes are those of `app.repository.manifest.Preprocessing`.
+    """
+
+    resize_shorter_side: int | None = None
+    crop_height: int | None = None
+    crop_width: int | None = None
+    interpolation: Interpolation | None = None
+    mean: tuple[float, float, float] | None = None
+    std: tuple[float, float, float] | None = None
+    scaled_decoding: bool | None = None
+
+
+@dataclass(frozen=True)
+class SourceOptions:
+    """Where the network comes from. Exactly one of these combinations:
+
+    - `checkpoint`: a checkpoint of this project's own training;
+    - `architecture` and `checkpoint`: weights of a published SENet, in our parameter names;
+    - `timm` and `pretrained`, or `timm` and `checkpoint`: a network of the timm library;
+    - `module` and `checkpoint`: a network of the user's own;
+    - `program`: an exported program.
+
+    Attributes:
+        checkpoint: file with the weights.
+        architecture: a name that `senet.networks.build` knows.
+        timm: a model's name in timm, such as `legacy_senet154.in1k`.
+        pretrained: whether timm downloads the weights that it publishes under that name.
+        module: `package.module:factory`; the factory, called without arguments, gives the
+            network.
+        program: a `.pt2` file that `torch.export.save` wrote.
+        labels: text file, one class a line: `index id name`.
+        preprocessing: what the flags say about it.
+        licence: the weights' licence, where the source doesn't state one.
+    """
+
+    checkpoint: Path | None = None
+    architecture: str | None = None
+    timm: str | None = None
+    pretrained: bool = False
+    module: str | None = None
+    program: Path | None = None
+    labels: Path | None = None
+    preprocessing: PreprocessingOptions = field(default_factory=PreprocessingOptions)
+    licence: str | None = None
