@@ -1,0 +1,131 @@
+"""Accuracy of any classifier on a folder of class folders, through the service's preprocessing."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.errors import ConfigurationError, ImageError
+from app.repository.manifest import Label, Preprocessing
+from app.serving.preprocess import preprocess
+
+# Evaluation photos come from the user's own disk: the limit only stops decompression bombs.
+_MAX_PIXELS = 178_956_970
+
+Infer = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+"""uint8 [batch, height, width, 3] -> logits float32 [batch, classes]."""
+
+
+@dataclass(frozen=True)
+class Photos:
+    """Evaluation photos as the network takes them.
+
+    Attributes:
+        files: where each photo was read from, sorted by class and name.
+        images: uint8 [n, height, width, 3].
+        targets: int64 [n], index of the true class.
+    """
+
+    files: tuple[Path, ...]
+    images: NDArray[np.uint8]
+    targets: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a classifier made of the photos.
+
+    Attributes:
+        files: as in `Photos`.
+        targets: as in `Photos`.
+        logits: float32 [n, classes].
+    """
+
+    files: tuple[Path, ...]
+    targets: NDArray[np.int64]
+    logits: NDArray[np.float32]
+
+    @property
+    def count(self) -> int:
+        """Number of photos."""
+        return len(self.files)
+
+    @property
+    def predictions(self) -> NDArray[np.int64]:
+        """int64 [n], index of the class with the largest logit."""
+        return self.logits.argmax(axis=1)
+
+    @property
+    def top1(self) -> float:
+        """Fraction of photos whose class has the largest logit."""
+        return float((self.predictions == self.targets).mean())
+
+    @property
+    def top5(self) -> float:
+        """Fraction of photos whose class is among the five largest logits."""
+        best = np.argsort(-self.logits, axis=1, kind="stable")[:, :5]
+        return float((best == self.targets[:, None]).any(axis=1).mean())
+
+
+def list_photos(folder: Path, labels: Sequence[Label]) -> list[tuple[Path, int]]:
+    """Lists `folder/<class id>/<photo>` as (file, class index), sorted.
+
+    Raises:
+        ConfigurationError: if the folder is missing, holds a class that `labels` lacks or
+            lacks one of them, or if a class has no photo.
+    """
+    if not folder.is_dir():
+        raise _refusal(f"{folder} is not a directory", "give a directory of class directories")
+    found = {entry.name for entry in folder.iterdir() if entry.is_dir()}
+    unknown = sorted(found - {label.id for label in labels})
+    if unknown:
+        raise _refusal(f"{folder} holds the unknown class {unknown[0]!r}", "remove or rename it")
+    photos: list[tuple[Path, int]] = []
+    for label in labels:
+        files = sorted(path for path in (folder / label.id).glob("*") if path.is_file())
+        if not files:
+            raise _refusal(f"{folder / label.id} holds no photo", "add photos of this class")
+        photos += [(path, label.index) for path in files]
+    return photos
+
+
+def load_photos(folder: Path, labels: Sequence[Label], preprocessing: Preprocessing) -> Photos:
+    """Decodes every photo of a folder exactly as the service does.
+
+    Raises:
+        ConfigurationError: as `list_photos`, and if a photo is corrupt.
+    """
+    listing = list_photos(folder, labels)
+    files = tuple(path for path, _ in listing)
+
+    def decode(path: Path) -> NDArray[np.uint8]:
+        try:
+            return preprocess(path.read_bytes(), preprocessing, max_pixels=_MAX_PIXELS)
+        except ImageError as error:
+            raise _refusal(f"{path}: {error}", "repair or remove the file") from error
+
+    with ThreadPoolExecutor() as pool:
+        images = np.stack(list(pool.map(decode, files)))
+    return Photos(files, images, np.array([index for _, index in listing], dtype=np.int64))
+
+
+def evaluate(infer: Infer, photos: Photos, batch_size: int = 32) -> Evaluation:
+    """Runs a classifier over the photos.
+
+    Args:
+        infer: the classifier; see `Infer`.
+        photos: what `load_photos` returned.
+        batch_size: photos per call of `infer`; the last call may have fewer.
+    """
+    batches = [
+        infer(photos.images[start : start + batch_size])
+        for start in range(0, len(photos.files), batch_size)
+    ]
+    return Evaluation(photos.files, photos.targets, np.concatenate(batches).astype(np.float32))
+
+
+def _refusal(cause: str, remedy: str) -> ConfigurationError:
+    return ConfigurationError("evaluation photos", cause, remedy)
