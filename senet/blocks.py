@@ -16,10 +16,19 @@ def convolution(
     )
 
 
+def initialise(network: nn.Module) -> None:
+    """Draws the convolutions' weights anew, as He et al. 2015 (section 2.2) do for ReLUs."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
 class ResidualBlock(nn.Module):
     """The frame all blocks share: transform, recalibrate, add the shortcut, ReLU.
 
-    Subclasses build the layers that `transform` runs. Parameter names are those of the
+    Subclasses build the layers that `_transform` runs. Parameter names are those of the
     published SENet checkpoints.
 
     Args:
@@ -44,7 +53,7 @@ class ResidualBlock(nn.Module):
         downsample: nn.Module | None,
     ) -> None:
         super().__init__()
-        self.build(inputs, planes, stride, groups)
+        self._build(inputs, planes, stride, groups)
         self.relu = nn.ReLU(inplace=True)
         outputs = planes * self.expansion
         self.se_module = (
@@ -52,18 +61,18 @@ class ResidualBlock(nn.Module):
         )
         self.downsample = downsample
 
-    def build(self, inputs: int, planes: int, stride: int, groups: int) -> None:
-        """Creates the convolutions and normalisations that `transform` runs."""
+    def _build(self, inputs: int, planes: int, stride: int, groups: int) -> None:
+        """Creates the convolutions and normalisations that `_transform` runs."""
         raise NotImplementedError
 
-    def transform(self, x: Tensor) -> Tensor:
+    def _transform(self, x: Tensor) -> Tensor:
         """The residual branch, up to its last normalisation."""
         raise NotImplementedError
 
     def forward(self, x: Tensor) -> Tensor:
         """[batch, inputs, h, w] -> [batch, planes * expansion, h / stride, w / stride]."""
         shortcut = x if self.downsample is None else self.downsample(x)
-        out: Tensor = self.relu(self.se_module(self.transform(x)) + shortcut)
+        out: Tensor = self.relu(self.se_module(self._transform(x)) + shortcut)
         return out
 
 
@@ -72,15 +81,27 @@ class BasicBlock(ResidualBlock):
 
     expansion = 1
 
-    def build(self, inputs: int, planes: int, stride: int, groups: int) -> None:
+    def _build(self, inputs: int, planes: int, stride: int, groups: int) -> None:
         self.conv1 = convolution(inputs, planes, 3, stride=stride)
         self.bn1 = nn.BatchNorm2d(planes)
         self.conv2 = convolution(planes, planes, 3, groups=groups)
         self.bn2 = nn.BatchNorm2d(planes)
 
-    def transform(self, x: Tensor) -> Tensor:
+    def _transform(self, x: Tensor) -> Tensor:
         out: Tensor = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
         return out
+
+
+class RectifiedBasicBlock(BasicBlock):
+    """SE-ResNet-18's and -34's block as published: a ReLU also before the SE block.
+
+    The paper has no such ReLU (figure 3); the published weights (timm's `legacy_seresnet18` and
+    `legacy_seresnet34`) were trained with it. Without an SE block this is the usual basic block.
+    """
+
+    def _transform(self, x: Tensor) -> Tensor:
+        out = super()._transform(x)
+        return out if isinstance(self.se_module, nn.Identity) else self.relu(out)
 
 
 class _ThreeLayerBlock(ResidualBlock):
@@ -89,7 +110,12 @@ class _ThreeLayerBlock(ResidualBlock):
     expansion = 4
 
     def _layers(
-        self, inputs: int, widths: tuple[int, int], outputs: int, strides: tuple[int, int], groups: int
+        self,
+        inputs: int,
+        widths: tuple[int, int],
+        outputs: int,
+        strides: tuple[int, int],
+        groups: int,
     ) -> None:
         self.conv1 = convolution(inputs, widths[0], 1, stride=strides[0])
         self.bn1 = nn.BatchNorm2d(widths[0])
@@ -98,7 +124,7 @@ class _ThreeLayerBlock(ResidualBlock):
         self.conv3 = convolution(widths[1], outputs, 1)
         self.bn3 = nn.BatchNorm2d(outputs)
 
-    def transform(self, x: Tensor) -> Tensor:
+    def _transform(self, x: Tensor) -> Tensor:
         x = self.relu(self.bn1(self.conv1(x)))
         x = self.relu(self.bn2(self.conv2(x)))
         out: Tensor = self.bn3(self.conv3(x))
@@ -108,14 +134,14 @@ class _ThreeLayerBlock(ResidualBlock):
 class Bottleneck(_ThreeLayerBlock):
     """ResNet-50's block as the SENet authors trained it: the stride sits in the first 1x1."""
 
-    def build(self, inputs: int, planes: int, stride: int, groups: int) -> None:
+    def _build(self, inputs: int, planes: int, stride: int, groups: int) -> None:
         self._layers(inputs, (planes, planes), planes * 4, (stride, 1), groups)
 
 
 class ResNeXtBottleneck(_ThreeLayerBlock):
     """ResNeXt's block: grouped 3x3 of twice the width (32 x 4d), which carries the stride."""
 
-    def build(self, inputs: int, planes: int, stride: int, groups: int) -> None:
+    def _build(self, inputs: int, planes: int, stride: int, groups: int) -> None:
         width = planes * 4 * groups // 64
         self._layers(inputs, (width, width), planes * 4, (1, stride), groups)
 
@@ -123,5 +149,5 @@ class ResNeXtBottleneck(_ThreeLayerBlock):
 class SENetBottleneck(_ThreeLayerBlock):
     """SENet-154's block (paper, section 6.1 and appendix): 64 groups, half-width first 1x1."""
 
-    def build(self, inputs: int, planes: int, stride: int, groups: int) -> None:
+    def _build(self, inputs: int, planes: int, stride: int, groups: int) -> None:
         self._layers(inputs, (planes * 2, planes * 4), planes * 4, (1, stride), groups)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from senet.blocks import ResidualBlock, convolution
+from senet.blocks import ResidualBlock, convolution, initialise
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class ResNet(nn.Module):
         self.layer1, self.layer2, self.layer3, self.layer4 = stages
         self.dropout = nn.Dropout(design.dropout)
         self.last_linear = nn.Linear(channels, classes)
-        _initialise(self)
+        initialise(self)
 
     def features(self, x: Tensor) -> Tensor:
         """[batch, 3, height, width] normalised RGB -> the last feature map [batch, C, h, w]."""
@@ -105,12 +105,3 @@ def _stage(
         )
         channels = outputs
     return nn.Sequential(*blocks)
-
-
-def _initialise(network: nn.Module) -> None:
-    """He initialisation for the convolutions, as the residual networks were trained with."""
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)

@@ -1,0 +1,47 @@
+"""The costs of our networks are those of the paper."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+from senet.cost import multiply_adds, parameters
+from senet.networks import build, names
+from senet.table import PAPER, SIZE
+
+
+def test_counts_convolutions_and_fully_connected_layers() -> None:
+    network = nn.Sequential(
+        nn.Conv2d(3, 8, 3, stride=2, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(8, 8, 3, padding=1, groups=4),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(8, 5),
+    )
+    positions = 4 * 6
+    expected = positions * 8 * 3 * 9 + positions * 8 * 2 * 9 + 8 * 5
+    assert multiply_adds(network, 8, 12) == expected
+    assert parameters(network) == (8 * 3 * 9 + 8) + (8 * 2 * 9 + 8) + (8 * 5 + 5)
+    assert next(network.parameters()).device.type == "cpu"
+    assert network.training
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_is_within_two_percent_of_the_paper(name: str) -> None:
+    with torch.device("meta"):
+        network = build(name)
+    paper = PAPER[name]
+    if paper.parameters is not None:
+        assert parameters(network) / 1e6 == pytest.approx(paper.parameters, rel=0.02)
+    assert multiply_adds(network, SIZE, SIZE) / 1e9 == pytest.approx(paper.multiply_adds, rel=0.02)
+
+
+def test_the_command_prints_every_network() -> None:
+    command = [sys.executable, "-m", "senet.table"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - fixed command
+    heading, *lines = printed.stdout.splitlines()
+    assert heading.split()[0] == "network"
+    assert [line.split()[0] for line in lines] == names()
