@@ -1,28 +1,30 @@
 """Every error the service raises on purpose. Knows no HTTP; `app.api.problems` maps to it.
 
-    SenetError
-    ├── ConfigurationError        start-up: an option is wrong
-    └── RequestError              one request or one of its images cannot be answered
-        ├── MalformedRequest
-        ├── InvalidParameter
-        ├── Unauthenticated
-        ├── Forbidden
-        ├── ModelNotFound
-        ├── BodyTimeout
-        ├── BodyTooLarge
-        ├── TooManyImages
-        ├── UnsupportedMediaType
-        ├── ImageError            one image's own fault
-        │   ├── UnsupportedImageFormat
-        │   ├── InvalidImage
-        │   └── ImageTooLarge
-        ├── Unavailable           try again later
-        │   ├── Overloaded
-        │   ├── NotReady
-        │   └── Draining
-        ├── InferenceFailed
-        └── DeadlineExceeded
+SenetError
+├── ConfigurationError        start-up: an option is wrong
+└── RequestError              one request or one of its images cannot be answered
+    ├── MalformedRequest
+    ├── InvalidParameter
+    ├── Unauthenticated
+    ├── Forbidden
+    ├── ModelNotFound
+    ├── BodyTimeout
+    ├── BodyTooLarge
+    ├── TooManyImages
+    ├── UnsupportedMediaType
+    ├── ImageError            one image's own fault
+    │   ├── UnsupportedImageFormat
+    │   ├── InvalidImage
+    │   └── ImageTooLarge
+    ├── Unavailable           try again later
+    │   ├── Overloaded
+    │   ├── NotReady
+    │   └── Draining
+    ├── InferenceFailed
+    └── DeadlineExceeded
 """
+
+from typing import ClassVar
 
 
 class SenetError(Exception):
@@ -46,43 +48,67 @@ class ConfigurationError(SenetError):
 
 
 class RequestError(SenetError):
-    """A request, or one image of it, that gets an error for an answer."""
+    """A request, or one image of it, that gets an error for an answer.
+
+    Attributes:
+        code: the error's stable name for clients and metrics.
+    """
+
+    code: ClassVar[str]
 
 
 class MalformedRequest(RequestError):
     """The body is not what its content type says."""
 
+    code = "malformed_request"
+
 
 class InvalidParameter(RequestError):
     """A query parameter or header has a value that is not allowed."""
+
+    code = "invalid_parameter"
 
 
 class Unauthenticated(RequestError):
     """No API key, or one that is not known."""
 
+    code = "unauthenticated"
+
 
 class Forbidden(RequestError):
     """The API key lacks the scope."""
+
+    code = "forbidden"
 
 
 class ModelNotFound(RequestError):
     """The model or version asked for is not loaded."""
 
+    code = "model_not_found"
+
 
 class BodyTimeout(RequestError):
     """The request's body did not arrive in time."""
+
+    code = "body_timeout"
 
 
 class BodyTooLarge(RequestError):
     """The request's body exceeds the limit."""
 
+    code = "body_too_large"
+
 
 class TooManyImages(RequestError):
     """The request holds more images than are allowed."""
 
+    code = "too_many_images"
+
 
 class UnsupportedMediaType(RequestError):
     """The content type is none of the accepted ones."""
+
+    code = "unsupported_media_type"
 
 
 class ImageError(RequestError):
@@ -92,13 +118,19 @@ class ImageError(RequestError):
 class UnsupportedImageFormat(ImageError):
     """The bytes are in none of the accepted image formats."""
 
+    code = "unsupported_image_format"
+
 
 class InvalidImage(ImageError):
     """The image is truncated or corrupt."""
 
+    code = "invalid_image"
+
 
 class ImageTooLarge(ImageError):
     """The image has more pixels than are allowed."""
+
+    code = "image_too_large"
 
 
 class Unavailable(RequestError):
@@ -117,18 +149,28 @@ class Unavailable(RequestError):
 class Overloaded(Unavailable):
     """As many images as allowed are in the house."""
 
+    code = "overloaded"
+
 
 class NotReady(Unavailable):
     """The model is not loaded yet, or the service has failed."""
+
+    code = "not_ready"
 
 
 class Draining(Unavailable):
     """The service is shutting down."""
 
+    code = "draining"
+
 
 class InferenceFailed(RequestError):
     """The engine failed on the batch that held the image."""
 
+    code = "inference_failed"
+
 
 class DeadlineExceeded(RequestError):
     """The answer was not there by the request's deadline."""
+
+    code = "deadline_exceeded"

@@ -41,9 +41,11 @@ class Preprocessing(_Strict):
     """RGB standard deviation in units of 0..1, divided by inside the graph."""
 
     @model_validator(mode="after")
-    def _crop_fits(self) -> Self:
+    def _is_possible(self) -> Self:
         if max(self.crop_height, self.crop_width) > self.resize_shorter_side:
             raise ValueError("crop_height and crop_width may not exceed resize_shorter_side")
+        if self.interpolation == "lanczos" and not self.antialias:
+            raise ValueError("lanczos needs antialias")
         return self
 
     @property

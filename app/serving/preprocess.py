@@ -1,5 +1,7 @@
-"""Bytes of an image -> the network's uint8 input. The one implementation of it:
-export, evaluation, calibration and serving all call `preprocess`."""
+"""Bytes of an image -> the network's uint8 input.
+
+The one implementation of it: export, evaluation, calibration and serving all call `preprocess`.
+"""
 
 from io import BytesIO
 
@@ -29,9 +31,7 @@ _RESAMPLING = {
 }
 
 
-def preprocess(
-    data: bytes, preprocessing: Preprocessing, *, max_pixels: int
-) -> NDArray[np.uint8]:
+def preprocess(data: bytes, preprocessing: Preprocessing, *, max_pixels: int) -> NDArray[np.uint8]:
     """Decodes, orients, resizes and crops one image.
 
     The crop is resampled straight from the decoded image, which equals resizing the whole and
@@ -95,9 +95,13 @@ def _to_input(image: Image.Image, preprocessing: Preprocessing) -> NDArray[np.ui
         side = preprocessing.resize_shorter_side
         ratio = side / min(image.size)
         # Only the JPEG decoder acts on this. It keeps both sides at least as long as asked.
-        image.draft(None, (max(side, int(image.width * ratio)), max(side, int(image.height * ratio))))
+        image.draft(
+            None, (max(side, int(image.width * ratio)), max(side, int(image.height * ratio)))
+        )
     image.load()
-    transposition = _TRANSPOSITIONS.get(_orientation(image)) if preprocessing.exif_transpose else None
+    transposition = (
+        _TRANSPOSITIONS.get(_orientation(image)) if preprocessing.exif_transpose else None
+    )
     swapped = transposition is not None and transposition in (
         Image.Transpose.TRANSPOSE,
         Image.Transpose.ROTATE_270,
@@ -114,8 +118,7 @@ def _to_input(image: Image.Image, preprocessing: Preprocessing) -> NDArray[np.ui
 def _orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(_EXIF_ORIENTATION, 1))
-    except Exception:
-        # Corrupt metadata does not make the pixels unusable.
+    except Exception:  # noqa: BLE001 - corrupt metadata does not make the pixels unusable
         return 1
 
 
@@ -147,8 +150,6 @@ def _resize_to_crop(
     resampling = _RESAMPLING[preprocessing.interpolation]
     if preprocessing.antialias:
         return image.resize(size, resampling, box=box)
-    if resampling is Image.Resampling.LANCZOS:
-        raise ValueError("lanczos needs antialias")
     return image.transform(size, Image.Transform.EXTENT, box, resampling)
 
 

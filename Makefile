@@ -1,0 +1,67 @@
+# `make help` lists the targets. Nothing is needed beforehand but Python 3.11+ and make.
+
+PYTHON ?= python3
+PORT ?= 8000
+# cpu or gpu. ONNX Runtime's two builds overwrite each other, so each has its own environment.
+EXTRA ?= cpu
+# Further options of the command behind a target, e.g. make run ARGS="--log-format text".
+ARGS ?=
+
+VENV := $(if $(filter gpu,$(EXTRA)),.venv-gpu,.venv)
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+LOCK := $(BIN)/uv pip compile --quiet pyproject.toml --universal --python-version 3.11 \
+	--generate-hashes --no-header --no-annotate \
+	--overrides requirements/without-torch.txt --no-emit-package torch
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-timm check train export lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
+
+run: $(VENV)/.$(EXTRA) ## install what serving needs, then serve on PORT (default 8000)
+	exec $(BIN)/python -m app --port $(PORT) $(ARGS)
+
+test: .venv/.dev ## run the tests and print their coverage
+	.venv/bin/pytest --cov --cov-report=term $(ARGS)
+
+test-timm: ## prove agreement with timm's networks, in an environment of its own
+	PYTHON=$(PYTHON) scripts/timm_agreement.sh
+
+check: .venv/.dev ## lint, types and import contracts
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy app senet scripts tests
+	.venv/bin/lint-imports --no-cache
+
+train: .venv/.export ## train a network: make train ARGS="--data DIR --output DIR"
+	.venv/bin/python -m scripts.train $(ARGS)
+
+export: .venv/.export ## export to the model repository: make export ARGS="--checkpoint FILE ..."
+	.venv/bin/python -m scripts.export_onnx $(ARGS)
+
+lock: .venv/.dev ## pin the requirements anew from pyproject.toml
+	$(LOCK) --extra cpu -o requirements/cpu.txt
+	$(LOCK) --extra gpu -o requirements/gpu.txt
+	$(LOCK) --extra cpu --extra export -o requirements/export.txt
+	$(LOCK) --extra cpu --extra export --extra dev -o requirements/dev.txt
+
+clean: ## remove the environments and all caches
+	rm -rf .venv .venv-gpu .venv-timm .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find app senet scripts tests -name __pycache__ -prune -exec rm -rf {} +
+
+%/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "error: $(PYTHON) is too old, Python 3.11 or newer is needed; set PYTHON=" >&2; exit 1; }
+	$(PYTHON) -m venv $*
+
+.venv/.cpu .venv-gpu/.gpu: $(VENV)/.%: requirements/%.txt | $(BIN)/python
+	$(PIP) --require-hashes -r $<
+	@touch $@
+
+# torch stands apart, without hashes, so that whichever build of it is at hand satisfies the pin.
+.venv/.export .venv/.dev: .venv/.%: requirements/%.txt requirements/torch.txt | .venv/bin/python
+	$(PIP) --require-hashes -r $<
+	$(PIP) -r requirements/torch.txt
+	@touch $@

@@ -1,0 +1,170 @@
+"""ASGI middleware: the request's identity and accounting, and the guard of its body."""
+
+import asyncio
+import contextlib
+import logging
+import re
+import time
+import uuid
+from dataclasses import dataclass
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.api.problems import problem_response
+from app.errors import BodyTimeout, BodyTooLarge
+from app.log import request_id
+from app.metrics import Metrics
+
+logger = logging.getLogger(__name__)
+
+_ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+# How long a refused sender may go on before the connection is closed on it.
+_LINGER_SECONDS = 1.0
+
+
+class RequestContext:
+    """Gives each request its id, counts and logs it, and answers unforeseen errors.
+
+    Args:
+        app: the application inside.
+        metrics: gets requests and durations.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handles one ASGI connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.monotonic()
+        own_id = _request_id(scope)
+        token = request_id.set(own_id)
+        status: int | None = None
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["x-request-id"] = own_id
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_id)
+        except Exception:
+            logger.exception("unforeseen error")
+            if status is not None:
+                raise
+            response = problem_response(
+                500, "internal_error", "Internal error", "an unforeseen error; it is in the log"
+            )
+            await response(scope, receive, send_with_id)
+        finally:
+            self._account(scope, status, time.monotonic() - started)
+            request_id.reset(token)
+
+    def _account(self, scope: Scope, status: int | None, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "unmatched")
+        self._metrics.requests.labels(route, str(status)).inc()
+        self._metrics.request_duration.labels(route).observe(seconds)
+        level = logging.INFO if scope["method"] == "POST" else logging.DEBUG
+        logger.log(
+            level,
+            "request",
+            extra={"route": route, "status": status, "duration_ms": round(seconds * 1000, 3)},
+        )
+
+
+def _request_id(scope: Scope) -> str:
+    offered = Headers(scope=scope).get("x-request-id", "")
+    return offered if _ACCEPTED_ID.fullmatch(offered) else uuid.uuid4().hex
+
+
+@dataclass(slots=True)
+class _Body:
+    """How far a request's body has come in."""
+
+    received: int = 0
+    complete: bool = False
+
+
+class BodyGuard:
+    """Bounds the size of a request's body and the time it may take to arrive.
+
+    A body over the limit is refused as soon as that is known: by its Content-Length before any
+    of it is read, else while it streams in. A response that goes out before its request's body
+    is all in closes the connection, but only after the sender had a moment to read it: closing
+    at once would reset the connection and could lose the response on its way.
+
+    Args:
+        app: the application inside.
+        max_bytes: largest body.
+        timeout_seconds: longest time from the request's headers to the end of its body.
+    """
+
+    def __init__(self, app: ASGIApp, max_bytes: int, timeout_seconds: float) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+        self._timeout_seconds = timeout_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handles one ASGI connection."""
+        headers = Headers(scope=scope) if scope["type"] == "http" else Headers()
+        declared = int(headers.get("content-length", "0"))
+        if not declared and "transfer-encoding" not in headers:
+            await self._app(scope, receive, send)
+            return
+        body = _Body()
+        deadline = asyncio.get_running_loop().time() + self._timeout_seconds
+
+        async def guarded_receive() -> Message:
+            if body.complete:
+                return await receive()
+            if declared > self._max_bytes:
+                raise self._too_large(declared)
+            try:
+                async with asyncio.timeout_at(deadline):
+                    message = await receive()
+            except TimeoutError:
+                raise BodyTimeout(
+                    f"the body was not complete within {self._timeout_seconds:g} s"
+                ) from None
+            body.received += len(message.get("body", b""))
+            body.complete = not message.get("more_body", False)
+            if body.received > self._max_bytes:
+                raise self._too_large(body.received)
+            return message
+
+        async def guarded_send(message: Message) -> None:
+            if body.complete:
+                await send(message)
+            elif message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["connection"] = "close"
+                await send(message)
+            elif message.get("more_body", False) or "expect" in headers:
+                # Reading on would ask a sender that waits for "100 Continue" to begin.
+                await send(message)
+            else:
+                await send({**message, "more_body": True})
+                await _discard(receive, self._max_bytes)
+                await send({"type": "http.response.body", "body": b""})
+
+        await self._app(scope, guarded_receive, guarded_send)
+
+    def _too_large(self, size: int) -> BodyTooLarge:
+        return BodyTooLarge(f"{size} bytes or more; at most {self._max_bytes} are accepted")
+
+
+async def _discard(receive: Receive, max_bytes: int) -> None:
+    """Reads on without keeping anything, for a moment and up to `max_bytes`."""
+    discarded = 0
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_LINGER_SECONDS):
+            while discarded <= max_bytes:
+                message = await receive()
+                discarded += len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return

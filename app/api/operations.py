@@ -1,0 +1,67 @@
+"""Health, metrics and what is loaded."""
+
+from fastapi import APIRouter
+from fastapi.responses import RedirectResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from app.api.classify import model_reference
+from app.api.openapi import problem_responses
+from app.api.schemas import InputSize, ModelBody, ModelsBody, StatusBody
+from app.errors import NotReady
+from app.metrics import Metrics
+from app.serving.service import Service, State
+
+
+def operations_router(service: Service, metrics: Metrics) -> APIRouter:
+    """The operators' routes, bound to their service."""
+    router = APIRouter()
+    unavailable = problem_responses(503)
+
+    @router.get("/livez", summary="Alive: restart the process if this fails", responses=unavailable)
+    async def livez() -> StatusBody:
+        if service.state is State.FAILED:
+            raise NotReady("the service has failed and is about to be replaced")
+        return StatusBody(status="alive")
+
+    @router.get(
+        "/readyz", summary="Ready: send traffic only while this succeeds", responses=unavailable
+    )
+    async def readyz() -> StatusBody:
+        service.classifier()
+        return StatusBody(status="ready")
+
+    @router.get(
+        "/startupz",
+        summary="Started: the model is loaded, warmed and self-tested",
+        responses=unavailable,
+    )
+    async def startupz() -> StatusBody:
+        if service.state is State.STARTING:
+            raise NotReady("the model is being loaded")
+        return StatusBody(status="started")
+
+    @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
+    async def prometheus() -> Response:
+        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    @router.get("/models", summary="The models that are loaded", responses=unavailable)
+    async def models() -> ModelsBody:
+        model = service.classifier().model
+        size = model.manifest.input
+        return ModelsBody(
+            models=[
+                ModelBody(
+                    **model_reference(model),
+                    architecture=model.manifest.architecture,
+                    provider=model.provider,
+                    input=InputSize(height=size.height, width=size.width),
+                    labels=len(model.manifest.labels),
+                )
+            ]
+        )
+
+    @router.get("/", include_in_schema=False)
+    async def root() -> Response:
+        return RedirectResponse("docs")
+
+    return router

@@ -1,0 +1,93 @@
+"""The ONNX Runtime engine, on CPU, CUDA or TensorRT."""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Literal, cast
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from app.engines.engine import InferenceEngine, Output, Provider
+from app.engines.providers import candidates, check_loaded, session_providers
+from app.errors import ConfigurationError
+
+
+class OnnxEngine:
+    """One ONNX Runtime session; on the CPU several threads may run it at once.
+
+    Args:
+        session: the session, already on the provider named.
+        provider: the provider that runs it.
+        slots: runs that should be under way at once.
+    """
+
+    def __init__(
+        self, session: onnxruntime.InferenceSession, provider: Provider, slots: int
+    ) -> None:
+        self._session = session
+        self._provider = provider
+        self._slots = slots
+        self._run_options = onnxruntime.RunOptions()
+        # Without this, outputs that nobody asked for are computed all the same.
+        self._run_options.only_execute_path_to_fetches = True
+
+    @property
+    def provider(self) -> Provider:
+        """See `InferenceEngine`."""
+        return self._provider
+
+    @property
+    def slots(self) -> int:
+        """See `InferenceEngine`."""
+        return self._slots
+
+    def infer(
+        self, images: NDArray[np.uint8], outputs: Collection[Output]
+    ) -> Mapping[Output, NDArray[np.float32]]:
+        """See `InferenceEngine`."""
+        names = list(outputs)
+        results = self._session.run(names, {"images": images}, self._run_options)
+        return dict(zip(names, cast("list[NDArray[np.float32]]", results), strict=True))
+
+
+class OnnxEngines:
+    """Loads ONNX files on the providers that the settings allow.
+
+    Args:
+        provider: the setting; "auto" allows every provider that is compiled in.
+        cores: cores the process may use.
+        inference_threads: threads of one run on the CPU; 0 for all cores.
+    """
+
+    def __init__(
+        self, provider: Literal["auto"] | Provider, *, cores: int, inference_threads: int
+    ) -> None:
+        self._provider = provider
+        self._cores = cores
+        self._threads = min(inference_threads or cores, cores)
+
+    def providers(self) -> list[Provider]:
+        """See `InferenceEngines`."""
+        return candidates(self._provider, onnxruntime.get_available_providers())
+
+    def load(self, model_file: Path, provider: Provider) -> InferenceEngine:
+        """See `InferenceEngines`."""
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self._threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            session = onnxruntime.InferenceSession(
+                model_file, options, providers=session_providers(provider)
+            )
+        except Exception as error:
+            # ONNX Runtime's exceptions share no base class below Exception.
+            raise ConfigurationError(
+                "model_repository",
+                f"ONNX Runtime cannot load {model_file}: {' '.join(str(error).split())}",
+                "export the model again",
+            ) from error
+        check_loaded(provider, session.get_providers())
+        slots = self._cores // self._threads if provider == "cpu" else 1
+        return OnnxEngine(session, provider, slots)

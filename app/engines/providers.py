@@ -1,0 +1,93 @@
+"""Execution providers: which to ask ONNX Runtime for, with which options."""
+
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
+from typing import Literal
+
+from app.engines.engine import Provider
+from app.errors import ConfigurationError
+
+_NAMES: Mapping[Provider, str] = MappingProxyType(
+    {
+        "cpu": "CPUExecutionProvider",
+        "cuda": "CUDAExecutionProvider",
+        "tensorrt": "TensorrtExecutionProvider",
+    }
+)
+_REMEDIES: Mapping[Provider, str] = MappingProxyType(
+    {
+        "cpu": "reinstall onnxruntime",
+        "cuda": "install the gpu extra on a machine with an NVIDIA driver for CUDA 13,"
+        " or set --provider cpu (SENET_PROVIDER)",
+        "tensorrt": "install the gpu extra and TensorRT 10 on a machine with an NVIDIA driver for"
+        " CUDA 13, or set --provider cuda or cpu (SENET_PROVIDER)",
+    }
+)
+_OPTIONS: Mapping[Provider, Mapping[str, str]] = MappingProxyType(
+    {
+        "cpu": {},
+        "cuda": {
+            "device_id": "0",
+            # Grow by what is asked for, not by powers of two: the model's peak is soon known.
+            "arena_extend_strategy": "kSameAsRequested",
+            # Search the fastest convolution once per shape; every shape is warmed before ready.
+            "cudnn_conv_algo_search": "EXHAUSTIVE",
+            "cudnn_conv_use_max_workspace": "1",
+        },
+        # Precision is typed into the ONNX file, so there is no trt_fp16_enable.
+        "tensorrt": {"device_id": "0"},
+    }
+)
+# What may run the nodes that the provider itself does not take.
+_CHAINS: Mapping[Provider, tuple[Provider, ...]] = MappingProxyType(
+    {"cpu": ("cpu",), "cuda": ("cuda", "cpu"), "tensorrt": ("tensorrt", "cuda", "cpu")}
+)
+
+
+def candidates(provider: Literal["auto"] | Provider, available: Collection[str]) -> list[Provider]:
+    """The providers to try, best first.
+
+    Args:
+        provider: the setting. "auto" allows CUDA, then the CPU; TensorRT must be named, for it
+            needs an engine that was built for the very GPU.
+        available: `onnxruntime.get_available_providers()`, which is what is compiled in.
+
+    Raises:
+        ConfigurationError: if the one provider asked for is not compiled in.
+    """
+    if provider == "auto":
+        order: tuple[Provider, ...] = ("cuda", "cpu")
+        return [name for name in order if _NAMES[name] in available]
+    if _NAMES[provider] not in available:
+        raise ConfigurationError(
+            "provider",
+            f"{_NAMES[provider]} is not in this build of ONNX Runtime",
+            _REMEDIES[provider],
+        )
+    return [provider]
+
+
+def session_providers(provider: Provider) -> list[tuple[str, dict[str, str]]]:
+    """What ONNX Runtime's `InferenceSession` takes as `providers`."""
+    return [(_NAMES[name], dict(_OPTIONS[name])) for name in _CHAINS[provider]]
+
+
+def check_loaded(provider: Provider, loaded: Sequence[str]) -> None:
+    """Refuses a session that fell back to another provider.
+
+    ONNX Runtime falls back to the CPU with no more than a log line when CUDA does not load.
+
+    Args:
+        provider: the provider asked for.
+        loaded: `session.get_providers()`.
+
+    Raises:
+        ConfigurationError: if the first of `loaded` is not the provider asked for.
+    """
+    if not loaded or loaded[0] != _NAMES[provider]:
+        found = loaded[0] if loaded else "none"
+        raise ConfigurationError(
+            "provider",
+            f"{_NAMES[provider]} did not load, ONNX Runtime took {found}",
+            _REMEDIES[provider],
+        )

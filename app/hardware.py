@@ -1,0 +1,35 @@
+"""What the process may use of the machine."""
+
+import os
+from pathlib import Path
+
+
+def available_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
+    """Cores this process may use: the lesser of CPU affinity and cgroup quota, at least 1.
+
+    A container with a quota of 2 cores on a host of 64 must size its thread pools for 2.
+
+    Args:
+        cgroup: where the control group file system is mounted (version 2 or 1).
+    """
+    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = affinity or 1
+    quota = _quota_v2(cgroup) or _quota_v1(cgroup)
+    return max(1, min(cores, int(quota)) if quota else cores)
+
+
+def _quota_v2(cgroup: Path) -> float | None:
+    try:
+        quota, period = (cgroup / "cpu.max").read_text().split()
+        return None if quota == "max" else int(quota) / int(period)
+    except (OSError, ValueError):
+        return None
+
+
+def _quota_v1(cgroup: Path) -> float | None:
+    try:
+        quota = int((cgroup / "cpu" / "cpu.cfs_quota_us").read_text())
+        period = int((cgroup / "cpu" / "cpu.cfs_period_us").read_text())
+    except (OSError, ValueError):
+        return None
+    return quota / period if quota > 0 else None

@@ -1,0 +1,97 @@
+"""The composition root: the only place that sees every part."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
+
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+from starlette.middleware.cors import CORSMiddleware
+
+from app.api.auth import ApiKeys, require
+from app.api.classify import classify_router
+from app.api.middleware import BodyGuard, RequestContext
+from app.api.operations import operations_router
+from app.api.problems import install_error_handlers
+from app.engines.engine import InferenceEngines
+from app.engines.onnx_engine import OnnxEngines
+from app.hardware import available_cores
+from app.metrics import Metrics
+from app.serving.service import Service
+from app.settings import Settings
+
+
+def create_app(
+    settings: Settings,
+    *,
+    engines: InferenceEngines | None = None,
+    on_failure: Callable[[BaseException], None] = lambda error: None,
+) -> FastAPI:
+    """Puts the service together. Nothing runs before the application's lifespan begins.
+
+    Args:
+        settings: the options.
+        engines: loads inference engines; ONNX Runtime's by default.
+        on_failure: called once if the model cannot be loaded or serving breaks down.
+
+    Returns:
+        The application; its `state.service` is the `Service`.
+
+    Raises:
+        ConfigurationError: if the API keys file is not valid.
+    """
+    keys = ApiKeys.read(settings.api_keys_file) if settings.api_keys_file else None
+    metrics = Metrics()
+    engines = engines or OnnxEngines(
+        settings.provider, cores=available_cores(), inference_threads=settings.inference_threads
+    )
+    service = Service(settings, engines, metrics, on_failure)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        service.start()
+        yield
+        await service.stop()
+
+    app: FastAPI = FastAPIOffline(
+        redoc_url=None,
+        title="SENet service",
+        summary="Image classification with squeeze-and-excitation networks.",
+        version=_version(),
+        root_path=settings.root_path,
+        lifespan=lifespan,
+    )
+    app.state.service = service
+    app.include_router(
+        classify_router(
+            service,
+            require(keys, "classify"),
+            max_images=settings.max_images_per_request,
+            request_timeout_ms=settings.request_timeout_ms,
+        )
+    )
+    app.include_router(operations_router(service, metrics))
+    install_error_handlers(app)
+    # The last one added is the outermost.
+    app.add_middleware(
+        BodyGuard,
+        max_bytes=settings.max_body_bytes,
+        timeout_seconds=settings.body_timeout_ms / 1000,
+    )
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["*"],
+            expose_headers=["X-Request-ID", "Server-Timing", "Retry-After"],
+        )
+    app.add_middleware(RequestContext, metrics=metrics)
+    return app
+
+
+def _version() -> str:
+    try:
+        return version("senet-serving")
+    except PackageNotFoundError:
+        return "0"

@@ -1,0 +1,83 @@
+"""Every Prometheus series of the service, in one place. Durations are in seconds."""
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+)
+
+_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_MODEL = ("model", "version")
+
+
+class Metrics:
+    """The series, on a registry of their own, so that two services can live in one process.
+
+    Label values come from the code and the manifest, never from a client.
+    """
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+        self.requests = Counter(
+            "senet_requests_total",
+            "Finished HTTP requests.",
+            ("route", "status"),
+            registry=registry,
+        )
+        self.request_duration = Histogram(
+            "senet_request_duration_seconds",
+            "From the request's headers to the end of its response.",
+            ("route",),
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.images = Counter(
+            "senet_images_total",
+            "Images by outcome: ok, or the code of their error.",
+            (*_MODEL, "outcome"),
+            registry=registry,
+        )
+        self.decode = self._stage("senet_decode_seconds", "Decoding and resizing of one image.")
+        self.queue = self._stage("senet_queue_seconds", "Wait of one image for its batch.")
+        self.inference = self._stage("senet_inference_seconds", "One batch in the engine.")
+        self.batch_size = Histogram(
+            "senet_batch_size",
+            "Images per batch.",
+            _MODEL,
+            buckets=(1, 2, 4, 8, 16, 32, 64, 128),
+            registry=registry,
+        )
+        self.queue_depth = Gauge(
+            "senet_queue_depth", "Images waiting for a batch.", _MODEL, registry=registry
+        )
+        self.in_flight = Gauge(
+            "senet_images_in_flight", "Images admitted and not yet answered.", registry=registry
+        )
+        self.rejected = Counter(
+            "senet_rejected_total", "Images refused at the door.", ("reason",), registry=registry
+        )
+        self.model_info = Gauge(
+            "senet_model_info",
+            "The model that is loaded; always 1.",
+            ("name", "version", "precision", "provider", "digest"),
+            registry=registry,
+        )
+        self.ready = Gauge("senet_ready", "1 while the service is ready.", registry=registry)
+        self.top1_score = Histogram(
+            "senet_top1_score",
+            "Score of the best class.",
+            _MODEL,
+            buckets=[tenth / 10 for tenth in range(1, 10)],
+            registry=registry,
+        )
+        self.predictions = Counter(
+            "senet_predictions_total", "Best classes.", (*_MODEL, "label"), registry=registry
+        )
+
+    def _stage(self, name: str, text: str) -> Histogram:
+        return Histogram(name, text, _MODEL, buckets=_SECONDS, registry=self.registry)

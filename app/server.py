@@ -1,0 +1,142 @@
+"""The process: its socket, its signals and its exit code."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import ssl
+from collections.abc import Iterator
+
+import uvicorn
+
+from app.errors import ConfigurationError
+from app.log import configure_logging
+from app.main import create_app
+from app.serving.service import Service
+from app.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+# Longer than the idle timeout of common load balancers, so that they close first.
+_KEEP_ALIVE_SECONDS = 75
+
+
+def serve(settings: Settings) -> None:
+    """Serves until a signal says stop; returns when drained.
+
+    The first SIGTERM or SIGINT turns readiness off, refuses new images with 503 and lets
+    accepted ones finish for up to `drain_seconds`; a second one stops at once.
+
+    Raises:
+        ConfigurationError: if the service cannot start.
+        Exception: what made the service fail later on.
+    """
+    configure_logging(settings.log_format, settings.log_level)
+    failures: list[BaseException] = []
+
+    def on_failure(error: BaseException) -> None:
+        failures.append(error)
+        server.begin_drain()
+
+    app = create_app(settings, on_failure=on_failure)
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=True,
+        forwarded_allow_ips=settings.forwarded_allow_ips,
+        root_path=settings.root_path,
+        ssl_certfile=settings.tls_certificate_file,
+        ssl_keyfile=settings.tls_key_file,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+    )
+    _load_tls(config)
+    listener = _listen(settings)
+    server = DrainingServer(config, app.state.service, settings.drain_seconds)
+    logger.info("listening on %s:%d", *listener.getsockname()[:2])
+    server.run(sockets=[listener])
+    logger.info("stopped")
+    if failures:
+        raise failures[0]
+
+
+class DrainingServer(uvicorn.Server):
+    """A uvicorn server that drains its service before it stops.
+
+    Args:
+        config: uvicorn's configuration.
+        service: what to drain.
+        drain_seconds: longest drain.
+    """
+
+    def __init__(self, config: uvicorn.Config, service: Service, drain_seconds: float) -> None:
+        super().__init__(config)
+        self._service = service
+        self._drain_seconds = drain_seconds
+        self._draining: asyncio.Task[None] | None = None
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Drains on a signal; unlike uvicorn's own, does not raise it again when stopped."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.begin_drain)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+    def begin_drain(self) -> None:
+        """Starts the drain; the second time, stops at once."""
+        if self._draining is not None:
+            logger.warning("stopping at once")
+            self.force_exit = self.should_exit = True
+            return
+        logger.info("draining")
+        self._draining = asyncio.get_running_loop().create_task(self._drain())
+
+    async def _drain(self) -> None:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._drain_seconds
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._service.drain()
+        except TimeoutError:
+            logger.warning("images still unanswered after %g s", self._drain_seconds)
+        # What is left to uvicorn: writing out responses.
+        self.config.timeout_graceful_shutdown = max(1, round(deadline - loop.time()))
+        self.should_exit = True
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        option = "host" if isinstance(error, socket.gaierror) else "port"
+        raise ConfigurationError(
+            option,
+            f"cannot listen on {settings.host}:{settings.port} ({error.strerror})",
+            f"choose another --{option} (SENET_{option.upper()})",
+        ) from error
+    return listener
+
+
+def _load_tls(config: uvicorn.Config) -> None:
+    try:
+        config.load()
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigurationError(
+            "tls_certificate_file",
+            f"the TLS certificate and key cannot be used ({error})",
+            "give a PEM certificate chain and the key that belongs to it",
+        ) from error

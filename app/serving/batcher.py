@@ -1,0 +1,234 @@
+"""Gathers images into batches and runs them on the engine."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.engines.engine import InferenceEngine, Output
+from app.errors import DeadlineExceeded, Draining, InferenceFailed
+from app.metrics import Metrics
+
+logger = logging.getLogger(__name__)
+
+Priority = Literal["interactive", "bulk"]
+
+# While both kinds wait, every eighth place of the batches goes to bulk, so that it advances.
+_BULK_EVERY = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Inference:
+    """What the engine gave for one image.
+
+    Attributes:
+        outputs: float32 arrays without batch axis, one per output asked for.
+        queue_seconds: from submission to the start of the batch.
+        inference_seconds: the batch's time in the engine.
+        batch_size: images in the batch.
+    """
+
+    outputs: dict[Output, NDArray[np.float32]]
+    queue_seconds: float
+    inference_seconds: float
+    batch_size: int
+
+
+@dataclass(slots=True, eq=False)
+class _Entry:
+    image: NDArray[np.uint8]
+    outputs: frozenset[Output]
+    deadline: float
+    submitted: float
+    answer: asyncio.Future[Inference]
+
+
+class Batcher:
+    """Work-conserving dynamic batching: a free engine slot takes what is queued.
+
+    For one event loop. Its future lives in the queue's entry, so that a caller who is cancelled
+    takes its entry out of the next batch, and nobody waits for anybody who has left.
+
+    Args:
+        engine: runs the batches; as many at once as it has slots.
+        metrics: gets queue, batch and inference figures.
+        model: the model's name and version, for the metrics' labels.
+        max_batch_size: most images in a batch.
+        max_queue_delay_seconds: how long a batch that is not full waits for more images.
+        clock: monotonic time in seconds.
+    """
+
+    def __init__(
+        self,
+        engine: InferenceEngine,
+        metrics: Metrics,
+        model: tuple[str, str],
+        *,
+        max_batch_size: int,
+        max_queue_delay_seconds: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._engine = engine
+        self._max_batch_size = max_batch_size
+        self._max_delay = max_queue_delay_seconds
+        self._clock = clock
+        self._queues: dict[Priority, deque[_Entry]] = {"interactive": deque(), "bulk": deque()}
+        self._since_bulk = 0
+        self._arrival = asyncio.Event()
+        self._full = asyncio.Event()
+        self._pool = ThreadPoolExecutor(engine.slots, thread_name_prefix="inference")
+        self._slots: list[asyncio.Task[None]] = []
+        self._queue_seconds = metrics.queue.labels(*model)
+        self._inference_seconds = metrics.inference.labels(*model)
+        self._batch_size = metrics.batch_size.labels(*model)
+        self._queue_depth = metrics.queue_depth.labels(*model)
+
+    def start(self, on_death: Callable[[BaseException], None]) -> None:
+        """Starts one loop per engine slot.
+
+        Args:
+            on_death: called with the reason if a loop ends other than by `stop`.
+        """
+
+        def ended(task: asyncio.Task[None]) -> None:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                on_death(error)
+
+        for _ in range(self._engine.slots):
+            task = asyncio.create_task(self._run_slot())
+            task.add_done_callback(ended)
+            self._slots.append(task)
+
+    async def stop(self) -> None:
+        """Ends the loops; what is still queued is answered with `Draining`."""
+        for task in self._slots:
+            task.cancel()
+        await asyncio.gather(*self._slots, return_exceptions=True)
+        for queue in self._queues.values():
+            for entry in queue:
+                _fail(entry, Draining("the service is shutting down"))
+            queue.clear()
+        await asyncio.to_thread(self._pool.shutdown)
+
+    async def submit(
+        self,
+        image: NDArray[np.uint8],
+        *,
+        outputs: frozenset[Output],
+        deadline: float,
+        priority: Priority = "interactive",
+    ) -> Inference:
+        """Queues one image and waits for its result.
+
+        Args:
+            image: uint8 [height, width, 3].
+            outputs: what to compute.
+            deadline: on the batcher's clock; not run after it.
+            priority: interactive goes first, bulk gets at least an eighth of the places.
+
+        Raises:
+            DeadlineExceeded: if no batch took the image in time.
+            InferenceFailed: if the engine failed on its batch.
+            Draining: if the batcher was stopped first.
+        """
+        answer: asyncio.Future[Inference] = asyncio.get_running_loop().create_future()
+        entry = _Entry(image, outputs, deadline, self._clock(), answer)
+        self._queues[priority].append(entry)
+        self._note_depth()
+        return await answer
+
+    def _note_depth(self) -> None:
+        depth = self._depth()
+        self._queue_depth.set(depth)
+        _set(self._arrival, depth > 0)
+        _set(self._full, depth >= self._max_batch_size)
+
+    def _depth(self) -> int:
+        return len(self._queues["interactive"]) + len(self._queues["bulk"])
+
+    async def _run_slot(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            batch = await self._next_batch()
+            started = self._clock()
+            names = frozenset[Output]().union(*(entry.outputs for entry in batch))
+            images = np.stack([entry.image for entry in batch])
+            try:
+                outputs = await loop.run_in_executor(self._pool, self._engine.infer, images, names)
+                wrong = [name for name in names if len(outputs[name]) != len(batch)]
+                if wrong:
+                    raise RuntimeError(f"{wrong[0]} has not one row per image")
+            except asyncio.CancelledError:
+                for entry in batch:
+                    _fail(entry, Draining("the service is shutting down"))
+                raise
+            except Exception as error:  # the batch fails, the loop lives on
+                logger.exception("the engine failed on a batch of %d", len(batch))
+                for entry in batch:
+                    _fail(entry, InferenceFailed("the engine failed on this batch"), error)
+                continue
+            seconds = self._clock() - started
+            self._inference_seconds.observe(seconds)
+            self._batch_size.observe(len(batch))
+            for row, entry in enumerate(batch):
+                waited = started - entry.submitted
+                self._queue_seconds.observe(waited)
+                if not entry.answer.done():
+                    own = {name: outputs[name][row] for name in entry.outputs}
+                    entry.answer.set_result(Inference(own, waited, seconds, len(batch)))
+
+    async def _next_batch(self) -> list[_Entry]:
+        while True:
+            await self._arrival.wait()
+            if self._max_delay:
+                await self._wait_until_full()
+            batch: list[_Entry] = []
+            while len(batch) < self._max_batch_size and (entry := self._pop()) is not None:
+                if entry.answer.done():  # its caller has left
+                    continue
+                if entry.deadline <= self._clock():
+                    _fail(entry, DeadlineExceeded("the deadline passed in the queue"))
+                    continue
+                batch.append(entry)
+            self._note_depth()
+            if batch:
+                return batch
+
+    async def _wait_until_full(self) -> None:
+        # Another slot may have emptied the queue since this one was woken.
+        heads = [queue[0].submitted for queue in self._queues.values() if queue]
+        remaining = min(heads, default=self._clock()) + self._max_delay - self._clock()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, remaining)):
+                await self._full.wait()
+
+    def _pop(self) -> _Entry | None:
+        interactive, bulk = self._queues["interactive"], self._queues["bulk"]
+        if bulk and (not interactive or self._since_bulk >= _BULK_EVERY - 1):
+            self._since_bulk = 0
+            return bulk.popleft()
+        if interactive:
+            self._since_bulk += 1
+            return interactive.popleft()
+        return None
+
+
+def _set(event: asyncio.Event, on: bool) -> None:
+    if on:
+        event.set()
+    else:
+        event.clear()
+
+
+def _fail(entry: _Entry, error: Exception, cause: Exception | None = None) -> None:
+    if not entry.answer.done():
+        error.__cause__ = cause
+        entry.answer.set_exception(error)

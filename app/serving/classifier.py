@@ -1,0 +1,231 @@
+"""The use case: encoded images in, ranked classes out."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.engines.engine import Output, Provider
+from app.errors import DeadlineExceeded, RequestError
+from app.metrics import Metrics
+from app.repository.manifest import Label, Manifest, Variant
+from app.serving.admission import Admission
+from app.serving.batcher import Batcher, Inference, Priority
+from app.serving.postprocess import postprocess
+from app.serving.preprocess import preprocess
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """The model version that a classifier serves, and how."""
+
+    manifest: Manifest
+    variant: Variant
+    provider: Provider
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.manifest.name
+
+    @property
+    def version(self) -> str:
+        """The model's version, as it stands in answers."""
+        return str(self.manifest.version)
+
+    @property
+    def digest(self) -> str:
+        """`sha256:<hex>` of the ONNX file."""
+        return f"sha256:{self.variant.sha256}"
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifyOptions:
+    """What one request asks for.
+
+    Attributes:
+        deadline: on the monotonic clock, in seconds.
+        top_k: most classes per image.
+        min_score: classes below it are left out.
+        include: outputs beyond the classes.
+        priority: which queue the images join.
+    """
+
+    deadline: float
+    top_k: int = 5
+    min_score: float = 0.0
+    include: frozenset[Output] = frozenset()
+    priority: Priority = "interactive"
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One class for one image.
+
+    Attributes:
+        label: the class.
+        score: between 0 and 1.
+        cam: float32 [h, w], the class activation map (Zhou et al. 2016), if asked for.
+    """
+
+    label: Label
+    score: float
+    cam: NDArray[np.float32] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """The answer for one image.
+
+    Attributes:
+        predictions: by falling score.
+        embedding: float32 [dim], the pooled features before the classifier, if asked for.
+        decode_seconds: decoding and resizing.
+        queue_seconds: wait for the batch.
+        inference_seconds: the batch in the engine.
+    """
+
+    predictions: list[Prediction]
+    embedding: NDArray[np.float32] | None
+    decode_seconds: float
+    queue_seconds: float
+    inference_seconds: float
+
+
+class Classifier:
+    """Admits, decodes, batches and ranks. For one event loop.
+
+    Args:
+        model: what is served.
+        batcher: runs the model.
+        admission: the bound on images in the house.
+        decoders: threads that decode.
+        metrics: gets outcomes, scores and decode times.
+        max_image_pixels: largest width * height of an image.
+        clock: monotonic time in seconds, the deadlines' clock.
+    """
+
+    def __init__(
+        self,
+        model: ServedModel,
+        batcher: Batcher,
+        admission: Admission,
+        decoders: Executor,
+        metrics: Metrics,
+        *,
+        max_image_pixels: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.model = model
+        self._batcher = batcher
+        self._admission = admission
+        self._decoders = decoders
+        self._metrics = metrics
+        self._max_image_pixels = max_image_pixels
+        self._clock = clock
+        calibration = model.manifest.calibration
+        self._temperature = calibration.temperature if calibration else 1.0
+        labels = (model.name, model.version)
+        self._decode_seconds = metrics.decode.labels(*labels)
+        self._top1_score = metrics.top1_score.labels(*labels)
+
+    def check_room(self) -> None:
+        """Refuses early what cannot be admitted now.
+
+        Raises:
+            Overloaded: if the house is full.
+        """
+        self._admission.check()
+
+    async def classify(
+        self, images: Sequence[bytes], options: ClassifyOptions
+    ) -> list[Classification | RequestError]:
+        """Classifies each image on its own; one that fails does not touch the others.
+
+        Args:
+            images: encoded images.
+            options: what is asked for.
+
+        Returns:
+            For each image its answer or its error, in order.
+
+        Raises:
+            Overloaded: if the images do not all fit into the house.
+        """
+        with self._admission.admit(len(images)):
+            if len(images) == 1:
+                return [await self._answer(images[0], options)]
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self._answer(image, options)) for image in images]
+            return [task.result() for task in tasks]
+
+    async def _answer(self, data: bytes, options: ClassifyOptions) -> Classification | RequestError:
+        try:
+            async with asyncio.timeout(max(0.0, options.deadline - self._clock())):
+                answer = await self._classify_one(data, options)
+        except TimeoutError:
+            return self._failed(DeadlineExceeded("no result by the request's deadline"))
+        except RequestError as error:
+            return self._failed(error)
+        self._count_outcome("ok")
+        return answer
+
+    async def _classify_one(self, data: bytes, options: ClassifyOptions) -> Classification:
+        loop = asyncio.get_running_loop()
+        image, decode_seconds = await loop.run_in_executor(self._decoders, self._decode, data)
+        inference = await self._batcher.submit(
+            image,
+            outputs=options.include | {"logits"},
+            deadline=options.deadline,
+            priority=options.priority,
+        )
+        return Classification(
+            predictions=self._predictions(inference, options),
+            embedding=inference.outputs.get("embedding"),
+            decode_seconds=decode_seconds,
+            queue_seconds=inference.queue_seconds,
+            inference_seconds=inference.inference_seconds,
+        )
+
+    def _decode(self, data: bytes) -> tuple[NDArray[np.uint8], float]:
+        started = self._clock()
+        image = preprocess(
+            data, self.model.manifest.preprocessing, max_pixels=self._max_image_pixels
+        )
+        seconds = self._clock() - started
+        self._decode_seconds.observe(seconds)
+        return image, seconds
+
+    def _predictions(self, inference: Inference, options: ClassifyOptions) -> list[Prediction]:
+        ranked = postprocess(
+            inference.outputs["logits"],
+            temperature=self._temperature,
+            top_k=options.top_k,
+            min_score=options.min_score,
+        )
+        labels = self.model.manifest.labels
+        if ranked:
+            self._top1_score.observe(ranked[0].score)
+            self._metrics.predictions.labels(
+                self.model.name, self.model.version, labels[ranked[0].class_index].name
+            ).inc()
+        cam = inference.outputs.get("cam")
+        return [
+            Prediction(
+                label=labels[item.class_index],
+                score=item.score,
+                cam=None if cam is None else cam[item.class_index],
+            )
+            for item in ranked
+        ]
+
+    def _failed(self, error: RequestError) -> RequestError:
+        self._count_outcome(error.code)
+        return error
+
+    def _count_outcome(self, outcome: str) -> None:
+        self._metrics.images.labels(self.model.name, self.model.version, outcome).inc()

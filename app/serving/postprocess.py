@@ -1,0 +1,39 @@
+"""Logits -> ranked classes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class RankedClass:
+    """A class and its score; scores of all classes sum to 1."""
+
+    class_index: int
+    score: float
+
+
+def postprocess(
+    logits: NDArray[np.float32], *, temperature: float, top_k: int, min_score: float
+) -> list[RankedClass]:
+    """Softmax with temperature, then the best classes.
+
+    Args:
+        logits: float32 [classes].
+        temperature: the logits are divided by it (Guo et al. 2017, section 4.2).
+        top_k: most classes to return; more than there are means all.
+        min_score: classes below it are left out.
+
+    Returns:
+        Classes by falling score; equal scores by rising index.
+    """
+    scaled = logits.astype(np.float64) / temperature
+    scores = np.exp(scaled - scaled.max())
+    scores /= scores.sum()
+    best = np.argsort(-scores, kind="stable")[:top_k]
+    return [
+        RankedClass(int(index), float(scores[index]))
+        for index in best
+        if scores[index] >= min_score
+    ]

@@ -1,0 +1,163 @@
+"""The service's life: loading, ready, draining, failed."""
+
+import asyncio
+import enum
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from app.engines.engine import InferenceEngines
+from app.errors import Draining, ModelNotFound, NotReady
+from app.hardware import available_cores
+from app.metrics import Metrics
+from app.repository.models import ModelRepository
+from app.serving.admission import Admission
+from app.serving.batcher import Batcher
+from app.serving.classifier import Classifier
+from app.serving.loading import LoadedModel, load_model
+from app.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+class State(enum.Enum):
+    """Where the service stands in its life."""
+
+    STARTING = enum.auto()
+    READY = enum.auto()
+    DRAINING = enum.auto()
+    FAILED = enum.auto()
+
+
+class Service:
+    """Loads the model in the background and hands out its classifier while ready.
+
+    Args:
+        settings: the options.
+        engines: loads inference engines.
+        metrics: the series.
+        on_failure: called once when loading fails or a batch loop dies.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        engines: InferenceEngines,
+        metrics: Metrics,
+        on_failure: Callable[[BaseException], None],
+    ) -> None:
+        self._settings = settings
+        self._engines = engines
+        self._metrics = metrics
+        self._on_failure = on_failure
+        self._admission = Admission(settings.max_queue_size, metrics)
+        self._state = State.STARTING
+        self._loading: asyncio.Task[None] | None = None
+        self._decoders: ThreadPoolExecutor | None = None
+        self._batcher: Batcher | None = None
+        self._classifier: Classifier | None = None
+
+    @property
+    def state(self) -> State:
+        """Where the service stands."""
+        return self._state
+
+    def start(self) -> None:
+        """Begins to load the model; `state` tells when it is ready."""
+        self._loading = asyncio.create_task(self._load())
+
+    def classifier(self, model: str | None = None, version: str | None = None) -> Classifier:
+        """The classifier to use for a request.
+
+        Args:
+            model: the model's name; None for whichever is served.
+            version: its version; None for whichever is served.
+
+        Raises:
+            NotReady: while loading, and after a failure.
+            Draining: while shutting down.
+            ModelNotFound: if another model or version is served.
+        """
+        if self._state is State.DRAINING:
+            raise Draining("the service is shutting down")
+        if self._state is State.FAILED:
+            raise NotReady("the service has failed and is about to be replaced")
+        if self._classifier is None:
+            raise NotReady("the model is being loaded")
+        served = self._classifier.model
+        if model not in (None, served.name) or version not in (None, served.version):
+            raise ModelNotFound(
+                f"{model or served.name}:{version or 'any'} is not loaded;"
+                f" {served.name}:{served.version} is"
+            )
+        return self._classifier
+
+    async def drain(self) -> None:
+        """Turns readiness off, then waits until every admitted image is answered."""
+        if self._state is not State.FAILED:
+            self._state = State.DRAINING
+        self._metrics.ready.set(0)
+        await self._admission.wait_empty()
+
+    async def stop(self) -> None:
+        """Releases threads and engine. Images still queued are answered with an error."""
+        if self._loading is not None:
+            self._loading.cancel()
+            await asyncio.gather(self._loading, return_exceptions=True)
+        if self._batcher is not None:
+            await self._batcher.stop()
+        if self._decoders is not None:
+            self._decoders.shutdown(wait=False, cancel_futures=True)
+
+    async def _load(self) -> None:
+        settings = self._settings
+        try:
+            loaded = await asyncio.to_thread(
+                load_model,
+                ModelRepository(settings.model_repository),
+                self._engines,
+                model=settings.model,
+                precision=settings.precision,
+                max_batch_size=settings.max_batch_size,
+            )
+        except Exception as error:  # noqa: BLE001 - whatever it is, the service cannot start
+            self._fail(error)
+        else:
+            self._open(loaded)
+
+    def _open(self, loaded: LoadedModel) -> None:
+        settings, model = self._settings, loaded.model
+        self._decoders = ThreadPoolExecutor(
+            settings.decode_threads or available_cores(), thread_name_prefix="decode"
+        )
+        self._batcher = Batcher(
+            loaded.engine,
+            self._metrics,
+            (model.name, model.version),
+            max_batch_size=settings.max_batch_size,
+            max_queue_delay_seconds=settings.max_queue_delay_ms / 1000,
+        )
+        self._batcher.start(on_death=self._fail)
+        self._classifier = Classifier(
+            model,
+            self._batcher,
+            self._admission,
+            self._decoders,
+            self._metrics,
+            max_image_pixels=settings.max_image_pixels,
+        )
+        self._metrics.model_info.labels(
+            model.name, model.version, model.variant.precision, model.provider, model.digest
+        ).set(1)
+        if self._state is State.STARTING:
+            self._state = State.READY
+            self._metrics.ready.set(1)
+            logger.info(
+                "ready: %s:%s, %s on %s",
+                model.name, model.version, model.variant.precision, model.provider,
+            )  # fmt: skip
+
+    def _fail(self, error: BaseException) -> None:
+        self._state = State.FAILED
+        self._metrics.ready.set(0)
+        self._on_failure(error)

@@ -1,0 +1,145 @@
+"""Every option of the service, once: `SENET_<NAME>` or `--<name>` of `python -m app`."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
+
+from app.errors import ConfigurationError
+
+
+class Settings(BaseSettings):
+    """Serves a SENet over HTTP. Every flag is also an environment variable, SENET_<NAME>."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SENET_",
+        cli_prog_name="python -m app",
+        cli_kebab_case=True,
+        cli_exit_on_error=False,
+        cli_hide_none_type=True,
+        use_attribute_docstrings=True,
+        frozen=True,
+    )
+
+    host: str = "127.0.0.1"
+    """Address to listen on; 0.0.0.0 for every interface."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    """TCP port to listen on; 0 lets the system choose one."""
+    model_repository: Path = Path("models")
+    """Folder that holds <name>/<version>/manifest.json."""
+    model: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}(:[1-9][0-9]*)?$")] = (
+        "imagenette"
+    )
+    """Model to serve: a name (its highest version) or name:version."""
+    provider: Literal["auto", "cpu", "cuda", "tensorrt"] = "auto"
+    """Execution provider; auto takes the best that loads, a named one is required."""
+    precision: Literal["auto", "fp32", "fp16", "int8"] = "auto"
+    """Variant of the model; auto takes what suits the provider."""
+    max_batch_size: Annotated[int, Field(ge=1, le=1024)] = 8
+    """Largest number of images in one batch."""
+    max_queue_delay_ms: Annotated[float, Field(ge=0, le=10_000)] = 0
+    """How long a batch that is not full may wait for more images, in milliseconds."""
+    max_queue_size: Annotated[int, Field(ge=1, le=1_000_000)] = 256
+    """Images admitted and not yet answered; more are refused with 429."""
+    request_timeout_ms: Annotated[int, Field(ge=1, le=3_600_000)] = 10_000
+    """A request's deadline in milliseconds; a client may ask for less."""
+    body_timeout_ms: Annotated[int, Field(ge=1, le=3_600_000)] = 10_000
+    """How long a request's body may take to arrive, in milliseconds."""
+    max_body_bytes: Annotated[int, Field(ge=1)] = 32 * 1024 * 1024
+    """Largest request body in bytes."""
+    max_images_per_request: Annotated[int, Field(ge=1)] = 64
+    """Most images in one request."""
+    # Pillow itself refuses, or warns about, what is above 89,478,485 pixels.
+    max_image_pixels: Annotated[int, Field(ge=1, le=89_000_000)] = 40_000_000
+    """Largest width * height of an image."""
+    decode_threads: Annotated[int, Field(ge=0, le=1024)] = 0
+    """Threads that decode images; 0: one per available core."""
+    inference_threads: Annotated[int, Field(ge=0, le=1024)] = 0
+    """Threads of one inference run on the CPU; 0: all available cores. With fewer, as many runs
+    go side by side as the cores allow."""
+    drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 20
+    """How long shutting down may wait for accepted requests."""
+    api_keys_file: Path | None = None
+    """JSON file of hashed API keys; without it everybody may call."""
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    """Comma-separated origins whose pages may call the service; * for all."""
+    root_path: str = ""
+    """Path prefix that a proxy strips before it forwards."""
+    forwarded_allow_ips: str = "127.0.0.1"
+    """Comma-separated proxies whose X-Forwarded-* headers count; * for all."""
+    tls_certificate_file: Path | None = None
+    """PEM certificate chain; with tls_key_file the service speaks HTTPS."""
+    tls_key_file: Path | None = None
+    """PEM private key."""
+    log_format: Literal["json", "text"] = "json"
+    """Log as JSON lines or as text."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Lowest level that is logged."""
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(origin.strip() for origin in value.split(",") if origin.strip())
+        return value
+
+    @field_validator("tls_certificate_file", "tls_key_file", "api_keys_file")
+    @classmethod
+    def _is_file(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if value is not None and not value.is_file():
+            raise ConfigurationError(
+                str(info.field_name), f"{value} is not a file", "give the path of a readable file"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> Self:
+        for option in ("max_batch_size", "max_images_per_request"):
+            value = getattr(self, option)
+            if value > self.max_queue_size:
+                raise ConfigurationError(
+                    option,
+                    f"{value} is above max_queue_size ({self.max_queue_size})",
+                    f"lower {option} or raise max_queue_size",
+                )
+        if self.max_queue_delay_ms >= self.request_timeout_ms:
+            raise ConfigurationError(
+                "max_queue_delay_ms",
+                f"{self.max_queue_delay_ms:g} is not below request_timeout_ms "
+                f"({self.request_timeout_ms})",
+                "lower max_queue_delay_ms or raise request_timeout_ms",
+            )
+        if (self.tls_certificate_file is None) != (self.tls_key_file is None):
+            missing = "tls_key_file" if self.tls_key_file is None else "tls_certificate_file"
+            raise ConfigurationError(
+                missing, "only one half of the TLS pair is set", f"set {missing} too, or neither"
+            )
+        return self
+
+
+def load_settings(arguments: list[str]) -> Settings:
+    """Reads command line and environment.
+
+    Args:
+        arguments: the command line without the program's name.
+
+    Raises:
+        ConfigurationError: on the first option that is wrong.
+        SystemExit: after printing the help that `--help` asks for.
+    """
+    try:
+        # `_cli_parse_args` is pydantic-settings' documented way to pass a command line.
+        return Settings(_cli_parse_args=arguments)
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = str(first["loc"][0]) if first["loc"] else "settings"
+        raise ConfigurationError(
+            option,
+            f"{first['input']!r} is not accepted: {first['msg'][:1].lower()}{first['msg'][1:]}",
+            f"correct --{option.replace('_', '-')} or SENET_{option.upper()}",
+        ) from error
+    except SettingsError as error:
+        raise ConfigurationError(
+            "command line", str(error).removeprefix("error parsing CLI: "), "see --help"
+        ) from error
