@@ -56,7 +56,11 @@ clean: ## remove the environments and all caches
 		{ echo "error: $(PYTHON) is too old, Python 3.11 or newer is needed; set PYTHON=" >&2; exit 1; }
 	$(PYTHON) -m venv $*
 
-.venv/.cpu .venv-gpu/.gpu: $(VENV)/.%: requirements/%.txt | $(BIN)/python
+.venv/.cpu: requirements/cpu.txt | .venv/bin/python
+	$(PIP) --require-hashes -r $<
+	@touch $@
+
+.venv-gpu/.gpu: requirements/gpu.txt | .venv-gpu/bin/python
 	$(PIP) --require-hashes -r $<
 	@touch $@
 
