@@ -32,6 +32,7 @@ class ServedGraph(nn.Module):
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """uint8 [batch, height, width, 3] RGB -> logits, embedding and cam, all float32."""
-        normalised = images.permute(0, 3, 1, 2).float() * self.scale + self.shift
+        # The cast comes first: TensorRT takes uint8 at a network's input and nowhere else.
+        normalised = images.float().permute(0, 3, 1, 2) * self.scale + self.shift
         logits, embedding, cam = self.heads(normalised)
         return logits, embedding, cam

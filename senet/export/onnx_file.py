@@ -1,18 +1,16 @@
 """PyTorch module -> one self-contained ONNX model with the served graph's names."""
 
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 
 import onnx
 import torch
-from onnx import ModelProto
+from onnx import ModelProto, TensorProto, ValueInfoProto
 
 from app.errors import ConfigurationError
 from app.repository.manifest import Input
 from senet.export.graph import INPUT, OUTPUTS, ServedGraph
+from senet.export.quiet import quiet
 
 
 def to_onnx(graph: ServedGraph, size: Input) -> ModelProto:
@@ -23,7 +21,7 @@ def to_onnx(graph: ServedGraph, size: Input) -> ModelProto:
             outputs are not the three that are served.
     """
     example = torch.zeros(2, size.height, size.width, 3, dtype=torch.uint8)
-    with _quiet():
+    with quiet("torch.onnx"):
         try:
             program = torch.onnx.export(
                 graph,
@@ -45,7 +43,7 @@ def to_onnx(graph: ServedGraph, size: Input) -> ModelProto:
     if program is None:
         raise RuntimeError("torch.onnx.export(dynamo=True) returned nothing")
     model = program.model_proto
-    _strip(model)
+    strip(model)
     _check_contract(model)
     return model
 
@@ -57,11 +55,23 @@ def save(model: ModelProto, path: Path) -> None:
 
 def opset(model: ModelProto) -> int:
     """The version of ONNX's own operators that `model` uses."""
-    return next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
+    versions = {entry.domain: entry.version for entry in model.opset_import}
+    return int(versions[""])
 
 
-def _strip(model: ModelProto) -> None:
-    """Removes what the exporter notes about this machine (stack traces with paths)."""
+def signature(values: Iterable[ValueInfoProto]) -> dict[str, str]:
+    """Type and shape of a graph's inputs or outputs, such as `float [batch, 10]`."""
+    described: dict[str, str] = {}
+    for value in values:
+        tensor = value.type.tensor_type
+        kind = TensorProto.DataType.Name(tensor.elem_type).lower()
+        shape = [dim.dim_param or str(dim.dim_value) for dim in tensor.shape.dim]
+        described[value.name] = f"{kind} [{', '.join(shape)}]"
+    return described
+
+
+def strip(model: ModelProto) -> None:
+    """Removes what tools note about themselves and this machine (stack traces with paths)."""
     graph = model.graph
     for entry in (*graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
         del entry.metadata_props[:]
@@ -76,7 +86,7 @@ def _check_contract(model: ModelProto) -> None:
     onnx.checker.check_model(model, full_check=False)
     names = tuple(output.name for output in model.graph.output)
     types = {output.type.tensor_type.elem_type for output in model.graph.output}
-    if names != OUTPUTS or types != {onnx.TensorProto.FLOAT}:
+    if names != OUTPUTS or types != {TensorProto.FLOAT}:
         raise ConfigurationError(
             "--checkpoint",
             f"the graph gives {', '.join(names)} and not float32 {', '.join(OUTPUTS)}",
@@ -89,17 +99,3 @@ def _root_cause(error: BaseException) -> str:
         error = error.__cause__
     lines = [line for line in str(error).splitlines() if line.strip()]
     return lines[0].strip()[:200] if lines else type(error).__name__
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps the exporter's notes (absent torchvision, deprecations inside torch) off stderr."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)

@@ -1,4 +1,4 @@
-"""Photos on disk, read through the service's own preprocessing."""
+"""Photos on disk, decoded batch by batch through the service's own preprocessing."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,9 +12,10 @@ from tqdm import tqdm
 from app.errors import ConfigurationError, ImageError
 from app.repository.manifest import Label, Preprocessing
 from app.serving.preprocess import preprocess
+from senet.evaluation import list_photos
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"}
-_MAX_PIXELS = 100_000_000
+_MAX_PIXELS = 178_956_970
 
 
 @dataclass(frozen=True)
@@ -24,28 +25,24 @@ class Photos:
     Attributes:
         option: the command-line option that named them, for messages.
         directory: where they lie.
-        paths: the photos, in a stable order.
-        classes: the index of each photo's class, or None if they are unlabelled.
+        files: the photos, in a stable order; ordered by class if they have any.
+        targets: int64 [n], the index of each photo's class; empty if they are unlabelled.
     """
 
     option: str
     directory: Path
-    paths: tuple[Path, ...]
-    classes: NDArray[np.int64] | None = None
+    files: tuple[Path, ...]
+    targets: NDArray[np.int64]
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self.files)
 
     def spread(self, count: int) -> "Photos":
-        """At most `count` of them, evenly spaced, so that every class is met."""
+        """At most `count` of them, evenly spaced, so that many classes are met."""
         chosen = np.unique(np.linspace(0, len(self) - 1, min(count, len(self))).astype(int))
-        return self.take(chosen)
-
-    def take(self, indices: NDArray[np.int64]) -> "Photos":
-        """Those at `indices`."""
-        classes = None if self.classes is None else self.classes[indices]
-        paths = tuple(self.paths[index] for index in indices)
-        return Photos(self.option, self.directory, paths, classes)
+        files = tuple(self.files[index] for index in chosen)
+        targets = self.targets[chosen] if self.targets.size else self.targets
+        return Photos(self.option, self.directory, files, targets)
 
 
 def unlabelled(option: str, directory: Path) -> Photos:
@@ -54,46 +51,45 @@ def unlabelled(option: str, directory: Path) -> Photos:
     Raises:
         ConfigurationError: if there is none.
     """
-    paths = tuple(_images_below(directory))
-    if not paths:
+    files = tuple(
+        sorted(
+            path
+            for path in directory.rglob("*")
+            if path.suffix.lower() in _SUFFIXES and path.is_file()
+        )
+    )
+    if not files:
         raise ConfigurationError(option, f"no photo below {directory}", "name a folder of photos")
-    return Photos(option, directory, paths)
+    return Photos(option, directory, files, np.empty(0, dtype=np.int64))
 
 
 def labelled(option: str, directory: Path, labels: Sequence[Label]) -> Photos:
     """The photos of `directory`'s class folders, each named by a label's `id`.
 
     Raises:
-        ConfigurationError: if a folder is no label's, or there is no photo.
+        ConfigurationError: if a folder is no label's, or a label has no photo.
     """
-    index_of = {label.id: label.index for label in labels}
-    folders = (
-        sorted(path for path in directory.iterdir() if path.is_dir()) if directory.is_dir() else []
-    )
-    unknown = [folder.name for folder in folders if folder.name not in index_of]
-    if unknown:
-        raise ConfigurationError(
-            option,
-            f"{directory} has folders of unknown classes: {', '.join(unknown[:5])}"
-            + (f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""),
-            "name each folder by the id of a label, or give the labels with --labels",
-        )
-    found = [(path, index_of[folder.name]) for folder in folders for path in _images_below(folder)]
-    if not found:
-        raise ConfigurationError(
-            option, f"no photo in class folders below {directory}", "name a folder of class folders"
-        )
-    paths, classes = zip(*found, strict=True)
-    return Photos(option, directory, paths, np.array(classes, dtype=np.int64))
+    try:
+        listing = list_photos(directory, labels)
+    except ConfigurationError as error:
+        raise ConfigurationError(option, error.cause, error.remedy) from error
+    files, targets = zip(*listing, strict=True)
+    return Photos(option, directory, files, np.array(targets, dtype=np.int64))
 
 
 def read(
     photos: Photos, preprocessing: Preprocessing, *, batch_size: int, progress: str | None = None
 ) -> Iterator[NDArray[np.uint8]]:
-    """Batches of uint8 [<= batch_size, height, width, 3], in the photos' order.
+    """Decodes `photos` in their order, never holding more than a batch.
 
     Args:
+        photos: what to read.
+        preprocessing: the model's contract.
+        batch_size: photos a batch; the last may have fewer.
         progress: the title of a progress bar; None shows none.
+
+    Yields:
+        uint8 [batch_size, height, width, 3].
 
     Raises:
         ConfigurationError: naming the first photo that cannot be decoded.
@@ -104,21 +100,16 @@ def read(
             return preprocess(path.read_bytes(), preprocessing, max_pixels=_MAX_PIXELS)
         except (ImageError, OSError) as error:
             raise ConfigurationError(
-                photos.option, f"{path} cannot be read ({error})", "repair or remove the photo"
+                photos.option, f"{path}: {error}", "repair or remove the photo"
             ) from error
 
-    starts = range(0, len(photos), batch_size)
+    # None leaves it to tqdm, which shows a bar on a terminal only.
+    hidden = True if progress is None else None
     with (
-        ThreadPoolExecutor(max_workers=4) as pool,
-        tqdm(total=len(photos), desc=progress, unit="photo", disable=progress is None) as bar,
+        ThreadPoolExecutor() as pool,
+        tqdm(total=len(photos), desc=progress, unit="photo", disable=hidden) as bar,
     ):
-        for start in starts:
-            batch = np.stack(list(pool.map(load, photos.paths[start : start + batch_size])))
+        for start in range(0, len(photos), batch_size):
+            batch = np.stack(list(pool.map(load, photos.files[start : start + batch_size])))
             yield batch
             bar.update(len(batch))
-
-
-def _images_below(directory: Path) -> list[Path]:
-    return sorted(
-        path for path in directory.rglob("*") if path.suffix.lower() in _SUFFIXES and path.is_file()
-    )

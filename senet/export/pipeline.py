@@ -1,86 +1,128 @@
 """The whole way from a source model to a published version."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
+from onnx import ModelProto
 
-from app.repository.manifest import Golden, Input, Manifest
-from senet.export import golden, onnx_file, parity, publish
+from app.repository.manifest import Golden, Manifest, Precision, Variant
+from senet.export import golden, onnx_file, parity, publish, report, speed
+from senet.export.assess import Assessment, assess
+from senet.export.candidates import Candidate, write_fp32, write_reduced
 from senet.export.graph import ServedGraph
-from senet.export.photos import Photos, read
+from senet.export.order import Order
+from senet.export.photos import read
+from senet.export.report import Report, VariantReport
 from senet.export.runtime import onnx_runner, torch_runner
-from senet.export.variants import Candidate, file_name
 from senet.heads import Heads
-from senet.sources import SourceModel
 
 _PARITY_PHOTOS = 28
+_TOOLS = ("torch", "onnx", "onnxruntime")
 
 
-@dataclass(frozen=True)
-class Order:
-    """What to export and where to.
-
-    Attributes:
-        source: the network with its preprocessing and labels.
-        name: the model's name in the repository.
-        version: its version.
-        repository: directory of the model repository.
-        photos: real photos to compare PyTorch and ONNX Runtime on, at least 7.
-        force: whether an existing version may be replaced.
-    """
-
-    source: SourceModel
-    name: str
-    version: int
-    repository: Path
-    photos: Photos
-    force: bool = False
-
-    @property
-    def target(self) -> Path:
-        """The version's directory."""
-        return self.repository / self.name / str(self.version)
-
-
-def export(order: Order) -> Manifest:
-    """Exports, verifies and publishes.
+def export(order: Order) -> Report:
+    """Exports, verifies, measures and publishes.
 
     Raises:
         ConfigurationError: if anything keeps the model from being served as it was trained;
             nothing is written then.
     """
+    order.check()
     publish.refuse_existing(order.target, force=order.force)
-    source = order.source
-    preprocessing = source.preprocessing
-    size = Input(height=preprocessing.crop_height, width=preprocessing.crop_width)
-    graph = ServedGraph(Heads(source.network, size.height, size.width), preprocessing).eval()
+    source, size = order.source, order.size
+    heads = Heads(source.network, size.height, size.width)
+    graph = ServedGraph(heads, source.preprocessing).eval()
+    torch_run = torch_runner(graph)
     model = onnx_file.to_onnx(graph, size)
-    images = np.concatenate(
-        list(read(order.photos.spread(_PARITY_PHOTOS), preprocessing, batch_size=_PARITY_PHOTOS))
-    )
+    photos = order.photos.spread(_PARITY_PHOTOS)
+    (images,) = read(photos, source.preprocessing, batch_size=_PARITY_PHOTOS)
+
     with publish.staged(order.target, force=order.force) as stage:
-        fp32 = Candidate("fp32", stage / file_name("fp32"), onnx_file.opset(model))
-        onnx_file.save(model, fp32.path)
-        torch_run = torch_runner(graph)
+        fp32 = write_fp32(model, stage)
         agreed = parity.verify(torch_run, onnx_runner(fp32.path), images)
-        inputs = golden.draw(size)
-        np.save(stage / "golden.inputs.npy", inputs)
-        np.save(stage / "golden.logits.npy", torch_run(inputs)["logits"])
-        manifest = Manifest(
-            name=order.name,
-            version=order.version,
-            architecture=source.architecture,
-            source=source.source,
-            input=size,
-            preprocessing=preprocessing,
-            labels=source.labels,
-            variants=(fp32.accept(agreed, None),),
-            golden=Golden(
-                inputs="golden.inputs.npy",
-                logits="golden.logits.npy",
-                tolerance={"fp32": parity.MAX_ABS_LOGIT_DIFF},
-            ),
+        candidates = [fp32, *write_reduced(order, model, stage)]
+        runs = {
+            candidate.precision: onnx_runner(candidate.path, ["logits"]) for candidate in candidates
+        }
+        assessment = assess(order, torch_run, runs, agreed, len(images))
+        tolerance = golden.write(stage, size, torch_run, runs)
+        _write_manifest(order, candidates, assessment, tolerance, stage)
+        ratios = speed.ratios(runs, images)
+        finished = _report(order, model, candidates, assessment, ratios)
+        report.write(finished, stage)
+    return finished
+
+
+def _write_manifest(
+    order: Order,
+    candidates: Sequence[Candidate],
+    assessment: Assessment,
+    tolerance: dict[Precision, float],
+    directory: Path,
+) -> None:
+    source = order.source
+    manifest = Manifest(
+        name=order.name,
+        version=order.version,
+        architecture=source.architecture,
+        source=source.source,
+        input=order.size,
+        preprocessing=source.preprocessing,
+        labels=source.labels,
+        variants=tuple(
+            Variant(
+                precision=candidate.precision,
+                file=candidate.path.name,
+                sha256=candidate.sha256(),
+                opset=candidate.opset,
+                parity=assessment.figures[candidate.precision].parity,
+                accuracy=assessment.figures[candidate.precision].accuracy,
+            )
+            for candidate in candidates
+        ),
+        calibration=assessment.calibration,
+        golden=Golden(inputs=golden.INPUTS, logits=golden.LOGITS, tolerance=tolerance),
+    )
+    (directory / "manifest.json").write_text(manifest.model_dump_json(indent=1) + "\n")
+
+
+def _report(
+    order: Order,
+    model: ModelProto,
+    candidates: Sequence[Candidate],
+    assessment: Assessment,
+    ratios: Mapping[Precision, float],
+) -> Report:
+    variants = []
+    for candidate in candidates:
+        figures = assessment.figures[candidate.precision]
+        variants.append(
+            VariantReport(
+                precision=candidate.precision,
+                file=candidate.path.name,
+                bytes=candidate.path.stat().st_size,
+                opset=candidate.opset,
+                nodes=candidate.operators.total(),
+                operators=dict(candidate.operators.most_common()),
+                parity=figures.parity,
+                parity_photos=figures.photos,
+                accuracy=figures.accuracy,
+                ece=figures.ece,
+                speed_ratio=ratios[candidate.precision],
+            )
         )
-        (stage / "manifest.json").write_text(manifest.model_dump_json(indent=1) + "\n")
-    return manifest
+    return Report(
+        name=order.name,
+        version=order.version,
+        architecture=order.source.architecture,
+        source=order.source.source,
+        classes=len(order.source.labels),
+        inputs=onnx_file.signature(model.graph.input),
+        outputs=onnx_file.signature(model.graph.output),
+        variants=tuple(variants),
+        calibration=assessment.calibration,
+        machine=speed.machine(),
+        speed_batch=speed.BATCH,
+        tools={tool: version(tool) for tool in _TOOLS},
+    )

@@ -30,6 +30,8 @@ def onnx_runner(path: Path, outputs: Sequence[str] = OUTPUTS, *, threads: int = 
     """Runs the ONNX file at `path` on the CPU, computing only `outputs`.
 
     Args:
+        path: the file.
+        outputs: the names of the outputs.
         threads: of one run; 0 lets ONNX Runtime take one per core.
     """
     options = onnxruntime.SessionOptions()

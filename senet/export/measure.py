@@ -1,0 +1,49 @@
+"""What every variant makes of the same photos: one pass, all logits, then the figures."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.errors import ConfigurationError
+from app.repository.manifest import Accuracy, Precision, Preprocessing
+from senet.evaluation import Evaluation
+from senet.export.photos import Photos, read
+from senet.export.runtime import Run
+
+Logits = NDArray[np.float32]
+_BATCH = 32
+
+
+def logits_of(
+    runs: Mapping[str, Run], photos: Photos, preprocessing: Preprocessing, *, progress: bool
+) -> dict[str, Logits]:
+    """Logits [n, classes] of each run on all `photos`, which are decoded once."""
+    gathered: dict[str, list[Logits]] = {name: [] for name in runs}
+    title = f"measuring {', '.join(runs)}" if progress else None
+    for batch in read(photos, preprocessing, batch_size=_BATCH, progress=title):
+        for name, run in runs.items():
+            gathered[name].append(run(batch)["logits"])
+    return {name: np.concatenate(parts) for name, parts in gathered.items()}
+
+
+def accuracy(logits: Logits, photos: Photos, dataset: str) -> Accuracy:
+    """The manifest's entry for labelled `photos`."""
+    evaluation = Evaluation(photos.files, photos.targets, logits)
+    return Accuracy(
+        dataset=dataset, images=evaluation.count, top1=evaluation.top1, top5=evaluation.top5
+    )
+
+
+def refuse_drop(
+    precision: Precision, fp32: Accuracy, variant: Accuracy, max_drop_points: float
+) -> None:
+    """Raises ConfigurationError if `variant` loses more than `max_drop_points` of top-1."""
+    drop = 100 * (fp32.top1 - variant.top1)
+    if drop > max_drop_points:
+        raise ConfigurationError(
+            "--max-accuracy-drop",
+            f"{precision} loses {drop:.2f} points of top-1 on {fp32.images} photos (fp32"
+            f" {fp32.top1:.2%}, {precision} {variant.top1:.2%}; allowed {max_drop_points:g})",
+            f"leave {precision} out of --precision, calibrate on more photos or allow more",
+        )

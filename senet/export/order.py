@@ -1,0 +1,78 @@
+"""What is to be exported, from what, measured on what, and where to."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.errors import ConfigurationError
+from app.repository.manifest import Input, Precision
+from senet.export.int8 import Layout
+from senet.export.photos import Photos
+from senet.sources import SourceModel
+
+
+@dataclass(frozen=True)
+class Order:
+    """One export.
+
+    Attributes:
+        source: the network with its preprocessing and labels.
+        name: the model's name in the repository.
+        version: its version.
+        repository: directory of the model repository.
+        photos: real photos, at least 7, on which PyTorch and ONNX Runtime are compared.
+        evaluation: labelled photos for the accuracy of every variant.
+        evaluation_name: what the manifest calls them.
+        calibration: labelled photos that the network was not trained on, for the temperature.
+        quantisation: photos for the ranges of int8, from the training photos.
+        precisions: the variants to write; fp32 among them.
+        int8_layout: see `senet.export.int8.quantise`.
+        max_accuracy_drop: points of top-1 that a variant may lose against fp32.
+        force: whether an existing version may be replaced.
+        progress: whether to show progress bars.
+    """
+
+    source: SourceModel
+    name: str
+    version: int
+    repository: Path
+    photos: Photos
+    evaluation: Photos | None = None
+    evaluation_name: str = ""
+    calibration: Photos | None = None
+    quantisation: Photos | None = None
+    precisions: tuple[Precision, ...] = ("fp32",)
+    int8_layout: Layout = "u8s8"
+    max_accuracy_drop: float = 0.5
+    force: bool = False
+    progress: bool = False
+
+    @property
+    def target(self) -> Path:
+        """The version's directory."""
+        return self.repository / self.name / str(self.version)
+
+    @property
+    def size(self) -> Input:
+        """Height and width of the graph's input, in pixels."""
+        preprocessing = self.source.preprocessing
+        return Input(height=preprocessing.crop_height, width=preprocessing.crop_width)
+
+    def check(self) -> None:
+        """Raises ConfigurationError if the options contradict each other."""
+        if "fp32" not in self.precisions:
+            raise ConfigurationError(
+                "--precision", "fp32 is missing", "add it: the others are measured against it"
+            )
+        reduced = [precision for precision in self.precisions if precision != "fp32"]
+        if reduced and self.evaluation is None:
+            raise ConfigurationError(
+                "--precision",
+                f"what {' and '.join(reduced)} costs in accuracy is not known",
+                "name a folder of class folders with --evaluate",
+            )
+        if "int8" in self.precisions and self.quantisation is None:
+            raise ConfigurationError(
+                "--precision",
+                "int8 needs photos to find the range of its activations",
+                "name a folder of training photos with --calibration-photos",
+            )

@@ -1,0 +1,87 @@
+"""Which nodes of a served graph normalise, which extract features, which gate, which classify."""
+
+from collections import deque
+from dataclasses import dataclass
+
+from onnx import ModelProto, NodeProto
+
+_POOLS = {"ReduceMean", "GlobalAveragePool"}
+_GATES = {"Sigmoid", "HardSigmoid"}
+# A gate is pool, layer, activation, layer and sigmoid, with a few reshapes at most.
+_LONGEST_GATE = 10
+
+
+@dataclass(frozen=True)
+class Regions:
+    """Names of the nodes of each part of a served graph.
+
+    Attributes:
+        normalisation: from the pixels to the first convolution.
+        trunk: from the first convolution to the last feature map, gates included.
+        gates: squeeze and excitation of each SE block and its scaling, a part of the trunk.
+        heads: from the last feature map to the outputs.
+    """
+
+    normalisation: frozenset[str]
+    trunk: frozenset[str]
+    gates: frozenset[str]
+    heads: frozenset[str]
+
+
+def regions(model: ModelProto) -> Regions:
+    """Finds the parts of a graph as `onnx_file.to_onnx` writes it (nodes in topological order)."""
+    nodes = list(model.graph.node)
+    producer = {output: node for node in nodes for output in node.output}
+    feature_map = producer["cam"].input[0]
+    body = _ancestors(producer[feature_map], producer)
+    first = next(index for index, node in enumerate(nodes) if node.op_type == "Conv")
+    before = frozenset(node.name for node in nodes[:first]) & body
+    trunk = body - before
+    return Regions(
+        normalisation=before,
+        trunk=trunk,
+        gates=_gates(nodes, producer) & trunk,
+        heads=frozenset(node.name for node in nodes) - body,
+    )
+
+
+def _ancestors(node: NodeProto, producer: dict[str, NodeProto]) -> frozenset[str]:
+    """The names of `node` and of all nodes that it depends on."""
+    found = {node.name}
+    queue = deque([node])
+    while queue:
+        for name in queue.popleft().input:
+            parent = producer.get(name)
+            if parent is not None and parent.name not in found:
+                found.add(parent.name)
+                queue.append(parent)
+    return frozenset(found)
+
+
+def _gates(nodes: list[NodeProto], producer: dict[str, NodeProto]) -> frozenset[str]:
+    found: set[str] = set()
+    for node in nodes:
+        gate = [producer[name] for name in node.input if name in producer]
+        if node.op_type != "Mul" or len(gate) != 2:
+            continue
+        for side in gate:
+            chain = _gate_chain(side, producer)
+            if chain:
+                found |= {node.name, *chain}
+    return frozenset(found)
+
+
+def _gate_chain(node: NodeProto, producer: dict[str, NodeProto]) -> list[str]:
+    """The nodes from a sigmoid back to the pooling it rests on; empty if that is no SE gate."""
+    names: list[str] = []
+    sigmoid = False
+    for _ in range(_LONGEST_GATE):
+        names.append(node.name)
+        sigmoid = sigmoid or node.op_type in _GATES
+        if node.op_type in _POOLS:
+            return names if sigmoid else []
+        parent = producer.get(node.input[0]) if node.input else None
+        if parent is None:
+            return []
+        node = parent
+    return []

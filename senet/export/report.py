@@ -1,0 +1,126 @@
+"""`report.json` and `report.md`: what was measured before the version was published."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from app.repository.manifest import Accuracy, Calibration, Parity, Precision, Source
+
+_COLUMNS = (
+    "precision",
+    "size, MB",
+    "nodes (opset)",
+    "compared with",
+    "max abs difference of logits",
+    "top-1 agreement",
+    "top-1",
+    "top-5",
+    "ECE",
+    "speed",
+)
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class VariantReport(_Part):
+    """One ONNX file."""
+
+    precision: Precision
+    file: str
+    bytes: int
+    opset: int
+    nodes: int
+    operators: dict[str, int]
+    parity: Parity
+    parity_photos: int
+    accuracy: Accuracy | None
+    ece: float | None
+    """With the temperature, on photos that it was not fitted on."""
+    speed_ratio: float
+    """Images per second as a multiple of fp32's, side by side on `machine`."""
+
+
+class Report(_Part):
+    """The whole of `report.json`."""
+
+    name: str
+    version: int
+    architecture: str
+    source: Source
+    classes: int
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+    variants: tuple[VariantReport, ...]
+    calibration: Calibration | None
+    machine: str
+    speed_batch: int
+    """Images a run in the speed measurement."""
+    tools: dict[str, str]
+    """Versions of the libraries that exported and measured."""
+
+
+def write(report: Report, directory: Path) -> None:
+    """Writes both files."""
+    (directory / "report.json").write_text(report.model_dump_json(indent=1) + "\n")
+    (directory / "report.md").write_text(render(report))
+
+
+def render(report: Report) -> str:
+    """The report for people."""
+    lines = [
+        f"# {report.name} version {report.version}: parity report",
+        "",
+        f"- Architecture: {report.architecture}, {report.classes} classes",
+        f"- Weights: {report.source.weights} (licence: {report.source.licence})",
+        *(f"- Input `{name}`: {kind}" for name, kind in report.inputs.items()),
+        *(f"- Output `{name}`: {kind}" for name, kind in report.outputs.items()),
+        f"- Tools: {', '.join(f'{name} {version}' for name, version in report.tools.items())}",
+        "",
+        "## Variants",
+        "",
+        f"| {' | '.join(_COLUMNS)} |",
+        f"|{' --- |' * len(_COLUMNS)}",
+        *(_row(variant) for variant in report.variants),
+        "",
+        *_notes(report),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _row(variant: VariantReport) -> str:
+    accuracy = variant.accuracy
+    cells = [
+        variant.precision,
+        f"{variant.bytes / 1e6:.1f}",
+        f"{variant.nodes} ({variant.opset})",
+        f"{variant.parity.reference}, {variant.parity_photos} photos",
+        f"{variant.parity.max_abs_logit_diff:.2g}",
+        f"{variant.parity.top1_agreement:.2%}",
+        "not measured" if accuracy is None else f"{accuracy.top1:.2%}",
+        "not measured" if accuracy is None else f"{accuracy.top5:.2%}",
+        "not measured" if variant.ece is None else f"{variant.ece:.2%}",
+        f"{variant.speed_ratio:.2f}x",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _notes(report: Report) -> list[str]:
+    speed = (
+        f"Speed is images per second as a multiple of fp32's, at batch size {report.speed_batch},"
+        f" medians of runs side by side on: {report.machine}. fp16 is for GPUs; a CPU casts."
+    )
+    notes = [speed]
+    accuracy = report.variants[0].accuracy
+    if accuracy is not None:
+        notes += ["", f"Accuracy: {accuracy.images} photos, {accuracy.dataset}."]
+    fitted = report.calibration
+    if fitted is not None:
+        scores = (
+            f"Scores: temperature {fitted.temperature:.3f}; ECE {fitted.ece_before:.2%} before and"
+            f" {fitted.ece_after:.2%} after ({fitted.dataset}). The temperature leaves the order of"
+            " the classes, and so top-1 and top-5, as they are."
+        )
+        notes += ["", scores]
+    return notes
