@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import TypeAdapter, ValidationError
+
 from app.errors import ConfigurationError
-from app.repository.manifest import Input, Precision
+from app.repository.manifest import Input, ModelName, Precision
 from senet.export.int8 import Layout
 from senet.export.photos import Photos
 from senet.sources import SourceModel
@@ -58,7 +60,17 @@ class Order:
         return Input(height=preprocessing.crop_height, width=preprocessing.crop_width)
 
     def check(self) -> None:
-        """Raises ConfigurationError if the options contradict each other."""
+        """Raises ConfigurationError if the options contradict each other or say nothing valid."""
+        try:
+            TypeAdapter(ModelName).validate_python(self.name)
+        except ValidationError as error:
+            raise ConfigurationError(
+                "--name",
+                f"{self.name!r} is no model name",
+                "use lower-case letters, digits, '.', '_' and '-', a letter or digit first",
+            ) from error
+        if self.version < 1:
+            raise ConfigurationError("--version", f"{self.version} is not positive", "start at 1")
         if "fp32" not in self.precisions:
             raise ConfigurationError(
                 "--precision", "fp32 is missing", "add it: the others are measured against it"

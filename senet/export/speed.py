@@ -1,12 +1,12 @@
 """Images per second of each variant on this machine, side by side."""
 
-import os
 import platform
 import statistics
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from app.hardware import available_cores
 from app.repository.manifest import Precision
 from senet.export.runtime import Images, Run
 
@@ -42,5 +42,4 @@ def machine() -> str:
     info = Path("/proc/cpuinfo")
     words = set(info.read_text().split()) if info.exists() else set()
     flags = [flag for flag in _FLAGS if flag in words]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{platform.machine()}, {cores} cores, {' '.join(flags) or 'no vector flags known'}"
+    return f"{platform.machine()}, {available_cores()} cores, {' '.join(flags) or 'no vector flags known'}"
