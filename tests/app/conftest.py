@@ -1,0 +1,19 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.settings import Settings
+
+
+@pytest.fixture(scope="session")
+def make_settings(repository: Path) -> Callable[..., Settings]:
+    """Settings that serve the colour classifier, with further options."""
+
+    def make(**options: object) -> Settings:
+        defaults: dict[str, Any] = {"model_repository": repository, "model": "colours"}
+        defaults.update(options)
+        return Settings(**defaults)
+
+    return make

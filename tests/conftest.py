@@ -1,0 +1,21 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.support.repository import write_model
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_options_from_outside() -> None:
+    """The developer's own SENET_* variables must not reach the tests."""
+    for name in [name for name in os.environ if name.startswith("SENET_")]:
+        del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model repository with the colour classifier. To be read only."""
+    root = tmp_path_factory.mktemp("models")
+    write_model(root)
+    return root

@@ -1,0 +1,1 @@
+"""What several tests share: drawn pictures, fakes, model repositories, live servers."""

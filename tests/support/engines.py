@@ -1,0 +1,115 @@
+"""Fake inference engines behind the service's own protocols."""
+
+import threading
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.engines.engine import Output, Provider
+from tests.support.colours import colour_outputs
+from tests.support.waiting import BOUND_SECONDS
+
+Respond = Callable[[NDArray[np.uint8], Collection[Output]], Mapping[Output, NDArray[np.float32]]]
+
+
+class Gate:
+    """Holds whoever passes while it is closed, and counts who waits. It begins open."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._open = True
+        self._waiting = 0
+
+    def close(self) -> None:
+        with self._changed:
+            self._open = False
+
+    def open(self) -> None:
+        with self._changed:
+            self._open = True
+            self._changed.notify_all()
+
+    def pass_through(self) -> None:
+        with self._changed:
+            self._waiting += 1
+            self._changed.notify_all()
+            opened = self._changed.wait_for(lambda: self._open, BOUND_SECONDS)
+            self._waiting -= 1
+        assert opened, "the gate was never opened"
+
+    def wait_until_held(self, count: int = 1) -> None:
+        """Returns once so many are waiting at the gate."""
+        with self._changed:
+            held = self._changed.wait_for(lambda: self._waiting >= count, BOUND_SECONDS)
+        assert held, "nobody came to the gate"
+
+
+class FakeEngine:
+    """Classifies by mean colour, at the test's pace.
+
+    Attributes:
+        gate: every call of `infer` passes through it.
+        respond: computes the outputs; a test may replace it.
+        batches: the images of each call so far.
+        outputs: the outputs asked for in each call so far.
+    """
+
+    def __init__(
+        self, *, slots: int = 1, provider: Provider = "cpu", respond: Respond = colour_outputs
+    ) -> None:
+        self.gate = Gate()
+        self.respond = respond
+        self.batches: list[NDArray[np.uint8]] = []
+        self.outputs: list[frozenset[Output]] = []
+        self._slots = slots
+        self._provider = provider
+
+    @property
+    def provider(self) -> Provider:
+        return self._provider
+
+    @property
+    def slots(self) -> int:
+        return self._slots
+
+    def infer(
+        self, images: NDArray[np.uint8], outputs: Collection[Output]
+    ) -> Mapping[Output, NDArray[np.float32]]:
+        self.batches.append(images)
+        self.outputs.append(frozenset(outputs))
+        self.gate.pass_through()
+        return self.respond(images, outputs)
+
+
+class FakeEngines:
+    """Hands out one engine; loading on a provider in `refusals` raises what stands there.
+
+    Attributes:
+        gate: every load passes through it.
+        loaded: the files and providers of each load that was tried.
+    """
+
+    def __init__(
+        self,
+        engine: FakeEngine | None = None,
+        *,
+        providers: tuple[Provider, ...] = ("cpu",),
+        refusals: Mapping[Provider, Exception] | None = None,
+    ) -> None:
+        self.engine = engine or FakeEngine()
+        self.gate = Gate()
+        self.loaded: list[tuple[Path, Provider]] = []
+        self._providers = providers
+        self._refusals = refusals or {}
+
+    def providers(self) -> list[Provider]:
+        return list(self._providers)
+
+    def load(self, model_file: Path, provider: Provider) -> FakeEngine:
+        self.gate.pass_through()
+        self.loaded.append((model_file, provider))
+        if provider in self._refusals:
+            raise self._refusals[provider]
+        return self.engine

@@ -1,0 +1,19 @@
+"""Reading Prometheus' text format."""
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+
+def samples(client: httpx.Client) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    """Every sample of `/metrics`, by name and labels."""
+    text = client.get("/metrics").text
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def value(client: httpx.Client, name: str, **labels: str) -> float:
+    """One sample; 0 if it is not there yet."""
+    return samples(client).get((name, frozenset(labels.items())), 0.0)

@@ -1,0 +1,111 @@
+"""The service on a real socket, in a thread of the test's process."""
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+
+import httpx
+import uvicorn
+from fastapi import FastAPI
+
+from app.engines.engine import InferenceEngines
+from app.main import create_app
+from app.server import DrainingServer
+from app.serving.service import Service, State
+from app.settings import Settings
+from tests.support.waiting import BOUND_SECONDS, eventually
+
+
+class _ThreadedServer(DrainingServer):
+    """Signals reach only the main thread, so here the test says when to drain."""
+
+    loop: asyncio.AbstractEventLoop
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        self.loop = asyncio.get_running_loop()
+        yield
+
+
+class LiveServer:
+    """A running service.
+
+    Attributes:
+        app: the application.
+        failures: what it reported to `on_failure`.
+        port: its TCP port on 127.0.0.1.
+    """
+
+    def __init__(self, settings: Settings, engines: InferenceEngines) -> None:
+        self.failures: list[BaseException] = []
+        self.app: FastAPI = create_app(settings, engines=engines, on_failure=self.failures.append)
+        config = uvicorn.Config(
+            self.app,
+            http="httptools",
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+        )
+        self._server = _ThreadedServer(config, self.service, settings.drain_seconds)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [self._listener]}
+        )
+
+    @property
+    def service(self) -> Service:
+        service = self.app.state.service
+        assert isinstance(service, Service)
+        return service
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def client(self) -> httpx.Client:
+        return httpx.Client(base_url=self.url, timeout=BOUND_SECONDS, trust_env=False)
+
+    def start(self) -> None:
+        self._thread.start()
+        eventually(lambda: self._server.started)
+
+    def wait_until_ready(self) -> None:
+        eventually(lambda: self.service.state is not State.STARTING)
+        assert self.service.state is State.READY, self.failures
+
+    def begin_drain(self) -> None:
+        """What a first signal does; a second call is what a second signal does."""
+        self._server.loop.call_soon_threadsafe(self._server.begin_drain)
+
+    def join(self) -> None:
+        """Returns once the server has stopped."""
+        self._thread.join(BOUND_SECONDS)
+        assert not self._thread.is_alive(), "the server did not stop"
+
+    def stop(self) -> None:
+        """Drains and stops, if it still runs."""
+        if self._thread.is_alive():
+            with contextlib.suppress(RuntimeError):  # it ended by itself in this moment
+                if self.service.state is not State.DRAINING:
+                    self.begin_drain()
+        self.join()
+
+
+@contextlib.contextmanager
+def running(
+    settings: Settings, engines: InferenceEngines, *, ready: bool = True
+) -> Iterator[LiveServer]:
+    """A service for the length of a `with` block, by default ready from the start."""
+    server = LiveServer(settings, engines)
+    server.start()
+    try:
+        if ready:
+            server.wait_until_ready()
+        yield server
+    finally:
+        server.stop()
