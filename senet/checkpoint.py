@@ -1,6 +1,5 @@
 """The training checkpoint on disk: all that export needs, and what a resume needs."""
 
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from app.errors import ConfigurationError
 from app.repository.manifest import Label, Preprocessing
+from senet.safe_load import safe_load
 
 _FORMAT = "senet-checkpoint-1"
 
@@ -42,21 +42,27 @@ def save(path: Path, checkpoint: Checkpoint, training: Mapping[str, Any] | None 
         path: file to write, replaced if it exists.
         checkpoint: what to serve.
         training: state for a resume, of tensors and plain Python values.
+
+    Raises:
+        OSError: if it cannot be written; nothing half-written is left.
     """
+    content = {
+        "format": _FORMAT,
+        "architecture": checkpoint.architecture,
+        "labels": [label.model_dump() for label in checkpoint.labels],
+        "preprocessing": checkpoint.preprocessing.model_dump(mode="json"),
+        "weights": dict(checkpoint.weights),
+        "provenance": checkpoint.provenance,
+        "training": None if training is None else dict(training),
+    }
     partial = path.with_name(path.name + ".partial")
-    torch.save(
-        {
-            "format": _FORMAT,
-            "architecture": checkpoint.architecture,
-            "labels": [label.model_dump() for label in checkpoint.labels],
-            "preprocessing": checkpoint.preprocessing.model_dump(mode="json"),
-            "weights": dict(checkpoint.weights),
-            "provenance": checkpoint.provenance,
-            "training": None if training is None else dict(training),
-        },
-        partial,
-    )
-    partial.replace(path)
+    try:
+        torch.save(content, partial)
+        partial.replace(path)
+    except (OSError, RuntimeError) as error:
+        partial.unlink(missing_ok=True)
+        # torch reports a full disk as a RuntimeError without its cause.
+        raise OSError(f"{path} cannot be written") from error
 
 
 def load(path: Path) -> Checkpoint:
@@ -89,12 +95,7 @@ def load_training(path: Path) -> dict[str, Any] | None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise _refusal(path, "does not exist") from error
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise _refusal(path, "is truncated, or not a file of tensors and plain values") from error
+    content = safe_load(path, "checkpoint")
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         raise _refusal(path, "is not a checkpoint of this project")
     return content

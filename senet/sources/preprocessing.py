@@ -1,0 +1,43 @@
+"""Preprocessing from what a source states and what the flags say."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from pydantic import ValidationError
+
+from app.errors import ConfigurationError
+from app.repository.manifest import Preprocessing
+from senet.sources.options import PreprocessingOptions
+
+# Guessed, these would cost accuracy silently.
+_NEEDED = ("resize_shorter_side", "crop_height", "crop_width", "mean", "std")
+
+
+def resolve(stated: Mapping[str, Any], options: PreprocessingOptions) -> Preprocessing:
+    """Merges the two; the flags win.
+
+    Args:
+        stated: values for keys of `Preprocessing` that the source states.
+        options: the flags.
+
+    Raises:
+        ConfigurationError: if a value that must not be guessed is missing, or one is wrong.
+    """
+    flags = {key: value for key, value in asdict(options).items() if value is not None}
+    values = {**stated, **flags}
+    missing = [key for key in _NEEDED if key not in values]
+    if missing:
+        raise ConfigurationError(
+            missing[0],
+            "the source does not say how its network's images were prepared",
+            f"give {', '.join('--' + key.replace('_', '-') for key in missing)}",
+        )
+    try:
+        return Preprocessing.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = str(first["loc"][0]) if first["loc"] else "crop_height"
+        raise ConfigurationError(
+            option, first["msg"].removeprefix("Value error, "), f"got {values[option]}"
+        ) from error

@@ -1,0 +1,136 @@
+"""Networks of the timm library, with the weights it publishes or a file of them."""
+
+import difflib
+import importlib
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from app.errors import ConfigurationError
+from app.repository.manifest import Label
+from senet.sources.loaded import Loaded
+from senet.sources.weights import read_weights
+
+
+def load(name: str, file: Path | None) -> Loaded:
+    """Builds the network that timm calls `name`.
+
+    Args:
+        name: an architecture with or without the tag of its weights, such as
+            `legacy_senet154.in1k`.
+        file: weights, whose classifier says the number of classes; None downloads the
+            published ones.
+
+    Raises:
+        ConfigurationError: if timm is not installed or doesn't know the name, if the weights
+            cannot be had or are of another network, or if their preprocessing is not ours.
+    """
+    timm = _timm()
+    _check_name(timm, name)
+    if file is None:
+        return _published(timm, name)
+    weights = read_weights(file)
+    network = timm.create_model(name)
+    classifier = weights.state.get(f"{network.pretrained_cfg['classifier']}.weight")
+    if classifier is not None:
+        network = timm.create_model(name, num_classes=len(classifier))
+    weights.load_into(network, name)
+    stated = network.pretrained_cfg
+    return Loaded(
+        network.eval(),
+        name,
+        f"{weights} for timm {timm.__version__}'s {name}",
+        licence=stated.get("license"),
+        preprocessing=_preprocessing(stated),
+    )
+
+
+def _published(timm: ModuleType, name: str) -> Loaded:
+    try:
+        network = timm.create_model(name, pretrained=True)
+    except Exception as error:
+        # A download fails in as many ways as there are networks and hubs.
+        raise ConfigurationError(
+            "pretrained",
+            f"timm cannot download weights for {name} ({type(error).__name__})",
+            "download the file by other means and give it as --checkpoint",
+        ) from error
+    stated = network.pretrained_cfg
+    return Loaded(
+        network.eval(),
+        name,
+        f"{stated.get('hf_hub_id') or stated.get('url')} through timm {timm.__version__}",
+        licence=stated.get("license"),
+        preprocessing=_preprocessing(stated),
+        labels=imagenet_labels(network),
+    )
+
+
+def imagenet_labels(network: Any) -> tuple[Label, ...] | None:  # noqa: ANN401 - timm has no types
+    """The classes of published ImageNet weights, or None for those of another data set."""
+    data = importlib.import_module("timm.data")
+    subset = data.infer_imagenet_subset(network)
+    if subset is None:
+        return None
+    classes = data.ImageNetInfo(subset)
+    return tuple(
+        Label(
+            index=index,
+            id=classes.index_to_label_name(index),
+            name=classes.index_to_description(index),
+        )
+        for index in range(classes.num_classes())
+    )
+
+
+def _timm() -> ModuleType:
+    try:
+        # Imported here because no other kind of source needs it.
+        return importlib.import_module("timm")
+    except ImportError as error:
+        raise ConfigurationError(
+            "timm",
+            f"the timm library cannot be imported ({error})",
+            "install requirements/timm.txt in an environment of its own",
+        ) from error
+
+
+def _check_name(timm: ModuleType, name: str) -> None:
+    architecture, _, tag = name.partition(".")
+    if not timm.is_model(architecture):
+        near = difflib.get_close_matches(architecture, timm.list_models(), n=3)
+        raise ConfigurationError(
+            "timm",
+            f"timm {timm.__version__} has no network {architecture!r}",
+            f"it has {', '.join(near)}" if near else "see timm.list_models()",
+        )
+    tags = [known.partition(".")[2] for known in timm.list_pretrained(f"{architecture}.*")]
+    if tag and tag not in tags:
+        raise ConfigurationError(
+            "timm",
+            f"timm {timm.__version__} has no weights {tag!r} of {architecture}",
+            f"it has {', '.join(tags)}",
+        )
+
+
+def _preprocessing(stated: Mapping[str, Any]) -> dict[str, Any]:
+    """Our words for timm's evaluation transform (`timm.data.create_transform`)."""
+    if stated["crop_mode"] != "center":
+        raise ConfigurationError(
+            "timm",
+            f"the weights were evaluated with crop mode {stated['crop_mode']!r}",
+            "choose weights that were evaluated on a central crop",
+        )
+    _, height, width = stated["input_size"]
+    return {
+        "resize_shorter_side": math.floor(min(height, width) / stated["crop_pct"]),
+        "crop_height": height,
+        "crop_width": width,
+        "interpolation": stated["interpolation"],
+        "mean": stated["mean"],
+        "std": stated["std"],
+        # timm decodes at full size.
+        "scaled_decoding": False,
+    }

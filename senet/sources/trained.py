@@ -1,0 +1,37 @@
+"""Checkpoints of this project's own training."""
+
+from pathlib import Path
+
+from app.errors import ConfigurationError
+from senet import checkpoint, networks
+from senet.sources.loaded import Loaded, described
+from senet.sources.weights import Weights
+
+
+def load(file: Path) -> Loaded:
+    """Loads a checkpoint, which brings its own preprocessing and labels.
+
+    Raises:
+        ConfigurationError: if it is no such checkpoint.
+    """
+    try:
+        trained = checkpoint.load(file)
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            error.option,
+            error.cause,
+            f"{error.remedy}, or say what network the weights are of: --architecture, --timm or"
+            " --module",
+        ) from error
+    try:
+        network = networks.build(trained.architecture, classes=len(trained.labels))
+    except ValueError as error:
+        raise ConfigurationError("checkpoint", str(error), "give a file of this version") from error
+    Weights(file, None, trained.weights).load_into(network, trained.architecture)
+    return Loaded(
+        network.eval(),
+        trained.architecture,
+        f"{trained.provenance}; {described(file)}",
+        preprocessing=trained.preprocessing.model_dump(),
+        labels=trained.labels,
+    )
