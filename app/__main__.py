@@ -1,19 +1,31 @@
 """`python -m app`: serves with the options of the command line and the environment."""
 
+import logging
+import os
 import sys
 
-from app.errors import ConfigurationError
+from app.errors import ConfigurationError, EngineHung
+from app.keys import manage_keys
 from app.server import serve
 from app.settings import load_settings
 
 
 def main() -> int:
     """Runs the service; the exit code is 0 after a drain, 1 after a failure, 2 for bad options."""
+    arguments = sys.argv[1:]
     try:
-        serve(load_settings(sys.argv[1:]))
+        if arguments[:1] == ["keys"]:
+            print(manage_keys(arguments[1:]))  # noqa: T201 - the command's result
+        else:
+            serve(load_settings(arguments))
     except ConfigurationError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the one line meant for a person
         return 2
+    except EngineHung as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        logging.shutdown()
+        # The interpreter would wait for the hung thread for ever.
+        os._exit(1)
     except Exception as error:  # noqa: BLE001 - it has been logged where it arose
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return 1

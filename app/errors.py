@@ -2,6 +2,7 @@
 
 SenetError
 ├── ConfigurationError        start-up: an option is wrong
+├── EngineHung                the engine did not come back
 └── RequestError              one request or one of its images cannot be answered
     ├── MalformedRequest
     ├── InvalidParameter
@@ -45,6 +46,10 @@ class ConfigurationError(SenetError):
         self.option = option
         self.cause = cause
         self.remedy = remedy
+
+
+class EngineHung(SenetError):
+    """A batch did not come back from the engine in time; only a new process can help."""
 
 
 class RequestError(SenetError):

@@ -8,10 +8,10 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
-from app.api.auth import ApiKeys, require
+from app.api.auth import KeyFile, authoriser
 from app.api.classify import classify_router
-from app.api.middleware import BodyGuard, RequestContext
-from app.api.operations import operations_router
+from app.api.middleware import BodyGuard, RequestContext, SecurityHeaders
+from app.api.operations import operations_router, root_router
 from app.api.problems import install_error_handlers
 from app.engines.engine import InferenceEngines
 from app.engines.onnx_engine import OnnxEngines
@@ -40,7 +40,7 @@ def create_app(
     Raises:
         ConfigurationError: if the API keys file is not valid.
     """
-    keys = ApiKeys.read(settings.api_keys_file) if settings.api_keys_file else None
+    keys = KeyFile(settings.api_keys_file) if settings.api_keys_file else None
     metrics = Metrics()
     engines = engines or OnnxEngines(
         settings.provider, cores=available_cores(), inference_threads=settings.inference_threads
@@ -65,19 +65,23 @@ def create_app(
     app.include_router(
         classify_router(
             service,
-            require(keys, "classify"),
+            authoriser(keys, "classify"),
             max_images=settings.max_images_per_request,
             request_timeout_ms=settings.request_timeout_ms,
         )
     )
-    app.include_router(operations_router(service, metrics))
+    operators = None if settings.open_operations else authoriser(keys, scope=None)
+    app.include_router(operations_router(service, metrics, operators))
+    app.include_router(root_router())
     install_error_handlers(app)
     # The last one added is the outermost.
     app.add_middleware(
         BodyGuard,
         max_bytes=settings.max_body_bytes,
+        max_buffered_bytes=settings.max_buffered_bytes,
         timeout_seconds=settings.body_timeout_ms / 1000,
     )
+    app.add_middleware(SecurityHeaders)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,

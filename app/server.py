@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ipaddress
 import logging
 import signal
 import socket
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 import uvicorn
 
 from app.errors import ConfigurationError
+from app.http_protocol import BoundedHttpProtocol
 from app.log import configure_logging
 from app.main import create_app
 from app.serving.service import Service
@@ -37,12 +39,13 @@ def serve(settings: Settings) -> None:
 
     def on_failure(error: BaseException) -> None:
         failures.append(error)
-        server.begin_drain()
+        if len(failures) == 1:
+            server.begin_drain()
 
     app = create_app(settings, on_failure=on_failure)
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=_bounded_protocol(settings),
         ws="none",
         log_config=None,
         log_level="warning",
@@ -58,6 +61,12 @@ def serve(settings: Settings) -> None:
     _load_tls(config)
     listener = _listen(settings)
     server = DrainingServer(config, app.state.service, settings.drain_seconds)
+    if settings.api_keys_file is None and not _is_loopback(settings.host):
+        logger.warning(
+            "listening on %s without API keys: everybody who reaches it may call;"
+            " see --api-keys-file (SENET_API_KEYS_FILE)",
+            settings.host,
+        )
     logger.info("listening on %s:%d", *listener.getsockname()[:2])
     server.run(sockets=[listener])
     logger.info("stopped")
@@ -112,6 +121,22 @@ class DrainingServer(uvicorn.Server):
         # What is left to uvicorn: writing out responses.
         self.config.timeout_graceful_shutdown = max(1, round(deadline - loop.time()))
         self.should_exit = True
+
+
+def _bounded_protocol(settings: Settings) -> type[BoundedHttpProtocol]:
+    class Protocol(BoundedHttpProtocol):
+        max_connections = settings.max_connections
+        max_head_bytes = settings.max_head_bytes
+        head_timeout_seconds = settings.head_timeout_ms / 1000
+
+    return Protocol
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _listen(settings: Settings) -> socket.socket:

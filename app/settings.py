@@ -44,10 +44,21 @@ class Settings(BaseSettings):
     """Images admitted and not yet answered; more are refused with 429."""
     request_timeout_ms: Annotated[int, Field(ge=1, le=3_600_000)] = 10_000
     """A request's deadline in milliseconds; a client may ask for less."""
+    inference_timeout_ms: Annotated[int, Field(ge=1, le=3_600_000)] = 30_000
+    """How long one batch may take, in milliseconds; the engine counts as hung after it, and the
+    process ends for its orchestrator to replace."""
+    head_timeout_ms: Annotated[int, Field(ge=1, le=3_600_000)] = 10_000
+    """How long a request's head may take to arrive, in milliseconds."""
     body_timeout_ms: Annotated[int, Field(ge=1, le=3_600_000)] = 10_000
     """How long a request's body may take to arrive, in milliseconds."""
     max_body_bytes: Annotated[int, Field(ge=1)] = 32 * 1024 * 1024
     """Largest request body in bytes."""
+    max_head_bytes: Annotated[int, Field(ge=1024)] = 32 * 1024
+    """Largest request line and headers in bytes."""
+    max_buffered_bytes: Annotated[int, Field(ge=1)] = 512 * 1024 * 1024
+    """Bytes of request bodies held at once; more are refused with 429."""
+    max_connections: Annotated[int, Field(ge=1)] = 4096
+    """Open connections; more are refused with 503."""
     max_images_per_request: Annotated[int, Field(ge=1)] = 64
     """Most images in one request."""
     # Pillow itself refuses, or warns about, what is above 89,478,485 pixels.
@@ -61,7 +72,9 @@ class Settings(BaseSettings):
     drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 20
     """How long shutting down may wait for accepted requests."""
     api_keys_file: Path | None = None
-    """JSON file of hashed API keys; without it everybody may call."""
+    """JSON file of hashed API keys, reread when it changes; without it everybody may call."""
+    open_operations: bool = True
+    """Whether health, /metrics and /models answer without an API key."""
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     """Comma-separated origins whose pages may call the service; * for all."""
     root_path: str = ""
@@ -103,6 +116,12 @@ class Settings(BaseSettings):
                     f"{value} is above max_queue_size ({self.max_queue_size})",
                     f"lower {option} or raise max_queue_size",
                 )
+        if self.max_body_bytes > self.max_buffered_bytes:
+            raise ConfigurationError(
+                "max_body_bytes",
+                f"{self.max_body_bytes} is above max_buffered_bytes ({self.max_buffered_bytes})",
+                "lower max_body_bytes or raise max_buffered_bytes",
+            )
         if self.max_queue_delay_ms >= self.request_timeout_ms:
             raise ConfigurationError(
                 "max_queue_delay_ms",

@@ -1,24 +1,30 @@
 """Who may call: optional API keys."""
 
 import hashlib
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from fastapi import Header
+from fastapi import Header, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.errors import ConfigurationError, Forbidden, Unauthenticated
+
+logger = logging.getLogger(__name__)
 
 Scope = Literal["classify", "admin"]
 
 
 class ApiKey(BaseModel):
-    """One key: the SHA-256 of its text, never the text, and what it allows."""
+    """One key: the SHA-256 of its text, never the text, and what it allows.
+
+    A plain hash is enough: keys are 256 random bits, so there is nothing to guess.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     scopes: frozenset[Scope]
 
@@ -28,7 +34,7 @@ class ApiKeys(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    keys: tuple[ApiKey, ...]
+    keys: tuple[ApiKey, ...] = ()
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -50,35 +56,80 @@ class ApiKeys(BaseModel):
                 "api_keys_file", f"{path}, {where}: {first['msg']}", "correct the file"
             ) from error
 
-    def check(self, key: str | None, scope: Scope) -> None:
-        """Lets a caller pass or not.
+    def find(self, key: str) -> ApiKey | None:
+        """The entry of a key, or None.
 
-        Keys are looked up by their hash, so the time taken tells nothing about a key's text.
-
-        Raises:
-            Unauthenticated: without a key, or with one that is not known.
-            Forbidden: if the key lacks the scope.
+        Looked up by hash: the time it takes tells nothing about a key's text.
         """
-        if key is None:
-            raise Unauthenticated("send a key as Authorization: Bearer or as X-API-Key")
         digest = hashlib.sha256(key.encode()).hexdigest()
-        known = next((entry for entry in self.keys if entry.sha256 == digest), None)
-        if known is None:
-            raise Unauthenticated("the API key is not known")
-        if scope not in known.scopes:
-            raise Forbidden(f"the key {known.name!r} lacks the scope {scope}")
+        return next((entry for entry in self.keys if entry.sha256 == digest), None)
 
 
-def require(keys: ApiKeys | None, scope: Scope) -> Callable[..., None]:
-    """A FastAPI dependency that lets only keys with `scope` pass; all pass if there are no keys."""
+class KeyFile:
+    """The keys file as it is now: it is reread when it changes.
 
-    def check(
+    A file that has become invalid is logged and ignored; the keys read before stay in force.
+
+    Args:
+        path: the file.
+
+    Raises:
+        ConfigurationError: if it is not valid to begin with.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen = self._stamp()
+        self._keys = ApiKeys.read(path)
+
+    def current(self) -> ApiKeys:
+        """The keys in force."""
+        stamp = self._stamp()
+        if stamp != self._seen:
+            self._seen = stamp
+            try:
+                self._keys = ApiKeys.read(self._path)
+                logger.info("API keys reread: %d", len(self._keys.keys))
+            except ConfigurationError as error:
+                logger.error("API keys not reread: %s", error)  # noqa: TRY400 - no traceback
+        return self._keys
+
+    def _stamp(self) -> tuple[int, int, int] | None:
+        try:
+            status = self._path.stat()
+        except OSError:
+            return None
+        return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def authoriser(keys: KeyFile | None, scope: Scope | None) -> Callable[..., str]:
+    """A FastAPI dependency that tells who calls, and refuses who may not.
+
+    Args:
+        keys: the keys; without them everybody may call.
+        scope: what the key must allow; None for any known key.
+
+    Returns:
+        A callable that gives the key's name, or without keys the client's address, and raises
+        `Unauthenticated` or `Forbidden`.
+    """
+
+    def authorise(
+        request: Request,
         authorization: Annotated[str | None, Header(include_in_schema=False)] = None,
         x_api_key: Annotated[str | None, Header(include_in_schema=False)] = None,
-    ) -> None:
+    ) -> str:
         if keys is None:
-            return
+            return request.client.host if request.client else "unknown"
         kind, _, token = (authorization or "").partition(" ")
-        keys.check(token.strip() if kind.lower() == "bearer" else x_api_key, scope)
+        key = token.strip() if kind.lower() == "bearer" else x_api_key
+        if not key:
+            raise Unauthenticated("send a key as Authorization: Bearer or as X-API-Key")
+        entry = keys.current().find(key)
+        if entry is None:
+            raise Unauthenticated("the API key is not known")
+        if scope is not None and scope not in entry.scopes:
+            raise Forbidden(f"the key {entry.name!r} lacks the scope {scope}")
+        return entry.name
 
-    return check
+    return authorise

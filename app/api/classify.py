@@ -15,6 +15,7 @@ from app.api.openapi import classify_request_body, problem_responses
 from app.api.problems import ANSWERS, error_response
 from app.api.schemas import ClassifyBody, ItemBody, ItemError, ModelReference, PredictionBody
 from app.errors import RequestError
+from app.serving.admission import Caller
 from app.serving.classifier import Classification, Classifier, ClassifyOptions, ServedModel
 from app.serving.service import Service
 
@@ -52,7 +53,7 @@ class ClassifyParameters(BaseModel):
 
 def classify_router(
     service: Service,
-    authorise: Callable[..., None],
+    authorise: Callable[..., str],
     *,
     max_images: int,
     request_timeout_ms: int,
@@ -61,7 +62,7 @@ def classify_router(
 
     Args:
         service: hands out the classifier.
-        authorise: dependency that refuses callers without the scope `classify`.
+        authorise: dependency that names the caller, or refuses it.
         max_images: most images in one request.
         request_timeout_ms: the longest deadline.
     """
@@ -74,10 +75,10 @@ def classify_router(
         response_model_exclude_unset=True,
         responses=problem_responses(),
         openapi_extra={"requestBody": classify_request_body()},
-        dependencies=[Depends(authorise)],
     )
     async def classify(
         request: Request,
+        client: Annotated[str, Depends(authorise)],
         parameters: Annotated[ClassifyParameters, Query()],
         x_request_timeout_ms: Annotated[int | None, Header(ge=1)] = None,
     ) -> Response:
@@ -87,15 +88,16 @@ def classify_router(
         failure is the response.
         """
         timeout_ms = min(x_request_timeout_ms or request_timeout_ms, request_timeout_ms)
+        caller = Caller(client, parameters.priority)
         options = ClassifyOptions(
+            caller=caller,
             deadline=time.monotonic() + timeout_ms / 1000,
             top_k=parameters.top_k,
             min_score=parameters.min_score,
             include=frozenset(parameters.include),
-            priority=parameters.priority,
         )
         # Refused before the body is read: nobody uploads for nothing.
-        service.classifier(parameters.model, parameters.version).check_room()
+        service.classifier(parameters.model, parameters.version).check_room(caller)
         uploads = await read_uploads(request, max_images)
         classifier = service.classifier(parameters.model, parameters.version)
         work = classifier.classify([upload.data for upload in uploads], options)

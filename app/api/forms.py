@@ -58,6 +58,9 @@ async def read_uploads(request: Request, max_images: int) -> list[Upload]:
         MalformedRequest: if the body is not what its content type says, or holds no image.
         TooManyImages: if there are more than `max_images`.
     """
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding.strip().lower() != "identity":
+        raise UnsupportedMediaType(f"content encoding {encoding!r}; send the body as it is")
     header = request.headers.get("content-type", "")
     media_type, parameters = parse_options_header(header)
     kind = media_type.decode("latin-1").lower()

@@ -12,9 +12,10 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.problems import problem_response
-from app.errors import BodyTimeout, BodyTooLarge
+from app.errors import BodyTimeout, BodyTooLarge, Overloaded
 from app.log import request_id
 from app.metrics import Metrics
+from app.serving.fair_share import FairShare
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +84,36 @@ def _request_id(scope: Scope) -> str:
     return offered if _ACCEPTED_ID.fullmatch(offered) else uuid.uuid4().hex
 
 
+class SecurityHeaders:
+    """Adds to every response what keeps a browser from misusing it.
+
+    Args:
+        app: the application inside.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handles one ASGI connection."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["x-content-type-options"] = "nosniff"
+                if headers.get("content-type", "").startswith("text/html"):
+                    # The API reference has its script and style inline.
+                    headers["content-security-policy"] = (
+                        "default-src 'self'; script-src 'self' 'unsafe-inline';"
+                        " style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
+                        " frame-ancestors 'none'"
+                    )
+                    headers["referrer-policy"] = "no-referrer"
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
 @dataclass(slots=True)
 class _Body:
     """How far a request's body has come in."""
@@ -92,7 +123,7 @@ class _Body:
 
 
 class BodyGuard:
-    """Bounds the size of a request's body and the time it may take to arrive.
+    """Bounds request bodies: the size of one, of all at once, and the time one may take.
 
     A body over the limit is refused as soon as that is known: by its Content-Length before any
     of it is read, else while it streams in. A response that goes out before its request's body
@@ -102,12 +133,17 @@ class BodyGuard:
     Args:
         app: the application inside.
         max_bytes: largest body.
+        max_buffered_bytes: bytes of all bodies that are being received or worked on; shared
+            fairly between client addresses.
         timeout_seconds: longest time from the request's headers to the end of its body.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int, timeout_seconds: float) -> None:
+    def __init__(
+        self, app: ASGIApp, max_bytes: int, max_buffered_bytes: int, timeout_seconds: float
+    ) -> None:
         self._app = app
         self._max_bytes = max_bytes
+        self._buffered = FairShare(max_buffered_bytes)
         self._timeout_seconds = timeout_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -117,6 +153,7 @@ class BodyGuard:
         if not declared and "transfer-encoding" not in headers:
             await self._app(scope, receive, send)
             return
+        client = scope["client"][0] if scope.get("client") else "unknown"
         body = _Body()
         deadline = asyncio.get_running_loop().time() + self._timeout_seconds
 
@@ -132,7 +169,11 @@ class BodyGuard:
                 raise BodyTimeout(
                     f"the body was not complete within {self._timeout_seconds:g} s"
                 ) from None
-            body.received += len(message.get("body", b""))
+            size = len(message.get("body", b""))
+            if not self._buffered.fits(size, client):
+                raise Overloaded("too many bytes of request bodies are being received")
+            self._buffered.take(size, client)
+            body.received += size
             body.complete = not message.get("more_body", False)
             if body.received > self._max_bytes:
                 raise self._too_large(body.received)
@@ -152,7 +193,10 @@ class BodyGuard:
                 await _discard(receive, self._max_bytes)
                 await send({"type": "http.response.body", "body": b""})
 
-        await self._app(scope, guarded_receive, guarded_send)
+        try:
+            await self._app(scope, guarded_receive, guarded_send)
+        finally:
+            self._buffered.give_back(body.received, client)
 
     def _too_large(self, size: int) -> BodyTooLarge:
         return BodyTooLarge(f"{size} bytes or more; at most {self._max_bytes} are accepted")

@@ -1,6 +1,8 @@
 """Health, metrics and what is loaded."""
 
-from fastapi import APIRouter
+from collections.abc import Callable
+
+from fastapi import APIRouter, Depends
 from fastapi.responses import RedirectResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
@@ -12,9 +14,17 @@ from app.metrics import Metrics
 from app.serving.service import Service, State
 
 
-def operations_router(service: Service, metrics: Metrics) -> APIRouter:
-    """The operators' routes, bound to their service."""
-    router = APIRouter()
+def operations_router(
+    service: Service, metrics: Metrics, authorise: Callable[..., str] | None
+) -> APIRouter:
+    """The operators' routes.
+
+    Args:
+        service: whose state they tell.
+        metrics: the series to expose.
+        authorise: dependency that refuses callers; None leaves the routes open.
+    """
+    router = APIRouter(dependencies=[Depends(authorise)] if authorise else [])
     unavailable = problem_responses(503)
 
     @router.get("/livez", summary="Alive: restart the process if this fails", responses=unavailable)
@@ -59,6 +69,13 @@ def operations_router(service: Service, metrics: Metrics) -> APIRouter:
                 )
             ]
         )
+
+    return router
+
+
+def root_router() -> APIRouter:
+    """The way from `/` to the documentation."""
+    router = APIRouter()
 
     @router.get("/", include_in_schema=False)
     async def root() -> Response:

@@ -4,16 +4,40 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from app.errors import Overloaded
 from app.metrics import Metrics
+from app.serving.batcher import Priority
+from app.serving.fair_share import FairShare
 
 # Weight of the newest answer in the measured time per image.
 _SMOOTHING = 0.05
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who wants images in.
+
+    Attributes:
+        client: the API key's name, or the address.
+        priority: bulk images share one more bound, so that they leave room for interactive ones.
+    """
+
+    client: str
+    priority: Priority = "interactive"
+
+    @property
+    def holders(self) -> tuple[tuple[str, str], ...]:
+        """Under which names the images are counted."""
+        client = ("client", self.client)
+        return (client, ("priority", "bulk")) if self.priority == "bulk" else (client,)
+
+
 class Admission:
     """Counts the images that are admitted and not yet answered. For one event loop.
+
+    The capacity is shared fairly between callers, see `FairShare`.
 
     Args:
         capacity: most images in the house.
@@ -25,9 +49,9 @@ class Admission:
         self, capacity: int, metrics: Metrics, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._capacity = capacity
+        self._share = FairShare(capacity)
         self._metrics = metrics
         self._clock = clock
-        self._inside = 0
         self._seconds_per_image = 0.0
         self._last_left = 0.0
         self._empty = asyncio.Event()
@@ -36,47 +60,50 @@ class Admission:
     @property
     def inside(self) -> int:
         """Images in the house now."""
-        return self._inside
+        return self._share.total
 
-    def check(self, images: int = 1) -> None:
+    def check(self, caller: Caller, images: int = 1) -> None:
         """Refuses what would not fit now, without admitting anything.
 
         Raises:
-            Overloaded: if so many more would exceed the capacity.
+            Overloaded: if so many more would exceed the capacity, or the caller's share of it.
         """
-        if self._inside + images > self._capacity:
-            self._metrics.rejected.labels(Overloaded.code).inc(images)
-            raise Overloaded(
-                f"{self._inside} of at most {self._capacity} images are in the house,"
-                f" no room for {images} more",
-                retry_after_seconds=self._inside * self._seconds_per_image,
-            )
+        if self._share.fits(images, *caller.holders):
+            return
+        full = self.inside + images > self._capacity
+        self._metrics.rejected.labels("capacity" if full else "share").inc(images)
+        raise Overloaded(
+            f"{self.inside} of at most {self._capacity} images are in the house, "
+            + (f"no room for {images} more" if full else "and this caller has its share of them"),
+            retry_after_seconds=self.inside * self._seconds_per_image,
+        )
 
     @contextmanager
-    def admit(self, images: int) -> Iterator[None]:
+    def admit(self, caller: Caller, images: int) -> Iterator[None]:
         """Admits images for the length of a `with` block.
 
         Raises:
             Overloaded: if they do not all fit.
         """
-        self.check(images)
-        if not self._inside:
+        self.check(caller, images)
+        if not self.inside:
             self._last_left = self._clock()
-        self._change(images)
+        self._share.take(images, *caller.holders)
+        self._note()
         try:
             yield
         finally:
-            self._change(-images)
+            self._share.give_back(images, *caller.holders)
+            self._note()
             self._learn(images)
 
     async def wait_empty(self) -> None:
         """Returns when no image is in the house."""
         await self._empty.wait()
 
-    def _change(self, images: int) -> None:
-        self._inside += images
-        self._metrics.in_flight.set(self._inside)
-        if self._inside:
+    def _note(self) -> None:
+        self._metrics.in_flight.set(self.inside)
+        if self.inside:
             self._empty.clear()
         else:
             self._empty.set()

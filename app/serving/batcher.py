@@ -5,7 +5,7 @@ import contextlib
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
@@ -14,7 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.engines.engine import InferenceEngine, Output
-from app.errors import DeadlineExceeded, Draining, InferenceFailed
+from app.errors import (
+    DeadlineExceeded,
+    Draining,
+    EngineHung,
+    InferenceFailed,
+    NotReady,
+    RequestError,
+)
 from app.metrics import Metrics
 
 logger = logging.getLogger(__name__)
@@ -63,6 +70,7 @@ class Batcher:
         model: the model's name and version, for the metrics' labels.
         max_batch_size: most images in a batch.
         max_queue_delay_seconds: how long a batch that is not full waits for more images.
+        inference_timeout_seconds: after which a batch counts as hung.
         clock: monotonic time in seconds.
     """
 
@@ -74,11 +82,13 @@ class Batcher:
         *,
         max_batch_size: int,
         max_queue_delay_seconds: float = 0.0,
+        inference_timeout_seconds: float = 30.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
         self._max_batch_size = max_batch_size
         self._max_delay = max_queue_delay_seconds
+        self._inference_timeout = inference_timeout_seconds
         self._clock = clock
         self._queues: dict[Priority, deque[_Entry]] = {"interactive": deque(), "bulk": deque()}
         self._since_bulk = 0
@@ -99,8 +109,11 @@ class Batcher:
         """
 
         def ended(task: asyncio.Task[None]) -> None:
-            if not task.cancelled() and (error := task.exception()) is not None:
-                on_death(error)
+            if task.cancelled() or (error := task.exception()) is None:
+                return
+            if all(slot.done() for slot in self._slots):
+                self._empty_queues(NotReady("the engine has failed"))
+            on_death(error)
 
         for _ in range(self._engine.slots):
             task = asyncio.create_task(self._run_slot())
@@ -108,15 +121,15 @@ class Batcher:
             self._slots.append(task)
 
     async def stop(self) -> None:
-        """Ends the loops; what is still queued is answered with `Draining`."""
+        """Ends the loops; what is still queued is answered with `Draining`.
+
+        Does not wait for a batch in the engine, which may hang.
+        """
         for task in self._slots:
             task.cancel()
         await asyncio.gather(*self._slots, return_exceptions=True)
-        for queue in self._queues.values():
-            for entry in queue:
-                _fail(entry, Draining("the service is shutting down"))
-            queue.clear()
-        await asyncio.to_thread(self._pool.shutdown)
+        self._empty_queues(Draining("the service is shutting down"))
+        self._pool.shutdown(wait=False)
 
     async def submit(
         self,
@@ -138,7 +151,10 @@ class Batcher:
             DeadlineExceeded: if no batch took the image in time.
             InferenceFailed: if the engine failed on its batch.
             Draining: if the batcher was stopped first.
+            NotReady: if no slot is left to run it.
         """
+        if all(slot.done() for slot in self._slots):
+            raise NotReady("the engine has failed")
         answer: asyncio.Future[Inference] = asyncio.get_running_loop().create_future()
         entry = _Entry(image, outputs, deadline, self._clock(), answer)
         self._queues[priority].append(entry)
@@ -162,18 +178,25 @@ class Batcher:
             names = frozenset[Output]().union(*(entry.outputs for entry in batch))
             images = np.stack([entry.image for entry in batch])
             try:
-                outputs = await loop.run_in_executor(self._pool, self._engine.infer, images, names)
+                async with asyncio.timeout(self._inference_timeout) as limit:
+                    outputs = await loop.run_in_executor(
+                        self._pool, self._engine.infer, images, names
+                    )
                 wrong = [name for name in names if len(outputs[name]) != len(batch)]
                 if wrong:
                     raise RuntimeError(f"{wrong[0]} has not one row per image")
             except asyncio.CancelledError:
-                for entry in batch:
-                    _fail(entry, Draining("the service is shutting down"))
+                _fail(batch, Draining("the service is shutting down"))
                 raise
-            except Exception as error:  # the batch fails, the loop lives on
+            except Exception:
+                if limit.expired():
+                    _fail(batch, InferenceFailed("the engine did not come back"))
+                    raise EngineHung(
+                        f"a batch did not come back within {self._inference_timeout:g} s"
+                    ) from None
+                # Its batch fails, the loop lives on.
                 logger.exception("the engine failed on a batch of %d", len(batch))
-                for entry in batch:
-                    _fail(entry, InferenceFailed("the engine failed on this batch"), error)
+                _fail(batch, InferenceFailed("the engine failed on this batch"))
                 continue
             seconds = self._clock() - started
             self._inference_seconds.observe(seconds)
@@ -195,7 +218,7 @@ class Batcher:
                 if entry.answer.done():  # its caller has left
                     continue
                 if entry.deadline <= self._clock():
-                    _fail(entry, DeadlineExceeded("the deadline passed in the queue"))
+                    _fail([entry], DeadlineExceeded("the deadline passed in the queue"))
                     continue
                 batch.append(entry)
             self._note_depth()
@@ -209,6 +232,12 @@ class Batcher:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(max(0.0, remaining)):
                 await self._full.wait()
+
+    def _empty_queues(self, error: RequestError) -> None:
+        for queue in self._queues.values():
+            _fail(queue, error)
+            queue.clear()
+        self._note_depth()
 
     def _pop(self) -> _Entry | None:
         interactive, bulk = self._queues["interactive"], self._queues["bulk"]
@@ -228,7 +257,8 @@ def _set(event: asyncio.Event, on: bool) -> None:
         event.clear()
 
 
-def _fail(entry: _Entry, error: Exception, cause: Exception | None = None) -> None:
-    if not entry.answer.done():
-        error.__cause__ = cause
-        entry.answer.set_exception(error)
+def _fail(entries: Iterable[_Entry], error: RequestError) -> None:
+    for entry in entries:
+        if not entry.answer.done():
+            # One exception each: a shared one would gather the tracebacks of all its raisers.
+            entry.answer.set_exception(type(error)(str(error)))

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,8 +14,8 @@ from app.engines.engine import Output, Provider
 from app.errors import DeadlineExceeded, RequestError
 from app.metrics import Metrics
 from app.repository.manifest import Label, Manifest, Variant
-from app.serving.admission import Admission
-from app.serving.batcher import Batcher, Inference, Priority
+from app.serving.admission import Admission, Caller
+from app.serving.batcher import Batcher, Inference
 from app.serving.postprocess import postprocess
 from app.serving.preprocess import preprocess
 
@@ -48,18 +49,18 @@ class ClassifyOptions:
     """What one request asks for.
 
     Attributes:
+        caller: who asks, and how urgently.
         deadline: on the monotonic clock, in seconds.
         top_k: most classes per image.
         min_score: classes below it are left out.
         include: outputs beyond the classes.
-        priority: which queue the images join.
     """
 
+    caller: Caller
     deadline: float
     top_k: int = 5
     min_score: float = 0.0
     include: frozenset[Output] = frozenset()
-    priority: Priority = "interactive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,7 @@ class Classifier:
         batcher: runs the model.
         admission: the bound on images in the house.
         decoders: threads that decode.
+        decode_threads: how many there are.
         metrics: gets outcomes, scores and decode times.
         max_image_pixels: largest width * height of an image.
         clock: monotonic time in seconds, the deadlines' clock.
@@ -117,6 +119,7 @@ class Classifier:
         decoders: Executor,
         metrics: Metrics,
         *,
+        decode_threads: int,
         max_image_pixels: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -124,6 +127,9 @@ class Classifier:
         self._batcher = batcher
         self._admission = admission
         self._decoders = decoders
+        # The threads' queue is first in, first out. Bulk images wait for a thread here instead,
+        # so that an interactive image never stands behind a row of them.
+        self._bulk_turn = asyncio.Semaphore(decode_threads)
         self._metrics = metrics
         self._max_image_pixels = max_image_pixels
         self._clock = clock
@@ -133,13 +139,13 @@ class Classifier:
         self._decode_seconds = metrics.decode.labels(*labels)
         self._top1_score = metrics.top1_score.labels(*labels)
 
-    def check_room(self) -> None:
+    def check_room(self, caller: Caller) -> None:
         """Refuses early what cannot be admitted now.
 
         Raises:
             Overloaded: if the house is full.
         """
-        self._admission.check()
+        self._admission.check(caller)
 
     async def classify(
         self, images: Sequence[bytes], options: ClassifyOptions
@@ -156,7 +162,7 @@ class Classifier:
         Raises:
             Overloaded: if the images do not all fit into the house.
         """
-        with self._admission.admit(len(images)):
+        with self._admission.admit(options.caller, len(images)):
             if len(images) == 1:
                 return [await self._answer(images[0], options)]
             async with asyncio.TaskGroup() as group:
@@ -175,13 +181,16 @@ class Classifier:
         return answer
 
     async def _classify_one(self, data: bytes, options: ClassifyOptions) -> Classification:
-        loop = asyncio.get_running_loop()
-        image, decode_seconds = await loop.run_in_executor(self._decoders, self._decode, data)
+        turn = self._bulk_turn if options.caller.priority == "bulk" else nullcontext()
+        async with turn:
+            image, decode_seconds = await asyncio.get_running_loop().run_in_executor(
+                self._decoders, self._decode, data, options.deadline
+            )
         inference = await self._batcher.submit(
             image,
             outputs=options.include | {"logits"},
             deadline=options.deadline,
-            priority=options.priority,
+            priority=options.caller.priority,
         )
         return Classification(
             predictions=self._predictions(inference, options),
@@ -191,8 +200,10 @@ class Classifier:
             inference_seconds=inference.inference_seconds,
         )
 
-    def _decode(self, data: bytes) -> tuple[NDArray[np.uint8], float]:
+    def _decode(self, data: bytes, deadline: float) -> tuple[NDArray[np.uint8], float]:
         started = self._clock()
+        if started >= deadline:
+            raise DeadlineExceeded("the deadline passed before decoding")
         image = preprocess(
             data, self.model.manifest.preprocessing, max_pixels=self._max_image_pixels
         )

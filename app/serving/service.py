@@ -127,15 +127,15 @@ class Service:
 
     def _open(self, loaded: LoadedModel) -> None:
         settings, model = self._settings, loaded.model
-        self._decoders = ThreadPoolExecutor(
-            settings.decode_threads or available_cores(), thread_name_prefix="decode"
-        )
+        decode_threads = settings.decode_threads or available_cores()
+        self._decoders = ThreadPoolExecutor(decode_threads, thread_name_prefix="decode")
         self._batcher = Batcher(
             loaded.engine,
             self._metrics,
             (model.name, model.version),
             max_batch_size=settings.max_batch_size,
             max_queue_delay_seconds=settings.max_queue_delay_ms / 1000,
+            inference_timeout_seconds=settings.inference_timeout_ms / 1000,
         )
         self._batcher.start(on_death=self._fail)
         self._classifier = Classifier(
@@ -144,6 +144,7 @@ class Service:
             self._admission,
             self._decoders,
             self._metrics,
+            decode_threads=decode_threads,
             max_image_pixels=settings.max_image_pixels,
         )
         self._metrics.model_info.labels(
