@@ -145,8 +145,9 @@ def _resize_to_crop(
     """Resamples the centre region that the crop covers to `size` (width, height)."""
     scale = min(image.size) / preprocessing.resize_shorter_side
     width, height = size[0] * scale, size[1] * scale
-    left, top = (image.width - width) / 2, (image.height - height) / 2
-    box = (left, top, left + width, top + height)
+    # Where the crop is as large as the image, rounding could set it a hair outside.
+    left, top = max(0.0, (image.width - width) / 2), max(0.0, (image.height - height) / 2)
+    box = (left, top, min(left + width, image.width), min(top + height, image.height))
     resampling = _RESAMPLING[preprocessing.interpolation]
     if preprocessing.antialias:
         return image.resize(size, resampling, box=box)
