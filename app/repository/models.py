@@ -78,7 +78,7 @@ class ModelVersion:
             array: NDArray[Any] = np.load(path, allow_pickle=False)
         except OSError as error:
             raise _unreadable(path, error) from error
-        except ValueError as error:
+        except (ValueError, EOFError) as error:
             raise ConfigurationError(
                 _OPTION, f"{path} is no NumPy array", "export the model again"
             ) from error
