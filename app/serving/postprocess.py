@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from app.errors import InferenceFailed
+
 
 @dataclass(frozen=True, slots=True)
 class RankedClass:
@@ -27,7 +29,12 @@ def postprocess(
 
     Returns:
         Classes by falling score; equal scores by rising index.
+
+    Raises:
+        InferenceFailed: if a logit is not finite, as after an overflow in fp16.
     """
+    if not np.isfinite(logits).all():
+        raise InferenceFailed("the network's output is not finite")
     scaled = logits.astype(np.float64) / temperature
     scores = np.exp(scaled - scaled.max())
     scores /= scores.sum()
