@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import ipaddress
 import logging
 import signal
@@ -10,6 +11,7 @@ import ssl
 from collections.abc import Iterator
 
 import uvicorn
+from fastapi import FastAPI
 
 from app.errors import ConfigurationError
 from app.http_protocol import BoundedHttpProtocol
@@ -43,22 +45,7 @@ def serve(settings: Settings) -> None:
             server.begin_drain()
 
     app = create_app(settings, on_failure=on_failure)
-    config = uvicorn.Config(
-        app,
-        http=_bounded_protocol(settings),
-        ws="none",
-        log_config=None,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        proxy_headers=True,
-        forwarded_allow_ips=settings.forwarded_allow_ips,
-        root_path=settings.root_path,
-        ssl_certfile=settings.tls_certificate_file,
-        ssl_keyfile=settings.tls_key_file,
-        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-    )
-    _load_tls(config)
+    config = uvicorn_config(app, settings)
     listener = _listen(settings)
     server = DrainingServer(config, app.state.service, settings.drain_seconds)
     if settings.api_keys_file is None and not _is_loopback(settings.host):
@@ -72,6 +59,37 @@ def serve(settings: Settings) -> None:
     logger.info("stopped")
     if failures:
         raise failures[0]
+
+
+def uvicorn_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
+    """How uvicorn serves the application.
+
+    Raises:
+        ConfigurationError: if the TLS certificate or key cannot be used.
+    """
+    config = uvicorn.Config(
+        app,
+        http=_bounded_protocol(settings),
+        ws="none",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        forwarded_allow_ips=settings.forwarded_allow_ips,
+        root_path=settings.root_path,
+        ssl_certfile=settings.tls_certificate_file,
+        ssl_keyfile=settings.tls_key_file,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+    )
+    try:
+        config.load()
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigurationError(
+            "tls_certificate_file",
+            f"the TLS certificate and key cannot be used ({error})",
+            "give a PEM certificate chain and the key that belongs to it",
+        ) from error
+    return config
 
 
 class DrainingServer(uvicorn.Server):
@@ -118,6 +136,8 @@ class DrainingServer(uvicorn.Server):
                 await self._service.drain()
         except TimeoutError:
             logger.warning("images still unanswered after %g s", self._drain_seconds)
+            # Answers them, instead of leaving their requests to be cancelled.
+            await self._service.stop()
         # What is left to uvicorn: writing out responses.
         self.config.timeout_graceful_shutdown = max(1, round(deadline - loop.time()))
         self.should_exit = True
@@ -145,23 +165,15 @@ def _listen(settings: Settings) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
+        # Of two services that bind one port, the second fails only here.
+        listener.listen()
     except OSError as error:
         listener.close()
-        option = "host" if isinstance(error, socket.gaierror) else "port"
+        is_host = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
+        option = "host" if is_host else "port"
         raise ConfigurationError(
             option,
             f"cannot listen on {settings.host}:{settings.port} ({error.strerror})",
             f"choose another --{option} (SENET_{option.upper()})",
         ) from error
     return listener
-
-
-def _load_tls(config: uvicorn.Config) -> None:
-    try:
-        config.load()
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigurationError(
-            "tls_certificate_file",
-            f"the TLS certificate and key cannot be used ({error})",
-            "give a PEM certificate chain and the key that belongs to it",
-        ) from error
