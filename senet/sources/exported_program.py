@@ -66,4 +66,4 @@ def _pickled(file: Path, name: str) -> ConfigurationError:
 
 
 def _refusal(cause: str, remedy: str) -> ConfigurationError:
-    return ConfigurationError("program", cause, remedy)
+    return ConfigurationError("--exported-program", cause, remedy)

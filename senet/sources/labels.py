@@ -52,4 +52,4 @@ def _label(path: Path, index: int, line: str) -> Label:
 
 
 def _refusal(cause: str, remedy: str) -> ConfigurationError:
-    return ConfigurationError("labels", cause, remedy)
+    return ConfigurationError("--labels", cause, remedy)

@@ -52,10 +52,10 @@ def _load(options: SourceOptions) -> Loaded:
         case (None, None, None, None), Path() as file, False:
             return exported_program.load(file)
     raise ConfigurationError(
-        "checkpoint",
+        "--checkpoint",
         "the options name no source, or more than one",
         "give --checkpoint, alone or with one of --architecture, --timm and --module;"
-        " --timm with --pretrained; or --program",
+        " --timm with --pretrained; or --exported-program",
     )
 
 
@@ -71,7 +71,7 @@ def _classes(network: nn.Module | ExportedProgram, preprocessing: Preprocessing)
         except Exception as error:
             # A user's network may raise anything.
             raise ConfigurationError(
-                "crop_height",
+                "--crop-height",
                 f"the network fails on an image of {preprocessing.crop_width} x"
                 f" {preprocessing.crop_height} pixels ({' '.join(str(error).split())[:200]})",
                 "give the size that it was trained for",
@@ -90,7 +90,7 @@ def _labels(loaded: Loaded, file: Path | None, classes: int) -> tuple[Label, ...
         return read_labels(file, classes)
     if loaded.labels is None:
         raise ConfigurationError(
-            "labels",
+            "--labels",
             f"{loaded.architecture} comes without names for its {classes} classes",
             "give --labels FILE with one line a class: index id name",
         )

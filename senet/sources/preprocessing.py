@@ -29,9 +29,9 @@ def resolve(stated: Mapping[str, Any], options: PreprocessingOptions) -> Preproc
     missing = [key for key in _NEEDED if key not in values]
     if missing:
         raise ConfigurationError(
-            missing[0],
+            _flag(missing[0]),
             "the source does not say how its network's images were prepared",
-            f"give {', '.join('--' + key.replace('_', '-') for key in missing)}",
+            f"give {', '.join(map(_flag, missing))}",
         )
     try:
         return Preprocessing.model_validate(values)
@@ -39,5 +39,9 @@ def resolve(stated: Mapping[str, Any], options: PreprocessingOptions) -> Preproc
         first = error.errors()[0]
         option = str(first["loc"][0]) if first["loc"] else "crop_height"
         raise ConfigurationError(
-            option, first["msg"].removeprefix("Value error, "), f"got {values[option]}"
+            _flag(option), first["msg"].removeprefix("Value error, "), f"got {values[option]}"
         ) from error
+
+
+def _flag(key: str) -> str:
+    return "--" + key.replace("_", "-")

@@ -36,7 +36,7 @@ def load(architecture: str, file: Path) -> Loaded:
     """
     if architecture not in networks.names():
         raise ConfigurationError(
-            "architecture",
+            "--architecture",
             f"unknown network {architecture!r}",
             f"give one of {', '.join(networks.names())}",
         )

@@ -53,7 +53,7 @@ def _published(timm: ModuleType, name: str) -> Loaded:
     except Exception as error:
         # A download fails in as many ways as there are networks and hubs.
         raise ConfigurationError(
-            "pretrained",
+            "--pretrained",
             f"timm cannot download weights for {name} ({type(error).__name__})",
             "download the file by other means and give it as --checkpoint",
         ) from error
@@ -91,7 +91,7 @@ def _timm() -> ModuleType:
         return importlib.import_module("timm")
     except ImportError as error:
         raise ConfigurationError(
-            "timm",
+            "--timm",
             f"the timm library cannot be imported ({error})",
             "install requirements/timm.txt in an environment of its own",
         ) from error
@@ -102,14 +102,14 @@ def _check_name(timm: ModuleType, name: str) -> None:
     if not timm.is_model(architecture):
         near = difflib.get_close_matches(architecture, timm.list_models(), n=3)
         raise ConfigurationError(
-            "timm",
+            "--timm",
             f"timm {timm.__version__} has no network {architecture!r}",
             f"it has {', '.join(near)}" if near else "see timm.list_models()",
         )
     tags = [known.partition(".")[2] for known in timm.list_pretrained(f"{architecture}.*")]
     if tag and tag not in tags:
         raise ConfigurationError(
-            "timm",
+            "--timm",
             f"timm {timm.__version__} has no weights {tag!r} of {architecture}",
             f"it has {', '.join(tags)}",
         )
@@ -119,7 +119,7 @@ def _preprocessing(stated: Mapping[str, Any]) -> dict[str, Any]:
     """Our words for timm's evaluation transform (`timm.data.create_transform`)."""
     if stated["crop_mode"] != "center":
         raise ConfigurationError(
-            "timm",
+            "--timm",
             f"the weights were evaluated with crop mode {stated['crop_mode']!r}",
             "choose weights that were evaluated on a central crop",
         )

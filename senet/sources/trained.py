@@ -26,7 +26,9 @@ def load(file: Path) -> Loaded:
     try:
         network = networks.build(trained.architecture, classes=len(trained.labels))
     except ValueError as error:
-        raise ConfigurationError("checkpoint", str(error), "give a file of this version") from error
+        raise ConfigurationError(
+            "--checkpoint", str(error), "give a file of this version"
+        ) from error
     Weights(file, None, trained.weights).load_into(network, trained.architecture)
     return Loaded(
         network.eval(),

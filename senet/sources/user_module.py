@@ -81,4 +81,4 @@ def _in_one_line(error: Exception) -> str:
 
 
 def _refusal(cause: str, remedy: str) -> ConfigurationError:
-    return ConfigurationError("module", cause, remedy)
+    return ConfigurationError("--module", cause, remedy)

@@ -81,7 +81,7 @@ def read_weights(path: Path) -> Weights:
     if path.suffix == ".safetensors":
         state = _read_safetensors(path)
     else:
-        state = safe_load(path, "checkpoint")
+        state = safe_load(path, "--checkpoint")
     wrapper = None
     if isinstance(state, Mapping):
         wrapper = next((key for key in _WRAPPERS if isinstance(state.get(key), Mapping)), None)
@@ -134,4 +134,4 @@ def _listing(what: str, names: Iterable[str]) -> str:
 
 
 def _refusal(cause: str, remedy: str) -> ConfigurationError:
-    return ConfigurationError("checkpoint", cause, remedy)
+    return ConfigurationError("--checkpoint", cause, remedy)

@@ -196,7 +196,7 @@ def test_bare_weights_ask_for_their_network(mini: tuple[nn.Module, Path]) -> Non
 
 
 def test_labels_are_asked_for(mini: tuple[nn.Module, Path]) -> None:
-    with pytest.raises(ConfigurationError, match=r"labels: .*its 3 classes; give --labels FILE"):
+    with pytest.raises(ConfigurationError, match=r"--labels: .*its 3 classes; give --labels FILE"):
         load_source(SourceOptions(architecture=ARCHITECTURE, checkpoint=mini[1]))
 
 
@@ -225,7 +225,7 @@ def test_preprocessing_is_asked_for_where_the_source_states_none(
     ("flags", "message"),
     [
         (replace(FLAGS, resize_shorter_side=8), "may not exceed resize_shorter_side"),
-        (replace(FLAGS, crop_width=0), "^crop_width: "),
+        (replace(FLAGS, crop_width=0), "^--crop-width: "),
     ],
 )
 def test_wrong_preprocessing_is_refused(
@@ -247,7 +247,7 @@ def test_wrong_preprocessing_is_refused(
         (f"{TINY}:CLASSES", "has no function 'CLASSES'"),
         (f"{TINY}:broken", r"failed \(OSError: no licence\)"),
         (f"{TINY}:not_a_network", "gave a str"),
-        (f"{TINY}:NeedsBigImages", "crop_height: the network fails on an image of 32 x 32"),
+        (f"{TINY}:NeedsBigImages", "--crop-height: the network fails on an image of 32 x 32"),
         (f"{TINY}:TwoOutputs", "does not return one tensor of logits"),
     ],
 )
@@ -282,5 +282,5 @@ def test_timm_is_asked_for_where_it_is_missing(
 ) -> None:
     # An entry of None makes an import fail, whether or not the library is installed.
     monkeypatch.setitem(sys.modules, "timm", None)
-    with pytest.raises(ConfigurationError, match="timm: the timm library cannot be imported"):
+    with pytest.raises(ConfigurationError, match="--timm: the timm library cannot be imported"):
         load_source(SourceOptions(timm="legacy_seresnet18", checkpoint=mini[1]))
