@@ -7,12 +7,11 @@ import threading
 from collections.abc import Iterator
 
 import httpx
-import uvicorn
 from fastapi import FastAPI
 
 from app.engines.engine import InferenceEngines
 from app.main import create_app
-from app.server import DrainingServer
+from app.server import DrainingServer, uvicorn_config
 from app.serving.service import Service, State
 from app.settings import Settings
 from tests.support.waiting import BOUND_SECONDS, eventually
@@ -41,15 +40,7 @@ class LiveServer:
     def __init__(self, settings: Settings, engines: InferenceEngines) -> None:
         self.failures: list[BaseException] = []
         self.app: FastAPI = create_app(settings, engines=engines, on_failure=self.failures.append)
-        config = uvicorn.Config(
-            self.app,
-            http="httptools",
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-        )
+        config = uvicorn_config(self.app, settings)
         self._server = _ThreadedServer(config, self.service, settings.drain_seconds)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -68,7 +59,7 @@ class LiveServer:
         return f"http://127.0.0.1:{self.port}"
 
     def client(self) -> httpx.Client:
-        return httpx.Client(base_url=self.url, timeout=BOUND_SECONDS, trust_env=False)
+        return httpx.Client(base_url=self.url, timeout=BOUND_SECONDS, trust_env=False, verify=False)
 
     def start(self) -> None:
         self._thread.start()
