@@ -9,13 +9,17 @@ import sys
 from pathlib import Path
 from typing import get_args
 
+from app.engines.tensorrt_cache import TensorRTTarget
+from app.engines.tensorrt_target import detect
 from app.errors import ConfigurationError
 from app.repository.manifest import Interpolation, Precision
+from app.repository.models import ModelRepository
 from senet.export import photos
 from senet.export.int8 import Layout
 from senet.export.order import Order
 from senet.export.pipeline import export
 from senet.export.report import render
+from senet.export.tensorrt import build, compile_tensorrt
 from senet.sources import PreprocessingOptions, SourceOptions, load_source
 
 
@@ -23,8 +27,12 @@ def main(arguments: list[str] | None = None) -> int:
     """Exports what the command line says. Returns the exit code."""
     parsed = _parser().parse_args(arguments)
     try:
+        # Asked first: a missing GPU should not show after the hour that measuring may take.
+        target = detect() if parsed.tensorrt else None
         order = _order(parsed)
         report = export(order)
+        if target is not None:
+            _build_engine(order, target, parsed)
     except ConfigurationError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the command line's answer
         return 2
@@ -34,6 +42,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _order(parsed: argparse.Namespace) -> Order:
+    if parsed.tensorrt and "fp16" not in parsed.precision:
+        raise ConfigurationError(
+            "--tensorrt", "engines are built from the fp16 file", "add fp16 to --precision"
+        )
     source = load_source(_source_options(parsed))
     evaluation = calibration = quantisation = None
     if parsed.evaluate is not None:
@@ -67,6 +79,20 @@ def _order(parsed: argparse.Namespace) -> Order:
         max_accuracy_drop=parsed.max_accuracy_drop,
         force=parsed.force,
         progress=True,
+    )
+
+
+def _build_engine(order: Order, target: TensorRTTarget, parsed: argparse.Namespace) -> None:
+    version = ModelRepository(order.repository).find(order.name, order.version)
+    images = photos.sample(order.photos, order.source.preprocessing)
+    build(
+        version,
+        images,
+        target,
+        compile_tensorrt,
+        max_batch_size=parsed.max_batch_size,
+        max_accuracy_drop=order.max_accuracy_drop,
+        force=order.force,
     )
 
 
@@ -172,6 +198,18 @@ def _add_target(group: argparse._ArgumentGroup) -> None:
     add("--name", required=True, help="the model's name")
     add("--version", type=int, default=1, help="its version (default %(default)s)")
     add("--repository", type=Path, default=Path("models"), metavar="DIR", help="default models/")
+    add(
+        "--tensorrt",
+        action="store_true",
+        help="also build the TensorRT engine of the fp16 file, on the GPU of this machine",
+    )
+    add(
+        "--max-batch-size",
+        type=int,
+        default=32,
+        metavar="IMAGES",
+        help="largest batch of the TensorRT engine (default %(default)s)",
+    )
     add("--force", action="store_true", help="replace the version if it exists")
 
 

@@ -66,7 +66,8 @@ def assess(
     photos = order.calibration
     same = order.evaluation is not None and photos.files == order.evaluation.files
     logits = evaluated if same else _logits(order, named, photos)
-    fitted = calibration.calibrate(logits["fp32"], photos.targets, photos.directory.name)
+    name = order.evaluation_name if same else photos.directory.name
+    fitted = calibration.calibrate(logits["fp32"], photos.targets, name)
     _, held_out = calibration.halves(len(photos))
     for precision, measured in figures.items():
         ece = calibration.expected_calibration_error(

@@ -4,9 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from app.repository.manifest import Preprocessing
-
-INPUT = "images"
-OUTPUTS = ("logits", "embedding", "cam")
+from senet.export.runtime import OUTPUTS, Images, Outputs, Run
 
 
 class ServedGraph(nn.Module):
@@ -36,3 +34,14 @@ class ServedGraph(nn.Module):
         normalised = images.float().permute(0, 3, 1, 2) * self.scale + self.shift
         logits, embedding, cam = self.heads(normalised)
         return logits, embedding, cam
+
+
+def torch_runner(graph: ServedGraph) -> Run:
+    """Runs `graph` in PyTorch; gives all three outputs."""
+
+    def run(images: Images) -> Outputs:
+        with torch.inference_mode():
+            tensors = graph(torch.from_numpy(images))
+        return {name: tensor.numpy() for name, tensor in zip(OUTPUTS, tensors, strict=True)}
+
+    return run

@@ -19,11 +19,10 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
-from senet.export.graph import INPUT
 from senet.export.onnx_file import save, strip
 from senet.export.quiet import quiet
 from senet.export.regions import regions
-from senet.export.runtime import Images
+from senet.export.runtime import INPUT, Images
 
 Layout = Literal["u8s8", "s8s8"]
 

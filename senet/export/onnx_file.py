@@ -9,8 +9,9 @@ from onnx import ModelProto, TensorProto, ValueInfoProto
 
 from app.errors import ConfigurationError
 from app.repository.manifest import Input
-from senet.export.graph import INPUT, OUTPUTS, ServedGraph
+from senet.export.graph import ServedGraph
 from senet.export.quiet import quiet
+from senet.export.runtime import INPUT, OUTPUTS
 
 
 def to_onnx(graph: ServedGraph, size: Input) -> ModelProto:

@@ -15,6 +15,8 @@ from app.serving.preprocess import preprocess
 from senet.evaluation import list_photos
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"}
+# Four batches of seven, the larger batch size at which outputs are compared.
+_SAMPLE = 28
 _MAX_PIXELS = 178_956_970
 
 
@@ -75,6 +77,16 @@ def labelled(option: str, directory: Path, labels: Sequence[Label]) -> Photos:
         raise ConfigurationError(option, error.cause, error.remedy) from error
     files, targets = zip(*listing, strict=True)
     return Photos(option, directory, files, np.array(targets, dtype=np.int64))
+
+
+def sample(photos: Photos, preprocessing: Preprocessing) -> NDArray[np.uint8]:
+    """At most 28 of `photos`, evenly spaced: uint8 [n, height, width, 3].
+
+    Raises:
+        ConfigurationError: as `read`.
+    """
+    (images,) = read(photos.spread(_SAMPLE), preprocessing, batch_size=_SAMPLE)
+    return images
 
 
 def read(

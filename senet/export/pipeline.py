@@ -7,17 +7,15 @@ from pathlib import Path
 from onnx import ModelProto
 
 from app.repository.manifest import Golden, Manifest, Precision, Variant
-from senet.export import golden, onnx_file, parity, publish, report, speed
+from senet.export import golden, onnx_file, parity, photos, publish, report, speed
 from senet.export.assess import Assessment, assess
 from senet.export.candidates import Candidate, write_fp32, write_reduced
-from senet.export.graph import ServedGraph
+from senet.export.graph import ServedGraph, torch_runner
 from senet.export.order import Order
-from senet.export.photos import read
 from senet.export.report import Report, VariantReport
 from senet.export.runtime import onnx_runner, torch_runner
 from senet.heads import Heads
 
-_PARITY_PHOTOS = 28
 _TOOLS = ("torch", "onnx", "onnxruntime")
 
 
@@ -35,8 +33,7 @@ def export(order: Order) -> Report:
     graph = ServedGraph(heads, source.preprocessing).eval()
     torch_run = torch_runner(graph)
     model = onnx_file.to_onnx(graph, size)
-    photos = order.photos.spread(_PARITY_PHOTOS)
-    (images,) = read(photos, source.preprocessing, batch_size=_PARITY_PHOTOS)
+    images = photos.sample(order.photos, source.preprocessing)
 
     with publish.staged(order.target, force=order.force) as stage:
         fp32 = write_fp32(model, stage)

@@ -52,7 +52,7 @@ def refuse_existing(target: Path, *, force: bool) -> None:
     """Raises ConfigurationError if `target` exists and may not be replaced."""
     if target.exists() and not force:
         raise ConfigurationError(
-            "--version", f"{target} exists", "choose another version, or replace it with --force"
+            "--force", f"{target} exists", "give --force to replace it, or write another version"
         )
 
 

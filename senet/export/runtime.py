@@ -1,29 +1,18 @@
-"""Running PyTorch and ONNX Runtime on the same uint8 batches."""
+"""The served graph's inputs and outputs, and running an ONNX file of it; needs no torch."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
-import torch
 from numpy.typing import NDArray
 
-from senet.export.graph import INPUT, OUTPUTS, ServedGraph
-
+INPUT = "images"
+OUTPUTS = ("logits", "embedding", "cam")
 Images = NDArray[np.uint8]
 Outputs = dict[str, NDArray[np.float32]]
 Run = Callable[[Images], Outputs]
-
-
-def torch_runner(graph: ServedGraph) -> Run:
-    """Runs `graph` in PyTorch; gives all three outputs."""
-
-    def run(images: Images) -> Outputs:
-        with torch.inference_mode():
-            tensors = graph(torch.from_numpy(images))
-        return {name: tensor.numpy() for name, tensor in zip(OUTPUTS, tensors, strict=True)}
-
-    return run
+"""uint8 [batch, height, width, 3] -> some or all of the outputs, by name."""
 
 
 def onnx_runner(path: Path, outputs: Sequence[str] = OUTPUTS, *, threads: int = 0) -> Run:

@@ -42,4 +42,5 @@ def machine() -> str:
     info = Path("/proc/cpuinfo")
     words = set(info.read_text().split()) if info.exists() else set()
     flags = [flag for flag in _FLAGS if flag in words]
-    return f"{platform.machine()}, {available_cores()} cores, {' '.join(flags) or 'no vector flags known'}"
+    known = " ".join(flags) or "no vector instructions known"
+    return f"{platform.machine()}, {available_cores()} cores, {known}"
