@@ -58,7 +58,6 @@ def create_app(
         title="SENet service",
         summary="Image classification with squeeze-and-excitation networks.",
         version=_version(),
-        root_path=settings.root_path,
         lifespan=lifespan,
     )
     app.state.service = service
@@ -81,7 +80,6 @@ def create_app(
         max_buffered_bytes=settings.max_buffered_bytes,
         timeout_seconds=settings.body_timeout_ms / 1000,
     )
-    app.add_middleware(SecurityHeaders)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -91,6 +89,7 @@ def create_app(
             expose_headers=["X-Request-ID", "Server-Timing", "Retry-After"],
         )
     app.add_middleware(RequestContext, metrics=metrics)
+    app.add_middleware(SecurityHeaders)
     return app
 
 
