@@ -13,7 +13,7 @@ from senet.export.candidates import Candidate, write_fp32, write_reduced
 from senet.export.graph import ServedGraph, torch_runner
 from senet.export.order import Order
 from senet.export.report import Report, VariantReport
-from senet.export.runtime import onnx_runner, torch_runner
+from senet.export.runtime import onnx_runner
 from senet.heads import Heads
 
 _TOOLS = ("torch", "onnx", "onnxruntime")
