@@ -85,6 +85,9 @@ class RawConnection:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._socket.close()
 
     def send_head(self, *headers: str, path: str = "/classify") -> None:
@@ -113,6 +116,13 @@ class RawConnection:
         while len(body) < length:
             body += self._receive()
         return head + b"\r\n\r\n" + body
+
+    def read_interim(self) -> bytes:
+        """Reads one answer that has no body, such as 100 Continue."""
+        answer = b""
+        while not answer.endswith(b"\r\n\r\n"):
+            answer += self._receive()
+        return answer
 
     def is_closed_by_server(self) -> bool:
         """Waits for the server's next byte or its end of the connection."""

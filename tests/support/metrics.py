@@ -14,6 +14,6 @@ def samples(client: httpx.Client) -> dict[tuple[str, frozenset[tuple[str, str]]]
     }
 
 
-def value(client: httpx.Client, name: str, **labels: str) -> float:
+def value(client: httpx.Client, series: str, /, **labels: str) -> float:
     """One sample; 0 if it is not there yet."""
-    return samples(client).get((name, frozenset(labels.items())), 0.0)
+    return samples(client).get((series, frozenset(labels.items())), 0.0)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 
@@ -15,6 +16,9 @@ from app.server import DrainingServer, uvicorn_config
 from app.serving.service import Service, State
 from app.settings import Settings
 from tests.support.waiting import BOUND_SECONDS, eventually
+
+# Shared, for httpx would read the certificate store for every client, and none speaks TLS here.
+_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 class _ThreadedServer(DrainingServer):
@@ -59,7 +63,7 @@ class LiveServer:
         return f"http://127.0.0.1:{self.port}"
 
     def client(self) -> httpx.Client:
-        return httpx.Client(base_url=self.url, timeout=BOUND_SECONDS, trust_env=False, verify=False)
+        return httpx.Client(base_url=self.url, timeout=BOUND_SECONDS, trust_env=False, verify=_TLS)
 
     def start(self) -> None:
         self._thread.start()

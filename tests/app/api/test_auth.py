@@ -1,0 +1,115 @@
+"""API keys."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.api.auth import ApiKeys
+from app.errors import ConfigurationError
+from app.settings import Settings
+from tests.support.colours import COLOURS
+from tests.support.engines import FakeEngines
+from tests.support.http import RawConnection, assert_problem, assert_raw_problem, post_image
+from tests.support.images import encode, photo
+from tests.support.server import LiveServer, running
+
+PICTURE = encode(photo(COLOURS[0]))
+
+
+def keys_document(**scopes: list[str]) -> str:
+    return json.dumps(
+        {
+            "keys": [
+                {
+                    "name": name,
+                    "sha256": hashlib.sha256(f"{name}-key".encode()).hexdigest(),
+                    "scopes": allowed,
+                }
+                for name, allowed in scopes.items()
+            ]
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def server(
+    make_settings: Callable[..., Settings], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LiveServer]:
+    path = tmp_path_factory.mktemp("keys") / "keys.json"
+    path.write_text(keys_document(reader=["classify"], admin=["admin"]))
+    with running(make_settings(api_keys_file=path), FakeEngines()) as live:
+        yield live
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"authorization": "Bearer reader-key"},
+        {"authorization": "bearer  reader-key"},
+        {"x-api-key": "reader-key"},
+    ],
+)
+def test_a_known_key_passes(client: httpx.Client, headers: dict[str, str]) -> None:
+    assert post_image(client, PICTURE, headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"authorization": "Bearer"},
+        {"authorization": "Bearer wrong"},
+        {"authorization": "Basic reader-key"},
+        {"authorization": "Bearer " + hashlib.sha256(b"reader-key").hexdigest()},
+        {"x-api-key": ""},
+        {"x-api-key": "reader-keY"},
+    ],
+)
+def test_unauthenticated(client: httpx.Client, headers: dict[str, str]) -> None:
+    response = post_image(client, PICTURE, headers=headers)
+    assert_problem(response, 401, "unauthenticated")
+    assert response.headers["www-authenticate"] == "Bearer"
+
+
+def test_forbidden(client: httpx.Client) -> None:
+    response = post_image(client, PICTURE, headers={"x-api-key": "admin-key"})
+    problem = assert_problem(response, 403, "forbidden")
+    assert "classify" in problem["detail"]
+
+
+def test_strangers_are_refused_before_they_upload(server: LiveServer) -> None:
+    with RawConnection(server.port) as connection:
+        connection.send_head("content-type: image/png", "content-length: 1000000")
+        assert_raw_problem(connection.read_answer(), 401, "unauthenticated")
+
+
+def test_health_needs_no_key(client: httpx.Client) -> None:
+    assert client.get("/readyz").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("document", "cause"),
+    [
+        ("{", "Invalid JSON"),
+        ('{"keys": [{"name": "a", "sha256": "short", "scopes": []}]}', "keys.0.sha256"),
+        (keys_document(a=["everything"]), "keys.0.scopes"),
+        ('{"keys": [], "more": 1}', "more"),
+    ],
+)
+def test_a_bad_keys_file_is_a_configuration_error(
+    tmp_path: Path, document: str, cause: str
+) -> None:
+    path = tmp_path / "keys.json"
+    path.write_text(document)
+    with pytest.raises(ConfigurationError, match=cause) as raised:
+        ApiKeys.read(path)
+    assert raised.value.option == "api_keys_file"
+
+
+def test_an_unreadable_keys_file_is_a_configuration_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        ApiKeys.read(tmp_path / "missing.json")

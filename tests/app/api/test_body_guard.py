@@ -1,0 +1,121 @@
+"""Bodies that are too large or too slow are refused, and never read to their end."""
+
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+
+from app.settings import Settings
+from tests.support.engines import FakeEngines
+from tests.support.http import RawConnection, assert_problem, assert_raw_problem, post_image
+from tests.support.images import encode, photo
+from tests.support.server import LiveServer, running
+
+MAX_BODY_BYTES = 100_000
+GOOD = encode(photo((96, 96, 96)))
+OCTETS = "content-type: application/octet-stream"
+
+
+@pytest.fixture(scope="module")
+def server(make_settings: Callable[..., Settings]) -> Iterator[LiveServer]:
+    with running(make_settings(max_body_bytes=MAX_BODY_BYTES), FakeEngines()) as live:
+        yield live
+
+
+def test_a_declared_length_over_the_limit_is_refused_before_any_of_it_is_sent(
+    server: LiveServer,
+) -> None:
+    with RawConnection(server.port) as connection:
+        connection.send_head(OCTETS, f"content-length: {MAX_BODY_BYTES + 1}")
+        problem = assert_raw_problem(connection.read_answer(), 413, "body_too_large")
+    assert str(MAX_BODY_BYTES) in problem["detail"]
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["application/octet-stream", "application/json", "multipart/form-data; boundary=b"],
+)
+def test_a_chunked_body_is_refused_while_it_streams(server: LiveServer, content_type: str) -> None:
+    begin = b'--b\r\nContent-Disposition: form-data; name="x"\r\n\r\n'
+    with RawConnection(server.port) as connection:
+        connection.send_head(f"content-type: {content_type}", "transfer-encoding: chunked")
+        connection.send_chunk(begin)
+        for _ in range(11):
+            connection.send_chunk(b"x" * 10_000)
+        # The body's end has not been sent, and yet there is an answer.
+        assert_raw_problem(connection.read_answer(), 413, "body_too_large")
+
+
+def test_a_sender_that_goes_on_regardless_is_cut_off(server: LiveServer) -> None:
+    with RawConnection(server.port) as connection:
+        connection.send_head(OCTETS, "transfer-encoding: chunked")
+        connection.send_chunk(b"x" * (MAX_BODY_BYTES + 1))
+        answer = connection.read_answer()
+        assert_raw_problem(answer, 413, "body_too_large")
+        assert b"connection: close" in answer.lower()
+        assert connection.is_closed_by_server()
+
+
+def test_a_body_of_exactly_the_limit_passes(server: LiveServer, client: httpx.Client) -> None:
+    at_limit = GOOD + b"\x00" * (MAX_BODY_BYTES - len(GOOD))
+    assert post_image(client, at_limit).status_code == 200
+    assert_problem(post_image(client, at_limit + b"\x00"), 413, "body_too_large")
+
+
+def test_a_client_that_reads_after_sending_all_still_gets_its_refusal(
+    client: httpx.Client,
+) -> None:
+    # httpx sends its whole body first: closing at once would reset the connection meanwhile.
+    response = post_image(client, b"x" * 40 * MAX_BODY_BYTES)
+    assert_problem(response, 413, "body_too_large")
+
+
+def test_a_client_that_waits_for_100_continue_is_refused_without_it(server: LiveServer) -> None:
+    with RawConnection(server.port) as connection:
+        connection.send_head(
+            OCTETS, f"content-length: {MAX_BODY_BYTES + 1}", "expect: 100-continue"
+        )
+        assert_raw_problem(connection.read_answer(), 413, "body_too_large")
+
+
+def test_a_client_that_waits_for_100_continue_is_told_to_go_on(server: LiveServer) -> None:
+    with RawConnection(server.port) as connection:
+        connection.send_head(OCTETS, f"content-length: {len(GOOD)}", "expect: 100-continue")
+        assert connection.read_interim().startswith(b"HTTP/1.1 100 ")
+        connection.send(GOOD)
+        assert connection.read_answer().startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_refusal_by_the_query_comes_before_the_body(server: LiveServer) -> None:
+    with RawConnection(server.port) as connection:
+        connection.send_head(OCTETS, "content-length: 1000", path="/classify?top_k=0")
+        assert_raw_problem(connection.read_answer(), 422, "invalid_parameter")
+
+
+def test_an_error_answered_early_leaves_the_connection_in_order(server: LiveServer) -> None:
+    with RawConnection(server.port) as connection:
+        connection.send_head(OCTETS, f"content-length: {len(GOOD)}", path="/classify?model=x")
+        connection.send(GOOD)
+        answer = connection.read_answer()
+        assert_raw_problem(answer, 404, "model_not_found")
+        assert b"connection: close" in answer.lower()
+        assert connection.is_closed_by_server()
+
+
+def test_body_timeout(make_settings: Callable[..., Settings]) -> None:
+    with (
+        running(make_settings(body_timeout_ms=50), FakeEngines()) as live,
+        RawConnection(live.port) as connection,
+    ):
+        connection.send_head(OCTETS, f"content-length: {len(GOOD)}")
+        connection.send(GOOD[:10])
+        assert_raw_problem(connection.read_answer(), 408, "body_timeout")
+
+
+def test_a_client_that_leaves_while_sending_harms_nobody(
+    server: LiveServer, client: httpx.Client
+) -> None:
+    with RawConnection(server.port) as connection:
+        connection.send_head(OCTETS, "content-length: 1000")
+        connection.send(b"x" * 10)
+    assert post_image(client, GOOD).status_code == 200

@@ -1,0 +1,159 @@
+"""What operators and newcomers look at: health, metrics, models, documentation."""
+
+import re
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from app.settings import Settings
+from tests.support.colours import COLOURS, INPUT_SIDE
+from tests.support.engines import FakeEngine, FakeEngines
+from tests.support.http import assert_problem, post_image, post_json
+from tests.support.images import encode, photo, truncated_jpeg
+from tests.support.metrics import samples, value
+from tests.support.server import running
+
+PICTURE = encode(photo(COLOURS[0]))
+MODEL = {"model": "colours", "version": "1"}
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/livez", "alive"), ("/readyz", "ready"), ("/startupz", "started")]
+)
+def test_health_while_all_is_well(client: httpx.Client, path: str, status: str) -> None:
+    response = client.get(path)
+    assert response.status_code == 200
+    assert response.json() == {"status": status}
+
+
+def test_models_lists_what_is_loaded(client: httpx.Client) -> None:
+    [model] = client.get("/models").json()["models"]
+    answered = post_image(client, PICTURE).json()["model"]
+    assert {key: model[key] for key in answered} == answered
+    assert model["architecture"] == "mean_colour"
+    assert model["provider"] == "cpu"
+    assert model["input"] == {"height": INPUT_SIDE, "width": INPUT_SIDE}
+    assert model["labels"] == len(COLOURS)
+
+
+def test_root_leads_to_the_documentation(client: httpx.Client) -> None:
+    response = client.get("/", follow_redirects=True)
+    assert response.status_code == 200
+    assert response.url.path == "/docs"
+
+
+def test_the_documentation_loads_nothing_from_other_hosts(client: httpx.Client) -> None:
+    page = client.get("/docs").text
+    assert not re.findall(r"""(?:src|href|url)\s*[=:(]\s*["']?(?:https?:)?//""", page)
+    files = re.findall(r"""(?:src|href)=["']([^"']+)""", page)
+    assert len(files) >= 3
+    for path in files:
+        assert client.get(path).status_code == 200
+    # Should the page ever ask for something of another host, the browser is told to refuse.
+    assert "default-src 'self'" in client.get("/docs").headers["content-security-policy"]
+
+
+def test_openapi_tells_forms_parameters_and_problems(client: httpx.Client) -> None:
+    document = client.get("/openapi.json").json()
+    operation = document["paths"]["/classify"]["post"]
+    assert set(operation["requestBody"]["content"]) == {
+        "image/*",
+        "application/octet-stream",
+        "multipart/form-data",
+        "application/json",
+    }
+    parameters = {(item["in"], item["name"].lower()) for item in operation["parameters"]}
+    assert parameters == {
+        ("query", "model"),
+        ("query", "version"),
+        ("query", "top_k"),
+        ("query", "min_score"),
+        ("query", "include"),
+        ("query", "priority"),
+        ("header", "x-request-timeout-ms"),
+    }
+    assert set(operation["responses"]) == {
+        "200", "400", "401", "403", "404", "408", "413", "415", "422", "429", "500", "503", "504",
+    }  # fmt: skip
+    for status, response in operation["responses"].items():
+        expected = "application/json" if status == "200" else "application/problem+json"
+        assert list(response["content"]) == [expected]
+    assert {"/livez", "/readyz", "/startupz", "/metrics", "/models"} < set(document["paths"])
+
+
+def test_behind_a_prefix_the_documentation_finds_its_files(
+    make_settings: Callable[..., Settings],
+) -> None:
+    settings = make_settings(root_path="/senet")
+    with running(settings, FakeEngines()) as live, live.client() as client:
+        page = client.get("/docs").text
+        assert "/senet/openapi.json" in page
+        assert client.get("/readyz").status_code == 200
+
+
+def test_metrics_count_what_happened(make_settings: Callable[..., Settings]) -> None:
+    with running(make_settings(), FakeEngines()) as live, live.client() as client:
+        post_json(client, [("a", PICTURE), ("b", PICTURE), ("c", truncated_jpeg())])
+        post_image(client, b"text")
+        post_image(client, PICTURE, params={"top_k": 0})
+        client.get("/nowhere")
+
+        def requests(route: str, status: str) -> float:
+            return value(client, "senet_requests_total", route=route, status=status)
+
+        assert requests("/classify", "200") == 1
+        assert requests("/classify", "415") == 1
+        assert requests("/classify", "422") == 1
+        assert requests("unmatched", "404") == 1
+        assert value(client, "senet_request_duration_seconds_count", route="/classify") == 3
+
+        def images(outcome: str) -> float:
+            return value(client, "senet_images_total", outcome=outcome, **MODEL)
+
+        assert images("ok") == 2
+        assert images("invalid_image") == 1
+        assert images("unsupported_image_format") == 1
+        assert value(client, "senet_decode_seconds_count", **MODEL) == 2
+        assert value(client, "senet_queue_seconds_count", **MODEL) == 2
+        assert value(client, "senet_batch_size_sum", **MODEL) == 2
+        batches = value(client, "senet_batch_size_count", **MODEL)
+        assert value(client, "senet_inference_seconds_count", **MODEL) == batches
+        assert value(client, "senet_queue_depth", **MODEL) == 0
+        assert value(client, "senet_images_in_flight") == 0
+        assert value(client, "senet_ready") == 1
+        assert value(client, "senet_top1_score_count", **MODEL) == 2
+        assert value(client, "senet_predictions_total", label="colour 0", **MODEL) == 2
+        digest = client.get("/models").json()["models"][0]["digest"]
+        info = {"name": "colours", "version": "1", "precision": "fp32", "provider": "cpu"}
+        assert value(client, "senet_model_info", digest=digest, **info) == 1
+
+
+def test_no_label_of_a_metric_comes_from_a_client(client: httpx.Client) -> None:
+    word = "chosen-by-the-client"
+    client.get(f"/{word}")
+    client.request(word.upper().replace("-", ""), "/classify")
+    post_image(client, PICTURE, params={"model": word, "version": word, "priority": word})
+    post_image(client, PICTURE, headers={"x-request-id": word, "user-agent": word})
+    post_json(client, [(word, PICTURE)])
+    seen = {text for _, labels in samples(client) for _, text in labels}
+    assert not [text for text in seen if word in text.lower()]
+
+
+def test_services_in_one_process_count_apart(make_settings: Callable[..., Settings]) -> None:
+    with (
+        running(make_settings(), FakeEngines(FakeEngine())) as one,
+        running(make_settings(), FakeEngines(FakeEngine())) as two,
+        one.client() as first,
+        two.client() as second,
+    ):
+        post_image(first, PICTURE)
+        assert value(first, "senet_images_total", outcome="ok", **MODEL) == 1
+        assert value(second, "senet_images_total", outcome="ok", **MODEL) == 0
+
+
+def test_a_head_request_is_a_problem_without_a_body(client: httpx.Client) -> None:
+    response = client.head("/livez")
+    assert response.status_code in (200, 405)
+    assert response.content == b""
+    assert_problem(client.delete("/models"), 405, "method_not_allowed")
