@@ -56,7 +56,8 @@ class Evaluation:
     @property
     def predictions(self) -> NDArray[np.int64]:
         """int64 [n], index of the class with the largest logit."""
-        return self.logits.argmax(axis=1)
+        largest: NDArray[np.int64] = self.logits.argmax(axis=1)
+        return largest
 
     @property
     def top1(self) -> float:

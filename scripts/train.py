@@ -1,0 +1,83 @@
+"""Trains a network on a folder of photos; started again, continues where it was stopped."""
+
+import argparse
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from tqdm import tqdm
+
+from app.errors import ConfigurationError
+from app.hardware import available_cores
+from senet.training.options import TrainingOptions, flag
+from senet.training.photos import class_labels
+from senet.training.run import Training
+from senet.training.state import CHECKPOINT
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Trains, or continues the run in `--output`; returns the exit code."""
+    parsed = vars(_parser().parse_args(arguments))
+    output, classes = parsed.pop("output"), parsed.pop("classes")
+    try:
+        options = _options(parsed)
+        labels = class_labels(Path(options.data) / "train", classes)
+        training = Training(options, labels, output)
+        if training.history:
+            _say(f"continuing after epoch {len(training.history)} of {options.epochs}")
+        training.run(_bar)
+    except ConfigurationError as error:
+        _say(f"error: {error}")
+        return 2
+    except KeyboardInterrupt:
+        _say("stopped; the same command continues")
+        return 130
+    last = training.history[-1]
+    sys.stdout.write(f"{output / CHECKPOINT}: top-1 {last['top1']:.2%}, top-5 {last['top5']:.2%}\n")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m scripts.train", description=__doc__)
+    parser.add_argument(
+        "--output", type=Path, required=True, help=f"run directory: {CHECKPOINT} and log.jsonl"
+    )
+    parser.add_argument(
+        "--classes", type=Path, help="text file, 'index id name' a line; default: folder names"
+    )
+    for name, field in TrainingOptions.model_fields.items():
+        text = " ".join((field.description or "").split()).replace("%", "%%")
+        if field.annotation is bool:
+            parser.add_argument(flag(name), action="store_true", help=text)
+        elif field.is_required():
+            parser.add_argument(flag(name), required=True, help=text)
+        else:
+            default = available_cores() if name == "threads" else field.default
+            parser.add_argument(
+                flag(name), default=default, help=f"{text} Default: {default}.", metavar="VALUE"
+            )
+    return parser
+
+
+def _options(parsed: dict[str, Any]) -> TrainingOptions:
+    try:
+        return TrainingOptions.model_validate(parsed)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigurationError(
+            flag(str(first["loc"][0])), f"{first['input']!r}: {first['msg']}", "see --help"
+        ) from error
+
+
+def _bar(steps: Iterable[int], title: str) -> Iterable[int]:
+    return tqdm(steps, desc=title, unit="step", leave=False)
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(line + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

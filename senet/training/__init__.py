@@ -1,0 +1,1 @@
+"""Training on folders of class folders, and its exact resume."""

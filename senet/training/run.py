@@ -1,0 +1,171 @@
+"""Trains a network on class folders; killed at any moment, it continues bit by bit the same."""
+
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from app.errors import ConfigurationError
+from app.repository.manifest import Label
+from senet import networks
+from senet.blocks import ResidualBlock
+from senet.evaluation import evaluate, load_photos
+from senet.training import schedule
+from senet.training.batches import Batches, normalise
+from senet.training.moving_average import MovingAverage
+from senet.training.options import TrainingOptions, refuse_contradictions
+from senet.training.photos import load_training_photos
+from senet.training.replicas import Replicas
+from senet.training.state import RunDirectory, TrainingState
+
+# Evaluation batch of one thread.
+_EVALUATION_BATCH = 32
+
+Progress = Callable[[Iterable[int], str], Iterable[int]]
+"""Wraps the steps of an epoch, given its title, to show how far they are."""
+
+
+class Training:
+    """One run in one directory, from its first epoch or from where it was left.
+
+    Args:
+        options: how to train.
+        labels: the classes.
+        output: the run directory.
+
+    Raises:
+        ConfigurationError: if an option is wrong, the photos are unusable, or the directory
+            holds a run with other options.
+    """
+
+    def __init__(self, options: TrainingOptions, labels: tuple[Label, ...], output: Path) -> None:
+        refuse_contradictions(options)
+        self._options = options
+        # Each shard has its own thread: see `Replicas`.
+        torch.set_num_threads(1)
+        torch.manual_seed(options.seed)
+        network = networks.build(options.architecture, len(labels))
+        _refuse_racing_dropout(network, options.threads)
+        _start_as_identity(network)
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's stub
+        self._state = TrainingState(
+            network,
+            MovingAverage(network, options.average_decay),
+            _optimizer(network, options),
+            [],
+        )
+        self._directory = RunDirectory(output, options, labels)
+        self._directory.restore(self._state)
+        data = Path(options.data)
+        photos = load_training_photos(data / "train", labels, options.size * 5 // 4)
+        self._batches = Batches(photos, len(labels), options)
+        if not self._batches.steps:
+            raise ConfigurationError(
+                "--batch-size",
+                f"{options.batch_size} is more than the {len(photos.targets)} training photos",
+                "lower it or add photos",
+            )
+        self._validation = load_photos(data / "val", labels, options.preprocessing)
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """One log entry for each epoch done."""
+        return self._state.history
+
+    def run(self, progress: Progress = lambda steps, _: steps) -> None:
+        """Trains the epochs that are left, saving after each.
+
+        Raises:
+            ConfigurationError: if the run directory cannot be written.
+        """
+        with Replicas(self._state.network, self._options.threads) as replicas:
+            while len(self.history) < self._options.epochs:
+                self.history.append(self._run_epoch(replicas, progress))
+                self._directory.save(self._state)
+
+    def _run_epoch(self, replicas: Replicas, progress: Progress) -> dict[str, Any]:
+        options, epoch, steps = self._options, len(self.history), self._batches.steps
+        # For networks with dropout; all else draws from generators of its own.
+        torch.manual_seed(options.seed + epoch)
+        started = time.monotonic()
+        losses = [
+            self._step(replicas, epoch, step)
+            for step in progress(range(steps), f"epoch {epoch + 1}/{options.epochs}")
+        ]
+        trained = time.monotonic()
+        entry: dict[str, Any] = {
+            "epoch": epoch + 1,
+            "size": schedule.image_size(epoch, options.epochs, options.size),
+            "loss": round(sum(losses) / steps, 5),
+            "images_per_second": round(steps * options.batch_size / (trained - started), 1),
+        }
+        if (epoch + 1) % options.evaluate_every == 0 or epoch + 1 == options.epochs:
+
+            def infer(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+                inputs = normalise(images, options.preprocessing)
+                return replicas.predict(self._state.average.network, inputs).numpy()
+
+            result = evaluate(infer, self._validation, _EVALUATION_BATCH * options.threads)
+            entry |= {"top1": round(result.top1, 5), "top5": round(result.top5, 5)}
+        entry["seconds"] = round(time.monotonic() - started, 1)
+        return entry
+
+    def _step(self, replicas: Replicas, epoch: int, step: int) -> float:
+        options, state = self._options, self._state
+
+        def loss(replica: nn.Module, shard: int) -> Tensor:
+            images, targets = self._batches.shard(epoch, step, shard)
+            with torch.autocast("cpu", torch.bfloat16, enabled=options.bf16):
+                logits: Tensor = replica(images)
+            return functional.cross_entropy(
+                logits.float(), targets, label_smoothing=options.label_smoothing
+            )
+
+        done = epoch * self._batches.steps + step
+        for group in state.optimizer.param_groups:
+            group["lr"] = schedule.learning_rate(
+                done, options.epochs * self._batches.steps, options.learning_rate
+            )
+        value = replicas.backward(loss)
+        state.optimizer.step()
+        state.average.update(state.network, done)
+        return value
+
+
+def _refuse_racing_dropout(network: nn.Module, threads: int) -> None:
+    drops = any(isinstance(m, nn.Dropout) and m.p > 0 for m in network.modules())
+    if drops and threads > 1:
+        raise ConfigurationError(
+            "--threads",
+            f"{threads} threads would draw this network's dropout in an order left to chance",
+            "give 1",
+        )
+
+
+def _start_as_identity(network: nn.Module) -> None:
+    """Zeroes the last scale of each residual branch (Goyal et al. 2017, section 5.1)."""
+    for module in network.modules():
+        if isinstance(module, ResidualBlock):
+            norms = [child for child in module.children() if isinstance(child, nn.BatchNorm2d)]
+            nn.init.zeros_(norms[-1].weight)
+
+
+def _optimizer(network: nn.Module, options: TrainingOptions) -> torch.optim.Optimizer:
+    parameters = list(network.parameters())
+    matrices = [parameter for parameter in parameters if parameter.ndim > 1]
+    vectors = [parameter for parameter in parameters if parameter.ndim <= 1]
+    return torch.optim.SGD(
+        [
+            {"params": matrices, "weight_decay": options.weight_decay},
+            {"params": vectors, "weight_decay": 0.0},
+        ],
+        lr=options.learning_rate,
+        momentum=0.9,
+        nesterov=True,
+    )

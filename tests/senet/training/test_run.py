@@ -1,0 +1,210 @@
+"""A training learns, and continues where it was left as if nothing had happened."""
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from app.errors import ConfigurationError
+from senet import checkpoint, networks
+from senet.blocks import BasicBlock
+from senet.resnet import ResNetDesign
+from senet.training.options import TrainingOptions
+from senet.training.photos import class_labels
+from senet.training.run import Training
+from tests.senet.training.conftest import COLOURS, draw
+
+
+@pytest.fixture(autouse=True)
+def _tiny_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, dropout in (("se_tiny", 0.0), ("se_tiny_dropout", 0.5)):
+        design = ResNetDesign(
+            BasicBlock, (1, 1, 1, 1), (8, 8, 16, 16), reduction=4, stem=(8,), dropout=dropout
+        )
+        monkeypatch.setitem(networks.RESNETS, name, design)
+
+
+def training(data: Path, output: Path, **options: object) -> Training:
+    chosen = {
+        "data": str(data), "architecture": "se_tiny", "epochs": 3, "size": 32,
+        "evaluation_size": 32, "batch_size": 6, "threads": 2, "evaluate_every": 2,
+    } | options  # fmt: skip
+    return Training(TrainingOptions.model_validate(chosen), class_labels(data / "train"), output)
+
+
+class Stopped(Exception):
+    """Stands for a crash between two steps."""
+
+
+class StopAt:
+    """A progress display that breaks off at a step of an epoch."""
+
+    def __init__(self, epoch: int, step: int) -> None:
+        self._title, self._step = f"epoch {epoch}/", step
+
+    def __call__(self, steps: Iterable[int], title: str) -> Iterator[int]:
+        for step in steps:
+            if title.startswith(self._title) and step == self._step:
+                raise Stopped
+            yield step
+
+
+def assert_same(one: Path, other: Path) -> None:
+    """Both runs hold the same bits: served weights, network, momenta and, times aside, history."""
+    torch.testing.assert_close(
+        checkpoint.load(one / "checkpoint.pt").weights,
+        checkpoint.load(other / "checkpoint.pt").weights,
+        rtol=0,
+        atol=0,
+    )
+    first, second = (checkpoint.load_training(path / "checkpoint.pt") for path in (one, other))
+    assert first is not None
+    assert second is not None
+    torch.testing.assert_close(first["network"], second["network"], rtol=0, atol=0)
+    torch.testing.assert_close(
+        first["optimizer"]["state"], second["optimizer"]["state"], rtol=0, atol=0
+    )
+    for entry in (*first["history"], *second["history"]):
+        del entry["seconds"], entry["images_per_second"]
+    assert first["history"] == second["history"]
+
+
+@pytest.mark.parametrize(("epoch", "step"), [(1, 1), (2, 0), (3, 2)])
+def test_a_run_stopped_anywhere_ends_with_the_same_bits(
+    data: Path, tmp_path: Path, epoch: int, step: int
+) -> None:
+    training(data, tmp_path / "straight").run()
+
+    with pytest.raises(Stopped):
+        training(data, tmp_path / "stopped").run(StopAt(epoch, step))
+    continued = training(data, tmp_path / "stopped")
+    assert len(continued.history) == epoch - 1
+    continued.run()
+
+    assert_same(tmp_path / "straight", tmp_path / "stopped")
+
+
+def test_dropout_continues_with_the_same_bits(data: Path, tmp_path: Path) -> None:
+    dropping = {"architecture": "se_tiny_dropout", "threads": 1}
+    training(data, tmp_path / "straight", **dropping).run()
+    with pytest.raises(Stopped):
+        training(data, tmp_path / "stopped", **dropping).run(StopAt(2, 1))
+
+    training(data, tmp_path / "stopped", **dropping).run()
+
+    assert_same(tmp_path / "straight", tmp_path / "stopped")
+
+
+def test_threads_may_not_race_for_dropout(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"^--threads: 2 threads would draw"):
+        training(data, tmp_path / "run", architecture="se_tiny_dropout", threads=2)
+
+
+def test_drawn_colours_are_learnt(tmp_path: Path) -> None:
+    data = tmp_path / "drawn"
+    for index, (name, colour) in enumerate(COLOURS.items()):
+        for number in range(16):
+            part = "train" if number < 12 else "val"
+            draw(data / part / name / f"{number}.png", colour, 100 * index + number)
+    run = training(data, tmp_path / "run", epochs=12, learning_rate=0.05, average_decay=0.8)
+
+    run.run()
+
+    assert run.history[-1]["top1"] == 1.0
+    assert run.history[-1]["loss"] < run.history[0]["loss"]
+
+
+def test_the_log_has_a_line_for_each_epoch(data: Path, tmp_path: Path) -> None:
+    run = training(data, tmp_path / "run")
+    run.run()
+
+    log = (tmp_path / "run" / "log.jsonl").read_text()
+    entries = [json.loads(line) for line in log.splitlines()]
+
+    assert entries == run.history
+    assert [(entry["epoch"], entry["size"]) for entry in entries] == [(1, 24), (2, 24), (3, 28)]
+    assert ["top1" in entry for entry in entries] == [False, True, True]
+
+
+def test_the_checkpoint_has_what_serving_needs(data: Path, tmp_path: Path) -> None:
+    run = training(data, tmp_path / "run", evaluation_size=48, seed=5)
+    run.run()
+
+    served = checkpoint.load(tmp_path / "run" / "checkpoint.pt")
+
+    assert served.architecture == "se_tiny"
+    assert [label.id for label in served.labels] == ["blue", "green", "red"]
+    assert (served.preprocessing.crop_height, served.preprocessing.crop_width) == (48, 48)
+    assert served.provenance == "trained on drawn, 3 of 3 epochs, seed 5"
+
+
+def test_seeds_give_different_weights(data: Path, tmp_path: Path) -> None:
+    for seed in (0, 1):
+        training(data, tmp_path / str(seed), epochs=1, seed=seed).run()
+
+    with pytest.raises(AssertionError):
+        assert_same(tmp_path / "0", tmp_path / "1")
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("epochs", 4), ("seed", 1), ("batch_size", 4), ("bf16", True), ("learning_rate", 0.2)],
+)
+def test_a_run_is_not_continued_with_another_option(
+    data: Path, tmp_path: Path, option: str, value: object
+) -> None:
+    training(data, tmp_path / "run", epochs=1).run()
+    flag = "--" + option.replace("_", "-")
+
+    with pytest.raises(ConfigurationError, match=f"^{flag}: .* was started with"):
+        training(data, tmp_path / "run", **{"epochs": 1, option: value})
+
+
+def test_a_run_is_not_continued_with_other_classes(data: Path, tmp_path: Path) -> None:
+    training(data, tmp_path / "run", epochs=1).run()
+    for part in ("train", "val"):
+        (data / part / "red").rename(data / part / "scarlet")
+
+    with pytest.raises(ConfigurationError, match=r"^--classes: .* other classes"):
+        training(data, tmp_path / "run", epochs=1)
+
+
+def test_a_checkpoint_without_training_state_is_not_continued(data: Path, tmp_path: Path) -> None:
+    training(data, tmp_path / "run", epochs=1).run()
+    path = tmp_path / "run" / "checkpoint.pt"
+    checkpoint.save(path, checkpoint.load(path))
+
+    with pytest.raises(ConfigurationError, match=r"^--output: .* cannot be continued"):
+        training(data, tmp_path / "run", epochs=1)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"architecture": "alexnet"}, "--architecture: 'alexnet' is unknown"),
+        ({"batch_size": 7}, "--batch-size: 7 photos cannot be shared evenly by 2 threads"),
+        ({"batch_size": 20}, "--batch-size: 20 is more than the 18 training photos"),
+    ],
+)
+def test_impossible_options_are_refused(
+    data: Path, tmp_path: Path, options: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{message}"):
+        training(data, tmp_path / "run", **options)
+
+
+def test_a_class_without_validation_photos_is_refused(data: Path, tmp_path: Path) -> None:
+    for photo in (data / "val" / "red").iterdir():
+        photo.unlink()
+
+    with pytest.raises(ConfigurationError, match=r"val/red holds no photo"):
+        training(data, tmp_path / "run")
+
+
+def test_an_output_that_is_a_file_is_refused(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("")
+
+    with pytest.raises(ConfigurationError, match=r"^--output: .*run cannot be a directory"):
+        training(data, tmp_path / "run")
