@@ -10,12 +10,12 @@ ARGS ?=
 VENV := $(if $(filter gpu,$(EXTRA)),.venv-gpu,.venv)
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
-LOCK := $(BIN)/uv pip compile --quiet pyproject.toml --universal --python-version 3.11 \
-	--generate-hashes --no-header --no-annotate \
-	--overrides requirements/without-torch.txt --no-emit-package torch
+COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-header --no-annotate
+LOCK := $(COMPILE) pyproject.toml --overrides requirements/without-torch.txt --no-emit-package torch
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-timm check train export lock clean
+.PHONY: help run test test-timm check train export audit sbom lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -41,14 +41,22 @@ train: .venv/.export ## train a network: make train ARGS="--data DIR --output DI
 export: .venv/.export ## export to the model repository: make export ARGS="--checkpoint FILE ..."
 	.venv/bin/python -m scripts.export_onnx $(ARGS)
 
+audit: .venv-audit/.audit ## look for known vulnerabilities in what is pinned
+	.venv-audit/bin/python -m scripts.audit requirements/cpu.txt requirements/gpu.txt requirements/export.txt
+
+sbom: .venv-audit/.audit ## write the bill of materials of the service, sbom.cdx.json (CycloneDX)
+	.venv-audit/bin/cyclonedx-py requirements requirements/$(EXTRA).txt --pyproject pyproject.toml \
+		--output-format JSON --output-file sbom.cdx.json
+
 lock: .venv/.dev ## pin the requirements anew from pyproject.toml
 	$(LOCK) --extra cpu -o requirements/cpu.txt
 	$(LOCK) --extra gpu -o requirements/gpu.txt
 	$(LOCK) --extra cpu --extra export -o requirements/export.txt
 	$(LOCK) --extra cpu --extra export --extra dev -o requirements/dev.txt
+	$(COMPILE) --group audit -o requirements/audit.txt
 
 clean: ## remove the environments and all caches
-	rm -rf .venv .venv-gpu .venv-timm .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-gpu .venv-timm .venv-audit .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find app senet scripts tests -name __pycache__ -prune -exec rm -rf {} +
 
 %/bin/python:
@@ -61,6 +69,10 @@ clean: ## remove the environments and all caches
 	@touch $@
 
 .venv-gpu/.gpu: requirements/gpu.txt | .venv-gpu/bin/python
+	$(PIP) --require-hashes -r $<
+	@touch $@
+
+.venv-audit/.audit: requirements/audit.txt | .venv-audit/bin/python
 	$(PIP) --require-hashes -r $<
 	@touch $@
 
