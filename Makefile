@@ -9,7 +9,7 @@ ARGS ?=
 
 VENV := $(if $(filter gpu,$(EXTRA)),.venv-gpu,.venv)
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+PIP = $(@D)/bin/python -m pip --disable-pip-version-check install --quiet
 COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-annotate
 LOCK := $(COMPILE) pyproject.toml --overrides requirements/without-torch.txt --no-emit-package torch
