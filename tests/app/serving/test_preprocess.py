@@ -93,7 +93,7 @@ def test_antialias_changes_nothing_where_nothing_shrinks() -> None:
     assert difference(run(data), run(data, with_(antialias=False))) < 1
 
 
-@pytest.mark.parametrize("side", [146, 160, 295])
+@pytest.mark.parametrize("side", [146, 295])
 def test_a_crop_as_large_as_the_picture_survives_rounding(side: int) -> None:
     whole = Preprocessing(resize_shorter_side=side, crop_height=side, crop_width=side)
     lengths = [length for length in range(1, 600) if length / side * side > length]

@@ -1,0 +1,156 @@
+"""A model serves only after it has proved itself."""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from app.engines.engine import Output
+from app.errors import ConfigurationError
+from app.repository.manifest import Precision
+from app.repository.models import ModelRepository
+from app.serving.loading import LoadedModel, batch_buckets, load_model
+from tests.support.colours import COLOURS, INPUT_SIDE, colour_outputs
+from tests.support.engines import FakeEngine, FakeEngines
+from tests.support.repository import ManifestDict, write_model
+
+
+def load(
+    root: Path,
+    engines: FakeEngines,
+    *,
+    model: str = "colours",
+    precision: Literal["auto"] | Precision = "auto",
+    max_batch_size: int = 6,
+) -> LoadedModel:
+    return load_model(
+        ModelRepository(root),
+        engines,
+        model=model,
+        precision=precision,
+        max_batch_size=max_batch_size,
+    )
+
+
+def refusal(root: Path, engines: FakeEngines, model: str = "colours") -> ConfigurationError:
+    with pytest.raises(ConfigurationError) as raised:
+        load(root, engines, model=model)
+    return raised.value
+
+
+@pytest.mark.parametrize(
+    ("largest", "buckets"),
+    [(1, [1]), (2, [1, 2]), (6, [1, 2, 4, 6]), (8, [1, 2, 4, 8]), (9, [1, 2, 4, 8, 9])],
+)
+def test_batch_buckets(largest: int, buckets: list[int]) -> None:
+    assert list(batch_buckets(largest)) == buckets
+
+
+def test_loads_warms_and_tests(repository: Path) -> None:
+    engines = FakeEngines()
+    loaded = load(repository, engines)
+    assert loaded.engine is engines.engine
+    assert (loaded.model.name, loaded.model.version) == ("colours", "1")
+    assert (loaded.model.provider, loaded.model.variant.precision) == ("cpu", "fp32")
+    assert loaded.model.digest == "sha256:" + loaded.model.variant.sha256
+    *warm_up, golden = [batch.shape for batch in engines.engine.batches]
+    assert warm_up == [(size, INPUT_SIDE, INPUT_SIDE, 3) for size in (1, 2, 4, 6)]
+    assert golden == (4, INPUT_SIDE, INPUT_SIDE, 3)
+
+
+def test_a_version_may_be_named(tmp_path: Path) -> None:
+    for version in (1, 2):
+        write_model(tmp_path, version=version)
+    assert load(tmp_path, FakeEngines()).model.version == "2"
+    assert load(tmp_path, FakeEngines(), model="colours:1").model.version == "1"
+    assert refusal(tmp_path, FakeEngines(), "colours:3").option == "model"
+
+
+def test_a_file_that_differs_from_its_digest_is_never_loaded(tmp_path: Path) -> None:
+    folder = write_model(tmp_path)
+    with (folder / "model.fp32.onnx").open("ab") as file:
+        file.write(b"\x00")
+    engines = FakeEngines()
+    error = refusal(tmp_path, engines)
+    assert error.option == "model_repository"
+    assert "SHA-256" in error.cause
+    assert engines.loaded == []
+
+
+@pytest.mark.parametrize("offset", [0.01, np.nan, np.inf])
+def test_an_engine_that_computes_something_else_is_refused(repository: Path, offset: float) -> None:
+    def respond(
+        images: NDArray[np.uint8], outputs: Collection[Output]
+    ) -> dict[Output, NDArray[np.float32]]:
+        logits = colour_outputs(images, outputs)["logits"].copy()
+        logits[-1, 5] += offset
+        return {"logits": logits}
+
+    error = refusal(repository, FakeEngines(FakeEngine(respond=respond)))
+    assert error.option == "model_repository"
+    assert "self-test" in error.cause
+
+
+def test_an_engine_with_other_classes_is_refused(repository: Path) -> None:
+    engine = FakeEngine(
+        respond=lambda images, outputs: {
+            "logits": np.zeros((len(images), len(COLOURS) - 1), np.float32)
+        }
+    )
+    assert "self-test" in refusal(repository, FakeEngines(engine)).cause
+
+
+def test_a_difference_within_the_tolerance_passes(repository: Path) -> None:
+    engine = FakeEngine(
+        respond=lambda images, outputs: {
+            "logits": colour_outputs(images, outputs)["logits"] + np.float32(0.0005)
+        }
+    )
+    assert load(repository, FakeEngines(engine)).engine is engine
+
+
+def test_the_next_provider_is_tried_if_one_does_not_load(repository: Path) -> None:
+    error = ConfigurationError("provider", "CUDA did not load", "install a driver")
+    engines = FakeEngines(providers=("cuda", "cpu"), refusals={"cuda": error})
+    assert load(repository, engines).model.provider == "cpu"
+    assert [provider for _, provider in engines.loaded] == ["cuda", "cpu"]
+
+
+def test_a_lone_provider_that_does_not_load_is_the_end(repository: Path) -> None:
+    error = ConfigurationError("provider", "CUDA did not load", "install a driver")
+    engines = FakeEngines(providers=("cuda",), refusals={"cuda": error})
+    assert refusal(repository, engines) is error
+
+
+def test_a_model_that_does_not_load_is_no_reason_to_try_the_next_provider(
+    repository: Path,
+) -> None:
+    error = ConfigurationError("model_repository", "no ONNX", "export again")
+    engines = FakeEngines(providers=("cuda", "cpu"), refusals={"cuda": error})
+    assert refusal(repository, engines) is error
+    assert len(engines.loaded) == 1
+
+
+def _with_variants(manifest: ManifestDict) -> None:
+    [fp32] = manifest["variants"]
+    manifest["variants"] += [fp32 | {"precision": "fp16"}, fp32 | {"precision": "int8"}]
+    manifest["golden"]["tolerance"] = dict.fromkeys(("fp32", "fp16", "int8"), 1e-3)
+
+
+def test_the_precision_suits_the_provider_that_loads(tmp_path: Path) -> None:
+    write_model(tmp_path, change=_with_variants)
+    on_gpu = FakeEngines(providers=("cuda", "cpu"))
+    assert load(tmp_path, on_gpu).model.variant.precision == "fp16"
+    error = ConfigurationError("provider", "CUDA did not load", "install a driver")
+    fallen_through = FakeEngines(providers=("cuda", "cpu"), refusals={"cuda": error})
+    assert load(tmp_path, fallen_through).model.variant.precision == "int8"
+    assert load(tmp_path, on_gpu, precision="fp32").model.variant.precision == "fp32"
+
+
+def test_a_precision_that_is_not_there_is_refused(repository: Path) -> None:
+    with pytest.raises(ConfigurationError, match="only fp32") as raised:
+        load(repository, FakeEngines(), precision="int8")
+    assert raised.value.option == "precision"

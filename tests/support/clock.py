@@ -1,0 +1,11 @@
+"""Time that a test controls."""
+
+
+class Clock:
+    """A monotonic clock in seconds that moves only when a test moves it."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
