@@ -75,10 +75,12 @@ class ModelVersion:
     def _array(self, name: str) -> NDArray[Any]:
         path = self.folder / name
         try:
-            array: NDArray[Any] = np.load(path, allow_pickle=False)
+            with path.open("rb") as file:
+                # Not `np.load`, which also opens zip archives and pickles.
+                array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
         except OSError as error:
             raise _unreadable(path, error) from error
-        except (ValueError, EOFError) as error:
+        except ValueError as error:
             raise ConfigurationError(
                 _OPTION, f"{path} is no NumPy array", "export the model again"
             ) from error
