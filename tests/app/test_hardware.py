@@ -1,0 +1,59 @@
+"""Cores are counted by quota and affinity, not by the host."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from app.hardware import available_cores
+
+
+@pytest.fixture(autouse=True)
+def _eight_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)))
+
+
+def version_2(folder: Path, text: str) -> Path:
+    (folder / "cpu.max").write_text(text)
+    return folder
+
+
+def version_1(folder: Path, quota: str, period: str) -> Path:
+    (folder / "cpu").mkdir()
+    (folder / "cpu" / "cpu.cfs_quota_us").write_text(quota)
+    (folder / "cpu" / "cpu.cfs_period_us").write_text(period)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("text", "cores"),
+    [
+        ("max 100000\n", 8),
+        ("200000 100000\n", 2),
+        ("150000 100000\n", 1),
+        ("50000 100000\n", 1),
+        ("1600000 100000\n", 8),
+        ("nonsense\n", 8),
+    ],
+)
+def test_quota_of_cgroup_version_2(tmp_path: Path, text: str, cores: int) -> None:
+    assert available_cores(version_2(tmp_path, text)) == cores
+
+
+@pytest.mark.parametrize(("quota", "cores"), [("-1", 8), ("300000", 3), ("20000", 1), ("", 8)])
+def test_quota_of_cgroup_version_1(tmp_path: Path, quota: str, cores: int) -> None:
+    assert available_cores(version_1(tmp_path, quota, "100000")) == cores
+
+
+def test_without_cgroup_affinity_counts(tmp_path: Path) -> None:
+    assert available_cores(tmp_path / "missing") == 8
+
+
+def test_where_there_is_no_affinity_the_machine_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    assert available_cores(tmp_path) == 3
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert available_cores(tmp_path) == 1
