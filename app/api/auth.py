@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -102,7 +102,7 @@ class KeyFile:
         return status.st_ino, status.st_mtime_ns, status.st_size
 
 
-def authoriser(keys: KeyFile | None, scope: Scope | None) -> Callable[..., str]:
+def authoriser(keys: KeyFile | None, scope: Scope | None) -> Callable[..., Awaitable[str]]:
     """A FastAPI dependency that tells who calls, and refuses who may not.
 
     Args:
@@ -114,7 +114,8 @@ def authoriser(keys: KeyFile | None, scope: Scope | None) -> Callable[..., str]:
         `Unauthenticated` or `Forbidden`.
     """
 
-    def authorise(
+    # Async although it awaits nothing: FastAPI sends plain functions through a thread.
+    async def authorise(
         request: Request,
         authorization: Annotated[str | None, Header(include_in_schema=False)] = None,
         x_api_key: Annotated[str | None, Header(include_in_schema=False)] = None,

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Depends, Header, Query, Request
@@ -53,7 +53,7 @@ class ClassifyParameters(BaseModel):
 
 def classify_router(
     service: Service,
-    authorise: Callable[..., str],
+    authorise: Callable[..., Awaitable[str]],
     *,
     max_images: int,
     request_timeout_ms: int,

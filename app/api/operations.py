@@ -1,6 +1,6 @@
 """Health, metrics and what is loaded."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import RedirectResponse, Response
@@ -15,7 +15,7 @@ from app.serving.service import Service, State
 
 
 def operations_router(
-    service: Service, metrics: Metrics, authorise: Callable[..., str] | None
+    service: Service, metrics: Metrics, authorise: Callable[..., Awaitable[str]] | None
 ) -> APIRouter:
     """The operators' routes.
 
