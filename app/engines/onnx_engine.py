@@ -1,5 +1,6 @@
 """The ONNX Runtime engine, on CPU, CUDA or TensorRT."""
 
+import hashlib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Literal, cast
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 
 from app.engines.engine import InferenceEngine, Output, Provider
 from app.engines.providers import candidates, check_loaded, session_providers
+from app.engines.tensorrt_cache import find_engine
+from app.engines.tensorrt_target import detect
 from app.errors import ConfigurationError
 
 
@@ -73,6 +76,10 @@ class OnnxEngines:
 
     def load(self, model_file: Path, provider: Provider) -> InferenceEngine:
         """See `InferenceEngines`."""
+        if provider == "tensorrt":
+            with model_file.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            model_file = find_engine(model_file.parent, digest, detect())
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self._threads
         options.inter_op_num_threads = 1

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from app.engines.engine import Provider
+from app.engines.tensorrt_cache import SERVING_OPTIONS
 from app.errors import ConfigurationError
 
 _NAMES: Mapping[Provider, str] = MappingProxyType(
@@ -34,8 +35,7 @@ _OPTIONS: Mapping[Provider, Mapping[str, str]] = MappingProxyType(
             "cudnn_conv_algo_search": "EXHAUSTIVE",
             "cudnn_conv_use_max_workspace": "1",
         },
-        # Precision is typed into the ONNX file, so there is no trt_fp16_enable.
-        "tensorrt": {"device_id": "0"},
+        "tensorrt": SERVING_OPTIONS,
     }
 )
 # What may run the nodes that the provider itself does not take.
