@@ -1,0 +1,28 @@
+"""Client of the SENet image classification service."""
+
+from senet_client import errors
+from senet_client.async_client import AsyncClient
+from senet_client.client import Client
+from senet_client.errors import SenetClientError
+from senet_client.flow import Retries, Retry, Timeouts
+from senet_client.images import ImageLike
+from senet_client.results import Batch, Classification, LoadedModel, Model, Prediction, Result
+from senet_client.wire import ClassifyOptions
+
+__all__ = [
+    "AsyncClient",
+    "Batch",
+    "Classification",
+    "ClassifyOptions",
+    "Client",
+    "ImageLike",
+    "LoadedModel",
+    "Model",
+    "Prediction",
+    "Result",
+    "Retries",
+    "Retry",
+    "SenetClientError",
+    "Timeouts",
+    "errors",
+]

@@ -1,0 +1,231 @@
+"""What the two clients share: their options, and the flows behind their methods."""
+
+import os
+import random
+import ssl
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Generic, TypeAlias, TypeVar
+
+import httpx
+
+from senet_client.errors import (
+    BodyTooLarge,
+    ConnectionFailed,
+    DeadlineExceeded,
+    ImageError,
+    InferenceFailed,
+    InvalidArgument,
+    SenetClientError,
+    Unavailable,
+)
+from senet_client.flow import Attempt, Flow, Policy, Retries, Retry, Timeouts
+from senet_client.images import EncodedImage, ImageLike, batches, encode
+from senet_client.results import Batch, Classification, LoadedModel, Result
+from senet_client.wire import (
+    ClassifyOptions,
+    classify_request,
+    models_request,
+    parse_classify,
+    parse_models,
+    ready_request,
+)
+
+API_KEY_VARIABLE = "SENET_API_KEY"
+# The service's default of `max_body_bytes`; a fourth of that of `max_images_per_request`.
+MAX_IMAGE_BYTES = 32 * 1024 * 1024
+IMAGES_PER_REQUEST = 16
+
+Group: TypeAlias = list[EncodedImage | ImageError]
+
+
+def _ignore(retry: Retry) -> None:
+    del retry
+
+
+Transport = TypeVar("Transport")
+Sleep = TypeVar("Sleep")
+Http = TypeVar("Http", httpx.Client, httpx.AsyncClient)
+
+
+class BaseClient(ABC, Generic[Http, Transport, Sleep]):
+    """The options of `Client` and `AsyncClient`.
+
+    Args:
+        base_url: where the service is, a proxy's path prefix included.
+        api_key: sent as a bearer token; by default what `SENET_API_KEY` holds, if anything.
+        timeouts: how long things may take.
+        retries: when to try again.
+        on_retry: told before each pause; must not block.
+        images_per_request: most images that `classify_many` puts into a request.
+        bytes_per_request: most bytes that it puts into a request of several images.
+        max_image_bytes: a larger image is refused on this side, unread.
+        max_connections: size of the connection pool.
+        verify: how the service's certificate is checked: against the usual authorities, or by
+            the context given.
+        transport: what sends requests, instead of the network.
+        sleep: waits so many seconds, instead of really doing so.
+        clock: monotonic time in seconds.
+        random: uniform in [0, 1), for the pauses' jitter.
+
+    Raises:
+        InvalidArgument: for a value that cannot be used.
+    """
+
+    def __init__(
+        self,
+        base_url: str = "http://127.0.0.1:8000",
+        *,
+        api_key: str | None = None,
+        timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
+        retries: Retries = Retries(),  # noqa: B008 - frozen
+        on_retry: Callable[[Retry], None] = _ignore,
+        images_per_request: int = IMAGES_PER_REQUEST,
+        bytes_per_request: int = 8 * 1024 * 1024,
+        max_image_bytes: int = MAX_IMAGE_BYTES,
+        max_connections: int = 100,
+        verify: ssl.SSLContext | bool = True,
+        transport: Transport | None = None,
+        sleep: Sleep | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        random: Callable[[], float] = random.random,
+    ) -> None:
+        self._base_url = _checked_url(base_url)
+        self._api_key = _checked_key(
+            api_key if api_key is not None else os.environ.get(API_KEY_VARIABLE)
+        )
+        self._policy = Policy(timeouts, retries, on_retry, clock, random)
+        if min(images_per_request, bytes_per_request, max_image_bytes, max_connections) < 1:
+            raise InvalidArgument("sizes and counts must be at least 1")
+        self._images_per_request = images_per_request
+        self._bytes_per_request = bytes_per_request
+        self._max_image_bytes = max_image_bytes
+        self._sleep = self._default_sleep() if sleep is None else sleep
+        headers = {"accept": "application/json", "user-agent": "senet-client"}
+        if self._api_key is not None:
+            headers["authorization"] = f"Bearer {self._api_key}"
+        self._http: Http = self._open(
+            transport=transport,
+            base_url=self._base_url,
+            headers=headers,
+            limits=httpx.Limits(
+                max_connections=max_connections, max_keepalive_connections=max_connections
+            ),
+            verify=verify,
+        )
+
+    @abstractmethod
+    def _open(self, **options: Any) -> Http:  # noqa: ANN401 - what httpx's two classes both take
+        """Makes the connection pool."""
+
+    @abstractmethod
+    def _default_sleep(self) -> Sleep:
+        """What waits for real."""
+
+    def __repr__(self) -> str:
+        key = "None" if self._api_key is None else "'***'"
+        return f"{type(self).__name__}({self._base_url!r}, api_key={key})"
+
+    def _batch_flow(
+        self, images: Sequence[EncodedImage], timeout: float | None, options: ClassifyOptions
+    ) -> Flow[Batch]:
+        names = [image.name for image in images]
+        return self._policy.call(
+            classify_request(images, options),
+            lambda response, attempts: parse_classify(response, names, attempts),
+            timeout,
+        )
+
+    def _models_flow(self) -> Flow[list[LoadedModel]]:
+        return self._policy.call(models_request(), lambda response, _: parse_models(response))
+
+    def _ready_flow(self) -> Flow[bool]:
+        """Asks once; a service that cannot be reached is not ready."""
+        once = Policy(
+            self._policy.timeouts,
+            Retries(attempts=1),
+            _ignore,
+            self._policy.clock,
+            self._policy.random,
+        )
+        try:
+            return (yield from once.call(ready_request(), lambda _response, _attempts: True))
+        except Unavailable:
+            return False
+        except ConnectionFailed as error:
+            if type(error) is ConnectionFailed:
+                return False
+            raise
+
+    def _encode(self, image: ImageLike) -> EncodedImage:
+        return encode(image, self._max_image_bytes)
+
+    def _groups(self, images: Iterable[ImageLike]) -> Iterator[Group]:
+        """Reads images as they are needed and groups them into requests."""
+
+        def read() -> Iterator[EncodedImage | ImageError]:
+            for image in images:
+                try:
+                    yield self._encode(image)
+                except ImageError as error:
+                    yield error
+
+        return batches(
+            read(), max_images=self._images_per_request, max_bytes=self._bytes_per_request
+        )
+
+    def _group_flow(
+        self, group: Group, timeout: float | None, options: ClassifyOptions
+    ) -> Flow[list[Result]]:
+        """One result for each of the group, whether it could be read and classified or not."""
+        sent = [item for item in group if isinstance(item, EncodedImage)]
+        if not sent:
+            return [item for item in group if isinstance(item, ImageError)]
+        try:
+            answers = list((yield from self._batch_flow(sent, timeout, options)).results)
+        except (ImageError, InferenceFailed, DeadlineExceeded, BodyTooLarge) as error:
+            # Of a request that held one image its failure is the response; of several that
+            # would be the whole request's failure.
+            if len(sent) > 1:
+                raise
+            answers = [error]
+        remaining = iter(answers)
+        return [item if isinstance(item, ImageError) else next(remaining) for item in group]
+
+
+def only(batch: Batch) -> Classification:
+    """The one classification of a batch of one image."""
+    (result,) = batch.results
+    if isinstance(result, SenetClientError):
+        raise result
+    return result
+
+
+def build(client: httpx.Client | httpx.AsyncClient, attempt: Attempt) -> httpx.Request:
+    """The HTTP request of an attempt."""
+    wire = attempt.request
+    return client.build_request(
+        wire.method,
+        wire.path,
+        params=wire.params,
+        content=wire.content,
+        headers=attempt.headers,
+        timeout=attempt.timeout,
+    )
+
+
+def _checked_url(text: str) -> str:
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL as error:
+        raise InvalidArgument(f"base_url: {text!r} is no URL ({error})") from error
+    if url.scheme not in ("http", "https") or not url.host:
+        raise InvalidArgument(f"base_url: {text!r} is not http(s)://host[:port][/path]")
+    return text
+
+
+def _checked_key(key: str | None) -> str | None:
+    if key is not None and not (key.isascii() and key.isprintable() and " " not in key):
+        raise InvalidArgument("api_key: a key holds printable ASCII without spaces")
+    return key or None

@@ -1,0 +1,239 @@
+"""One call from first attempt to answer, retries and deadline included. Does no input or output.
+
+A flow is a generator: it yields what to do next, an `Attempt` or a `Pause`, and is sent what came
+of it. `Client` and `AsyncClient` differ only in how they do these two things.
+"""
+
+import math
+import secrets
+import ssl
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
+
+import httpx
+
+from senet_client.errors import (
+    CertificateRejected,
+    ConnectionFailed,
+    InvalidArgument,
+    SenetClientError,
+    ServiceError,
+    TimedOut,
+    Unavailable,
+)
+from senet_client.wire import WireRequest, parse_error
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long things may take, in seconds.
+
+    Attributes:
+        total: the whole call, pauses and retries included. What is left of it travels to the
+            service with each attempt, and bounds each phase below.
+        connect: to establish a connection.
+        write: between two pieces of the request that the network takes.
+        read: between two pieces of the answer, and from the request's end to the answer's start.
+        pool: for a connection to become free.
+    """
+
+    total: float = 60.0
+    connect: float = 5.0
+    write: float = 30.0
+    read: float = 30.0
+    pool: float = 60.0
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            if not 0 < getattr(self, name) < math.inf:
+                raise InvalidArgument(f"{name} must be a positive number of seconds")
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """When and how soon to try again.
+
+    Tried again are: 429, 503, and connections that fail or break, the last because classifying
+    an image twice does no harm. Each pause is drawn from 0 up to a bound that doubles ("full
+    jitter", M. Brooker, "Exponential Backoff And Jitter", 2015), after whatever time
+    `Retry-After` asks for. A pause that would not end by the deadline is not begun.
+
+    Attributes:
+        attempts: most attempts, the first included.
+        first_pause: bound of the first pause, in seconds.
+        longest_pause: bound of every pause, in seconds.
+        timeouts: whether an attempt that times out is repeated as well.
+    """
+
+    attempts: int = 10
+    first_pause: float = 0.2
+    longest_pause: float = 10.0
+    timeouts: bool = False
+
+    def __post_init__(self) -> None:
+        if self.attempts < 1 or not 0 <= self.first_pause <= self.longest_pause < math.inf:
+            raise InvalidArgument(
+                "attempts must be at least 1, and first_pause at most longest_pause"
+            )
+
+    def allows(self, error: SenetClientError) -> bool:
+        """Whether another attempt may help."""
+        if isinstance(error, TimedOut):
+            return self.timeouts
+        return isinstance(error, Unavailable | ConnectionFailed) and not isinstance(
+            error, CertificateRejected
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Told to `on_retry` before each pause.
+
+    Attributes:
+        error: why the attempt failed.
+        attempt: which one failed, from 1.
+        pause_seconds: until the next one.
+    """
+
+    error: SenetClientError
+    attempt: int
+    pause_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Send this, and send back the response or the transport's error."""
+
+    request: WireRequest
+    headers: Mapping[str, str]
+    timeout: httpx.Timeout
+    seconds_left: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Wait so long, and send back None."""
+
+    seconds: float
+
+
+Outcome: TypeAlias = "httpx.Response | httpx.TransportError | TimeoutError | None"
+Flow: TypeAlias = Generator[Attempt | Pause, Outcome, T]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """All that decides how a call proceeds.
+
+    Attributes:
+        timeouts: how long things may take.
+        retries: when to try again.
+        on_retry: told before each pause.
+        clock: monotonic time in seconds.
+        random: uniform in [0, 1).
+    """
+
+    timeouts: Timeouts
+    retries: Retries
+    on_retry: Callable[[Retry], None]
+    clock: Callable[[], float]
+    random: Callable[[], float]
+
+    def call(
+        self,
+        request: WireRequest,
+        parse: Callable[[httpx.Response, int], T],
+        total: float | None = None,
+    ) -> Flow[T]:
+        """The flow of one call.
+
+        Args:
+            request: what to ask.
+            parse: reads a response of status 200; gets the number of attempts as well.
+            total: seconds for the whole call; by default that of `timeouts`.
+
+        Raises:
+            SenetClientError: the last attempt's error.
+        """
+        deadline = self.clock() + (self.timeouts.total if total is None else total)
+        request_id = secrets.token_hex(16)
+        for attempt in range(1, self.retries.attempts + 1):
+            outcome = yield self._attempt(request, request_id, deadline)
+            try:
+                if isinstance(outcome, httpx.Response) and outcome.status_code == httpx.codes.OK:
+                    return parse(outcome, attempt)
+                error = _error(outcome)
+            except SenetClientError as unexpected:
+                error = unexpected
+            error.attempts = attempt
+            error.request_id = error.request_id or request_id
+            pause = self._pause(error, attempt)
+            if (
+                attempt == self.retries.attempts
+                or not self.retries.allows(error)
+                or self.clock() + pause >= deadline
+            ):
+                break
+            self.on_retry(Retry(error, attempt, pause))
+            yield Pause(pause)
+        raise error
+
+    def _attempt(self, request: WireRequest, request_id: str, deadline: float) -> Attempt:
+        left = max(0.001, deadline - self.clock())
+        headers = {
+            "x-request-id": request_id,
+            "x-request-timeout-ms": str(math.ceil(left * 1000)),
+        }
+        if request.content_type is not None:
+            headers["content-type"] = request.content_type
+        phases = self.timeouts
+        timeout = httpx.Timeout(
+            connect=min(left, phases.connect),
+            write=min(left, phases.write),
+            read=min(left, phases.read),
+            pool=min(left, phases.pool),
+        )
+        return Attempt(request, headers, timeout, left)
+
+    def _pause(self, error: SenetClientError, attempt: int) -> float:
+        policy = self.retries
+        # 2 ** 30 is beyond every bound; a larger exponent could overflow.
+        bound = min(policy.longest_pause, policy.first_pause * 2.0 ** min(attempt - 1, 30))
+        asked = error.retry_after_seconds if isinstance(error, ServiceError) else None
+        return (asked or 0.0) + self.random() * bound
+
+
+def _error(outcome: Outcome) -> SenetClientError:
+    if isinstance(outcome, httpx.Response):
+        return parse_error(outcome)
+    if isinstance(outcome, httpx.TimeoutException | TimeoutError):
+        # A connection that cannot be made in time is a failed connection.
+        kind = ConnectionFailed if isinstance(outcome, httpx.ConnectTimeout) else TimedOut
+        return _because(kind(f"no answer in time ({type(outcome).__name__})"), outcome)
+    if isinstance(outcome, httpx.UnsupportedProtocol | httpx.LocalProtocolError):
+        return _because(InvalidArgument(str(outcome)), outcome)
+    certificate = _certificate_error(outcome)
+    if certificate is not None:
+        return _because(
+            CertificateRejected(f"the service's certificate: {certificate.verify_message}"), outcome
+        )
+    return _because(
+        ConnectionFailed(f"no connection to the service ({outcome or type(outcome).__name__})"),
+        outcome,
+    )
+
+
+def _because(error: SenetClientError, cause: BaseException | None) -> SenetClientError:
+    error.__cause__ = cause
+    return error
+
+
+def _certificate_error(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return error
+        error = error.__cause__ or error.__context__
+    return None

@@ -1,0 +1,122 @@
+"""What the service answers, typed."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+from senet_client.errors import SenetClientError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Array: TypeAlias = "NDArray[np.float32]"
+"""A float32 array; without NumPy nested lists of float stand in its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Which model answered, exactly.
+
+    Attributes:
+        name: the model's name.
+        version: its version.
+        precision: fp32, fp16 or int8.
+        digest: `sha256:<hex>` of the ONNX file.
+        preprocessing: `sha256:<hex>` of how images become the network's input.
+    """
+
+    name: str
+    version: str
+    precision: str
+    digest: str
+    preprocessing: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel(Model):
+    """A model that the service has loaded.
+
+    Attributes:
+        architecture: the network.
+        provider: what runs it: cpu, cuda or tensorrt.
+        height: of the network's input, in pixels.
+        width: of the network's input, in pixels.
+        labels: how many classes it tells apart.
+    """
+
+    architecture: str
+    provider: str
+    height: int
+    width: int
+    labels: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One class for one image.
+
+    Attributes:
+        rank: 1 for the best.
+        class_index: position among the model's outputs.
+        id: the class's identifier, e.g. a WordNet id.
+        label: the class's readable name.
+        score: between 0 and 1; the scores of all classes sum to 1.
+        cam: float32 [h, w], the class activation map in units of logits; None unless asked for.
+    """
+
+    rank: int
+    class_index: int
+    id: str
+    label: str
+    score: float
+    cam: "Array | None" = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """The answer for one image.
+
+    Attributes:
+        name: the caller's name for the image, if it has one.
+        model: what answered.
+        predictions: by falling score.
+        request_id: the request's name in the service's log.
+        embedding: float32 [dim], the pooled features before the classifier; None unless asked
+            for.
+    """
+
+    name: str | None
+    model: Model
+    predictions: tuple[Prediction, ...]
+    request_id: str
+    embedding: "Array | None" = field(default=None, compare=False, repr=False)
+
+
+Result: TypeAlias = Classification | SenetClientError
+"""One image of several: its classification, or the error that it alone has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The answer to one request.
+
+    Attributes:
+        model: what answered.
+        results: one for each image, in order.
+        request_id: the request's name in the service's log.
+        attempts: how often the request was sent.
+    """
+
+    model: Model
+    results: tuple[Result, ...]
+    request_id: str
+    attempts: int
+
+
+def to_array(values: list[Any]) -> "Array":
+    """Nested lists of numbers as a float32 array, or as they are where NumPy is missing."""
+    try:
+        import numpy as np
+    except ImportError:
+        return cast("Array", values)
+    return np.asarray(values, dtype=np.float32)

@@ -1,0 +1,273 @@
+"""The service's wire format: requests built, responses read. Does no input or output."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal, TypedDict, TypeVar
+
+import httpx
+
+from senet_client import errors
+from senet_client.errors import SenetClientError, ServiceError, UnexpectedAnswer
+from senet_client.images import EncodedImage
+from senet_client.results import (
+    Batch,
+    Classification,
+    LoadedModel,
+    Model,
+    Prediction,
+    Result,
+    to_array,
+)
+
+Output = Literal["embedding", "cam"]
+Priority = Literal["interactive", "bulk"]
+T = TypeVar("T")
+
+
+class ClassifyOptions(TypedDict, total=False):
+    """What a classification may ask for; the service's own defaults hold for what is left out."""
+
+    model: str
+    """Name of the model that must answer."""
+    version: str
+    """Version of the model that must answer."""
+    top_k: int
+    """Most classes per image."""
+    min_score: float
+    """Classes with a lower score are left out."""
+    include: Sequence[Output]
+    """Outputs beyond the classes: `embedding`, `cam`."""
+    priority: Priority
+    """`bulk` lets interactive images go first."""
+
+
+@dataclass(frozen=True, slots=True)
+class WireRequest:
+    """A request, independent of who sends it and how often."""
+
+    method: str
+    path: str
+    params: tuple[tuple[str, str], ...] = ()
+    content: bytes = b""
+    content_type: str | None = None
+
+
+def classify_request(images: Sequence[EncodedImage], options: ClassifyOptions) -> WireRequest:
+    """One request for all the images: the raw body for one, multipart for several.
+
+    Raises:
+        InvalidArgument: for an option that does not exist.
+    """
+    params = []
+    for name, value in options.items():
+        if name not in ClassifyOptions.__annotations__:
+            raise errors.InvalidArgument(f"there is no option {name!r}")
+        joined = ",".join(value) if isinstance(value, list | tuple) else str(value)
+        params.append((name, joined))
+    if len(images) == 1:
+        content, content_type = images[0].data, "application/octet-stream"
+    else:
+        content, content_type = _multipart(images)
+    return WireRequest("POST", "classify", tuple(params), content, content_type)
+
+
+def models_request() -> WireRequest:
+    """Asks what is loaded."""
+    return WireRequest("GET", "models")
+
+
+def ready_request() -> WireRequest:
+    """Asks whether images may be sent."""
+    return WireRequest("GET", "readyz")
+
+
+def _multipart(images: Sequence[EncodedImage]) -> tuple[bytes, str]:
+    # Built here, once, because the same bytes are sent again on a retry. Parts carry no names:
+    # answers come by position, and paths may hold what a header cannot.
+    boundary = secrets.token_hex(16)
+    head = (
+        f"--{boundary}\r\n"
+        'Content-Disposition: form-data; name="image"; filename=""\r\n'
+        "Content-Type: application/octet-stream\r\n\r\n"
+    ).encode()
+    pieces = [piece for image in images for piece in (head, image.data, b"\r\n")]
+    pieces.append(f"--{boundary}--\r\n".encode())
+    return b"".join(pieces), f"multipart/form-data; boundary={boundary}"
+
+
+def parse_classify(response: httpx.Response, names: Sequence[str | None], attempts: int) -> Batch:
+    """Reads the answer to a classification.
+
+    Args:
+        response: of status 200.
+        names: the caller's name for each image.
+        attempts: how often the request was sent.
+
+    Raises:
+        UnexpectedAnswer: if it is not an answer of this API to that many images.
+    """
+    body = _object(response)
+    model = _model(_get(body, "model", dict))
+    request_id = response.headers.get("x-request-id", "")
+    items = _get(body, "results", list)
+    if [_get(item, "index", int) for item in items] != list(range(len(names))):
+        raise UnexpectedAnswer(f"{len(names)} images were sent, {len(items)} results came back")
+    return Batch(
+        model=model,
+        results=tuple(
+            _result(item, name, model, request_id) for item, name in zip(items, names, strict=True)
+        ),
+        request_id=request_id,
+        attempts=attempts,
+    )
+
+
+def parse_models(response: httpx.Response) -> list[LoadedModel]:
+    """Reads the answer of `GET /models`.
+
+    Raises:
+        UnexpectedAnswer: if it is not an answer of this API.
+    """
+    return [_loaded(item) for item in _get(_object(response), "models", list)]
+
+
+def parse_error(response: httpx.Response, now: datetime | None = None) -> SenetClientError:
+    """The error that a response of another status than 200 tells of.
+
+    Args:
+        response: the response, its body read.
+        now: for a `Retry-After` that is a date; the current time by default.
+    """
+    problem = _problem(response)
+    if problem is None:
+        return _foreign_error(response)
+    code = str(problem["code"])
+    if code in ("not_found", "method_not_allowed"):
+        return UnexpectedAnswer(
+            f"{response.url} is not part of its API; is the base URL that of the service, and does"
+            " the service speak this client's API?"
+        )
+    error = _named(code, f"{problem.get('title', code)}: {problem.get('detail', '')}")
+    error.request_id = problem.get("request_id")
+    if isinstance(error, ServiceError):
+        error.status = response.status_code
+        error.retry_after_seconds = _retry_after(response, now or datetime.now(UTC))
+    return error
+
+
+def _problem(response: httpx.Response) -> dict[str, Any] | None:
+    try:
+        body = response.json()
+    except ValueError:
+        return None
+    return body if isinstance(body, dict) and isinstance(body.get("code"), str) else None
+
+
+def _foreign_error(response: httpx.Response) -> SenetClientError:
+    """An error that a proxy or another service answered."""
+    status = response.status_code
+    message = f"{response.url} answered {status} {response.reason_phrase}"
+    if status == httpx.codes.BAD_GATEWAY:
+        return errors.ConnectionFailed(f"{message}: no service behind the gateway")
+    if status in (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE):
+        error = errors.Unavailable(message)
+        error.code = "unavailable"
+        error.status = status
+        error.retry_after_seconds = _retry_after(response, datetime.now(UTC))
+        return error
+    if status == httpx.codes.GATEWAY_TIMEOUT:
+        return errors.TimedOut(message)
+    return UnexpectedAnswer(f"{message}, which is not an answer of the service's API")
+
+
+def _named(code: str, message: str) -> SenetClientError:
+    kind = errors.BY_CODE.get(code, ServiceError)
+    error = kind(message)
+    error.code = code
+    return error
+
+
+def _retry_after(response: httpx.Response, now: datetime) -> float | None:
+    """`Retry-After` in seconds, whether it came as seconds or as a date (RFC 9110, 10.2.3)."""
+    text = response.headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        date = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return max(0.0, (date.replace(tzinfo=date.tzinfo or UTC) - now).total_seconds())
+
+
+def _result(item: Mapping[str, Any], name: str | None, model: Model, request_id: str) -> Result:
+    if "error" in item:
+        told = _get(item, "error", dict)
+        error = _named(_get(told, "code", str), f"{told.get('title')}: {told.get('detail')}")
+        error.request_id = request_id
+        return error
+    embedding = item.get("embedding")
+    return Classification(
+        name=name,
+        model=model,
+        predictions=tuple(_prediction(value) for value in _get(item, "predictions", list)),
+        request_id=request_id,
+        embedding=None if embedding is None else to_array(embedding),
+    )
+
+
+def _prediction(value: Mapping[str, Any]) -> Prediction:
+    cam = value.get("cam")
+    return Prediction(
+        rank=_get(value, "rank", int),
+        class_index=_get(value, "class_index", int),
+        id=_get(value, "id", str),
+        label=_get(value, "label", str),
+        score=_get(value, "score", float),
+        cam=None if cam is None else to_array(cam),
+    )
+
+
+def _model(value: Mapping[str, Any]) -> Model:
+    names = ("name", "version", "precision", "digest", "preprocessing")
+    return Model(*(_get(value, name, str) for name in names))
+
+
+def _loaded(value: Mapping[str, Any]) -> LoadedModel:
+    model, size = _model(value), _get(value, "input", dict)
+    return LoadedModel(
+        name=model.name,
+        version=model.version,
+        precision=model.precision,
+        digest=model.digest,
+        preprocessing=model.preprocessing,
+        architecture=_get(value, "architecture", str),
+        provider=_get(value, "provider", str),
+        height=_get(size, "height", int),
+        width=_get(size, "width", int),
+        labels=_get(value, "labels", int),
+    )
+
+
+def _object(response: httpx.Response) -> dict[str, Any]:
+    try:
+        body = response.json()
+    except ValueError as error:
+        raise UnexpectedAnswer(f"{response.url} did not answer with JSON") from error
+    if not isinstance(body, dict):
+        raise UnexpectedAnswer(f"{response.url} did not answer with a JSON object")
+    return body
+
+
+def _get(value: Mapping[str, Any], name: str, kind: type[T]) -> T:
+    found = value.get(name) if isinstance(value, dict) else None
+    # JSON has one kind of number, and 1.0 may come as 1.
+    if kind is float and isinstance(found, int):
+        found = float(found)
+    if not isinstance(found, kind):
+        raise UnexpectedAnswer(
+            f"the answer has no usable {name!r}; does the service speak this client's API?"
+        )
+    return found

@@ -1,0 +1,261 @@
+import inspect
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from senet_client import AsyncClient, Classification, Client, errors
+from tests.conftest import Surface
+from tests.fake_service import FakeService, best_class, scores, transport
+
+
+def test_both_clients_have_the_same_surface() -> None:
+    def surface(kind: type) -> dict[str, list[inspect.Parameter]]:
+        methods = {
+            name: value
+            for name, value in inspect.getmembers(kind, inspect.isfunction)
+            if not name.startswith("_")
+        }
+        return {
+            name: list(inspect.signature(value).parameters.values())
+            for name, value in methods.items()
+        }
+
+    assert surface(Client) == surface(AsyncClient)
+    assert set(surface(Client)) == {
+        "classify",
+        "classify_batch",
+        "classify_many",
+        "close",
+        "models",
+        "ready",
+    }
+
+
+def test_an_answer_is_typed(client: Surface) -> None:
+    answer = client.classify(b"a photo", top_k=3)
+
+    assert isinstance(answer, Classification)
+    assert [prediction.rank for prediction in answer.predictions] == [1, 2, 3]
+    best = answer.predictions[0]
+    assert best.class_index == best_class(b"a photo")
+    assert best.id == f"n{best.class_index:02}"
+    assert best.label == f"class {best.class_index}"
+    assert best.score == max(scores(b"a photo"))
+    assert (answer.model.name, answer.model.version, answer.model.precision) == (
+        "fake",
+        "1",
+        "fp32",
+    )
+    assert best.cam is None
+    assert answer.embedding is None
+    assert answer.name is None
+
+
+def test_what_is_asked_for_travels(client: Surface, service: FakeService) -> None:
+    client.classify(
+        b"x",
+        model="fake",
+        version="1",
+        top_k=2,
+        min_score=0.25,
+        include=["embedding", "cam"],
+        priority="bulk",
+    )
+
+    _, query, _ = service.requests[-1]
+    assert query == {
+        "model": "fake",
+        "version": "1",
+        "top_k": "2",
+        "min_score": "0.25",
+        "include": "embedding,cam",
+        "priority": "bulk",
+    }
+
+
+def test_embedding_and_maps_are_arrays(client: Surface) -> None:
+    answer = client.classify(b"x", include=["embedding", "cam"])
+
+    assert isinstance(answer.embedding, np.ndarray)
+    assert answer.embedding.dtype == np.float32
+    assert answer.embedding.shape == (10,)
+    cam = answer.predictions[0].cam
+    assert isinstance(cam, np.ndarray)
+    assert cam.shape == (2, 3)
+    assert cam[1, 2] == answer.predictions[0].class_index
+
+
+def test_an_option_that_does_not_exist_is_refused(client: Surface) -> None:
+    with pytest.raises(errors.InvalidArgument, match="no option 'topk'"):
+        client.classify(b"x", topk=3)
+
+
+def _path(folder: Path) -> Any:
+    path = folder / "a.jpg"
+    path.write_bytes(b"bytes")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("make_image", "name"),
+    [
+        (_path, "a.jpg"),
+        (lambda folder: str(_path(folder)), "a.jpg"),
+        (lambda folder: _path(folder).open("rb"), "a.jpg"),
+        (lambda folder: b"bytes", None),
+        (lambda folder: bytearray(b"bytes"), None),
+        (lambda folder: BytesIO(b"bytes"), None),
+    ],
+    ids=["path", "string", "file", "bytes", "bytearray", "buffer"],
+)
+def test_an_image_may_be_given_as(
+    client: Surface, tmp_path: Path, make_image: Callable[[Path], Any], name: str | None
+) -> None:
+    image = make_image(tmp_path)
+
+    answer = client.classify(image)
+
+    if hasattr(image, "close"):
+        image.close()
+    assert answer.predictions[0].class_index == best_class(b"bytes")
+    assert (answer.name and Path(answer.name).name) == name
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "CMYK", "P", "I;16"])
+def test_a_pillow_image_is_sent_as_png(client: Surface, service: FakeService, mode: str) -> None:
+    sent: list[bytes] = []
+    service.on_classify = sent.extend
+
+    client.classify(Image.new(mode, (5, 3)))
+
+    with Image.open(BytesIO(sent[0])) as image:
+        assert (image.format, image.size) == ("PNG", (5, 3))
+
+
+def test_a_pillow_image_keeps_the_orientation_of_its_file(
+    client: Surface, service: FakeService, tmp_path: Path
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (5, 3)).save(tmp_path / "turned.jpg", exif=exif)
+    sent: list[bytes] = []
+    service.on_classify = sent.extend
+
+    with Image.open(tmp_path / "turned.jpg") as image:
+        client.classify(image)
+
+    with Image.open(BytesIO(sent[0])) as image:
+        assert image.getexif()[0x0112] == 6
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        ("https://example.org/a.jpg", "is a URL; fetch it and pass the bytes"),
+        (5, "int is no image"),
+    ],
+)
+def test_what_is_no_image_is_refused(client: Surface, image: Any, message: str) -> None:
+    with pytest.raises(errors.InvalidArgument, match=message):
+        client.classify(image)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("gone.jpg", "No such file"), (".", "directory"), ("nul\0.jpg", "null"), ("empty", "empty")],
+)
+def test_an_unreadable_file_is_that_images_error(
+    client: Surface, service: FakeService, tmp_path: Path, name: str, message: str
+) -> None:
+    (tmp_path / "empty").touch()
+
+    with pytest.raises(errors.UnreadableImage, match=message):
+        client.classify(str(tmp_path / name))
+
+    assert service.requests == []
+
+
+def test_a_huge_file_is_not_read(client: Surface, tmp_path: Path) -> None:
+    with (tmp_path / "huge.jpg").open("wb") as file:
+        file.truncate(2 * 1024**3)
+
+    with pytest.raises(errors.ImageTooLarge, match="2147483648 bytes; at most 33554432"):
+        client.classify(tmp_path / "huge.jpg")
+
+
+def test_many_images_are_answered_in_order_with_their_own_errors(
+    make: Callable[..., Surface], service: FakeService, tmp_path: Path
+) -> None:
+    client = make(images_per_request=4)
+    images: list[Any] = [f"photo {number}".encode() for number in range(30)]
+    images[7], images[11] = tmp_path / "gone.jpg", b"corrupt"
+
+    results = client.classify_many(images, top_k=1)
+
+    assert isinstance(results[7], errors.UnreadableImage)
+    assert isinstance(results[11], errors.InvalidImage)
+    for image, result in zip(images, results, strict=True):
+        if isinstance(result, Classification):
+            assert result.predictions[0].class_index == best_class(image)
+    assert sum(isinstance(result, Classification) for result in results) == 28
+    assert len(service.requests) == 8
+
+
+@pytest.mark.parametrize("image", [b"corrupt", b"slow"])
+def test_the_last_image_alone_in_its_request_may_fail_too(
+    make: Callable[..., Surface], image: bytes
+) -> None:
+    results = make(images_per_request=2).classify_many([b"a", b"b", image])
+
+    assert [type(result) for result in results[:2]] == [Classification, Classification]
+    assert isinstance(results[2], errors.InvalidImage | errors.DeadlineExceeded)
+
+
+def test_requests_are_bounded_by_bytes_too(
+    make: Callable[..., Surface], service: FakeService
+) -> None:
+    sizes: list[int] = []
+    service.on_classify = lambda images: sizes.append(sum(len(image) for image in images))
+
+    make(bytes_per_request=10).classify_many([b"1234", b"1234", b"1234", b"1" * 50, b"12"])
+
+    assert sorted(sizes) == [2, 4, 8, 50]
+
+
+def test_images_are_read_only_as_far_as_they_are_needed(service: FakeService) -> None:
+    taken = 0
+
+    def images() -> Iterator[bytes]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield str(taken).encode()
+
+    with Client("http://fake", transport=transport(service), images_per_request=2) as client:
+        results = client.classify_many(images(), concurrency=3)
+        for _ in range(10):
+            next(results)
+        results.close()
+
+    assert taken <= 10 + 2 * 3 + 1
+
+
+def test_a_failing_request_ends_the_results(
+    make: Callable[..., Surface], service: FakeService
+) -> None:
+    service.max_images = 3
+
+    with pytest.raises(errors.TooManyImages):
+        make(images_per_request=4).classify_many([b"1", b"2", b"3", b"4"])
+
+
+def test_models_are_typed(client: Surface) -> None:
+    (model,) = client.models()
+
+    assert (model.name, model.architecture, model.provider) == ("fake", "tiny", "cpu")
+    assert (model.height, model.width, model.labels) == (64, 32, 10)
