@@ -23,7 +23,7 @@ def arguments(data: Path, output: Path, *options: str) -> list[str]:
 
 def test_a_killed_training_continues_to_the_same_bits(data: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "scripts.train", *arguments(data, tmp_path / "killed")]
-    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:  # noqa: S603 - our own
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
         shown = b""
         # The progress bar shows the second epoch only after the first was saved.
@@ -34,7 +34,7 @@ def test_a_killed_training_continues_to_the_same_bits(data: Path, tmp_path: Path
         process.kill()
     assert process.returncode == -9
 
-    finished = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+    finished = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "continuing after epoch 1 of 2" in finished.stderr
     assert "checkpoint.pt: top-1 " in finished.stdout
     assert main(arguments(data, tmp_path / "straight")) == 0
