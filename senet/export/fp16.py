@@ -12,6 +12,9 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from app.errors import ConfigurationError
 from senet.export.regions import regions
 
+# Plain, since numpy would compare in fp16, where a larger number is infinite.
+_LARGEST = float(np.finfo(np.float16).max)
+
 
 def to_fp16(model: ModelProto) -> ModelProto:
     """A copy of `model` whose trunk is fp16; inputs and outputs keep their types.
@@ -78,7 +81,7 @@ def _retype(node: NodeProto) -> None:
 def _halved(tensor: TensorProto) -> TensorProto:
     values = numpy_helper.to_array(tensor)
     largest = float(np.abs(values).max(initial=0))
-    if not largest <= np.finfo(np.float16).max:
+    if not largest <= _LARGEST:
         raise ConfigurationError(
             "--precision",
             f"weight {tensor.name} holds {largest:.3g}, beyond the range of fp16",

@@ -8,6 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 from app.errors import ConfigurationError
 from app.repository.manifest import Input, ModelName, Precision
 from senet.export.int8 import Layout
+from senet.export.parity import BATCH_SIZES
 from senet.export.photos import Photos
 from senet.sources import SourceModel
 
@@ -71,6 +72,12 @@ class Order:
             ) from error
         if self.version < 1:
             raise ConfigurationError("--version", f"{self.version} is not positive", "start at 1")
+        if len(self.photos) < max(BATCH_SIZES):
+            raise ConfigurationError(
+                self.photos.option,
+                f"only {len(self.photos)} photos",
+                f"give at least {max(BATCH_SIZES)}",
+            )
         if "fp32" not in self.precisions:
             raise ConfigurationError(
                 "--precision", "fp32 is missing", "add it: the others are measured against it"

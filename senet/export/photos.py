@@ -71,11 +71,7 @@ def labelled(option: str, directory: Path, labels: Sequence[Label]) -> Photos:
     Raises:
         ConfigurationError: if a folder is no label's, or a label has no photo.
     """
-    try:
-        listing = list_photos(directory, labels)
-    except ConfigurationError as error:
-        raise ConfigurationError(option, error.cause, error.remedy) from error
-    files, targets = zip(*listing, strict=True)
+    files, targets = zip(*list_photos(option, directory, labels), strict=True)
     return Photos(option, directory, files, np.array(targets, dtype=np.int64))
 
 

@@ -29,11 +29,11 @@ def export(order: Order) -> Report:
     order.check()
     publish.refuse_existing(order.target, force=order.force)
     source, size = order.source, order.size
+    images = photos.sample(order.photos, source.preprocessing)
     heads = Heads(source.network, size.height, size.width)
     graph = ServedGraph(heads, source.preprocessing).eval()
     torch_run = torch_runner(graph)
     model = onnx_file.to_onnx(graph, size)
-    images = photos.sample(order.photos, source.preprocessing)
 
     with publish.staged(order.target, force=order.force) as stage:
         fp32 = write_fp32(model, stage)

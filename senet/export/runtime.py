@@ -16,22 +16,20 @@ Run = Callable[[Images], Outputs]
 
 
 def onnx_runner(path: Path, outputs: Sequence[str] = OUTPUTS, *, threads: int = 0) -> Run:
-    """Runs the ONNX file at `path` on the CPU, computing only `outputs`.
+    """Runs the ONNX file at `path` on the CPU.
 
     Args:
         path: the file.
-        outputs: the names of the outputs.
+        outputs: the names of the outputs to give.
         threads: of one run; 0 lets ONNX Runtime take one per core.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    run_options = onnxruntime.RunOptions()
-    run_options.only_execute_path_to_fetches = True
 
     def run(images: Images) -> Outputs:
-        values = session.run(list(outputs), {INPUT: images}, run_options)
+        values = session.run(list(outputs), {INPUT: images})
         return dict(zip(outputs, values, strict=True))
 
     return run
