@@ -60,7 +60,7 @@ def _lines(file: Path, data: Path, sizes: list[int]) -> Iterator[str]:
                 logits: Tensor = network(normalise(images, own))
             return logits.numpy()
 
-        result = evaluate(infer, load_photos(data, trained.labels, preprocessing))
+        result = evaluate(infer, load_photos("--data", data, trained.labels, preprocessing))
         yield (
             f"{size} px: top-1 {result.top1:.2%}, top-5 {result.top5:.2%} of {result.count} photos"
         )

@@ -71,42 +71,61 @@ class Evaluation:
         return float((best == self.targets[:, None]).any(axis=1).mean())
 
 
-def list_photos(folder: Path, labels: Sequence[Label]) -> list[tuple[Path, int]]:
+def list_photos(option: str, folder: Path, labels: Sequence[Label]) -> list[tuple[Path, int]]:
     """Lists `folder/<class id>/<photo>` as (file, class index), sorted.
+
+    Args:
+        option: the command-line option that named the folder, for messages.
+        folder: where the photos lie.
+        labels: the classes.
 
     Raises:
         ConfigurationError: if the folder is missing, holds a class that `labels` lacks or
             lacks one of them, or if a class has no photo.
     """
     if not folder.is_dir():
-        raise _refusal(f"{folder} is not a directory", "give a directory of class directories")
+        raise ConfigurationError(option, f"{folder} is not a folder", "give one of class folders")
     found = {entry.name for entry in folder.iterdir() if entry.is_dir()}
     unknown = sorted(found - {label.id for label in labels})
     if unknown:
-        raise _refusal(f"{folder} holds the unknown class {unknown[0]!r}", "remove or rename it")
+        raise ConfigurationError(
+            option, f"{folder} holds the unknown class {unknown[0]!r}", "remove or rename it"
+        )
     photos: list[tuple[Path, int]] = []
     for label in labels:
         files = sorted(path for path in (folder / label.id).glob("*") if path.is_file())
         if not files:
-            raise _refusal(f"{folder / label.id} holds no photo", "add photos of this class")
+            raise ConfigurationError(
+                option, f"{folder / label.id} holds no photo", "add photos of this class"
+            )
         photos += [(path, label.index) for path in files]
     return photos
 
 
-def load_photos(folder: Path, labels: Sequence[Label], preprocessing: Preprocessing) -> Photos:
+def load_photos(
+    option: str, folder: Path, labels: Sequence[Label], preprocessing: Preprocessing
+) -> Photos:
     """Decodes every photo of a folder exactly as the service does.
+
+    Args:
+        option: as in `list_photos`.
+        folder: as in `list_photos`.
+        labels: as in `list_photos`.
+        preprocessing: the model's contract.
 
     Raises:
         ConfigurationError: as `list_photos`, and if a photo is corrupt.
     """
-    listing = list_photos(folder, labels)
+    listing = list_photos(option, folder, labels)
     files = tuple(path for path, _ in listing)
 
     def decode(path: Path) -> NDArray[np.uint8]:
         try:
             return preprocess(path.read_bytes(), preprocessing, max_pixels=_MAX_PIXELS)
-        except ImageError as error:
-            raise _refusal(f"{path}: {error}", "repair or remove the file") from error
+        except (ImageError, OSError) as error:
+            raise ConfigurationError(
+                option, f"{path}: {error}", "repair or remove the photo"
+            ) from error
 
     with ThreadPoolExecutor() as pool:
         images = np.stack(list(pool.map(decode, files)))
@@ -126,7 +145,3 @@ def evaluate(infer: Infer, photos: Photos, batch_size: int = 32) -> Evaluation:
         for start in range(0, len(photos.files), batch_size)
     ]
     return Evaluation(photos.files, photos.targets, np.concatenate(batches).astype(np.float32))
-
-
-def _refusal(cause: str, remedy: str) -> ConfigurationError:
-    return ConfigurationError("evaluation photos", cause, remedy)

@@ -64,13 +64,13 @@ def load_training_photos(
     Raises:
         ConfigurationError: as `list_photos`, and if a photo cannot be decoded.
     """
-    listing = list_photos(folder, labels)
+    listing = list_photos("--data", folder, labels)
 
     def decode(path: Path) -> NDArray[np.uint8]:
         try:
             with Image.open(path) as image:
-                upright = ImageOps.exif_transpose(image).convert("RGB")
-        except (OSError, SyntaxError, ValueError) as error:
+                upright = _rgb(ImageOps.exif_transpose(image))
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             raise ConfigurationError(
                 "--data", f"{path} is not a readable photo", "repair or remove the file"
             ) from error
@@ -81,3 +81,14 @@ def load_training_photos(
     with ThreadPoolExecutor() as pool:
         images = tuple(pool.map(decode, (path for path, _ in listing)))
     return TrainingPhotos(images, tuple(index for _, index in listing))
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    """Colours as `app.serving.preprocess` sees them, for a whole image."""
+    if image.mode.startswith("I"):
+        # 16-bit greyscale: Pillow's own conversion would clip it to white.
+        image = Image.fromarray((np.asarray(image).clip(0, 65535) >> 8).astype(np.uint8))
+    if image.has_transparency_data:
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image.convert("RGBA"))
+    return image.convert("RGB")

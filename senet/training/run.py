@@ -71,7 +71,7 @@ class Training:
                 f"{options.batch_size} is more than the {len(photos.targets)} training photos",
                 "lower it or add photos",
             )
-        self._validation = load_photos(data / "val", labels, options.preprocessing)
+        self._validation = load_photos("--data", data / "val", labels, options.preprocessing)
 
     @property
     def history(self) -> list[dict[str, Any]]:

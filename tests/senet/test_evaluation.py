@@ -32,7 +32,7 @@ def brightness(images: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def test_photos_are_listed_in_the_order_of_labels_and_names(folder: Path) -> None:
-    assert list_photos(folder, LABELS) == [
+    assert list_photos("--data", folder, LABELS) == [
         (folder / "b" / "1.jpg", 0),
         (folder / "a" / "1.png", 1),
         (folder / "a" / "2.png", 1),
@@ -40,7 +40,7 @@ def test_photos_are_listed_in_the_order_of_labels_and_names(folder: Path) -> Non
 
 
 def test_photos_are_prepared_by_the_services_preprocessing(folder: Path) -> None:
-    photos = load_photos(folder, LABELS, PREPROCESSING)
+    photos = load_photos("--data", folder, LABELS, PREPROCESSING)
 
     for file, image in zip(photos.files, photos.images, strict=True):
         expected = preprocess(file.read_bytes(), PREPROCESSING, max_pixels=10_000)
@@ -49,7 +49,7 @@ def test_photos_are_prepared_by_the_services_preprocessing(folder: Path) -> None
 
 @pytest.mark.parametrize("batch_size", [1, 2, 3, 8])
 def test_accuracy_counts_the_photos_classified_right(folder: Path, batch_size: int) -> None:
-    result = evaluate(brightness, load_photos(folder, LABELS, PREPROCESSING), batch_size)
+    result = evaluate(brightness, load_photos("--data", folder, LABELS, PREPROCESSING), batch_size)
 
     assert result.count == 3
     assert result.predictions.tolist() == [0, 1, 0]
@@ -68,24 +68,24 @@ def test_top5_counts_the_class_among_the_five_largest() -> None:
 def test_an_unknown_class_is_refused(folder: Path) -> None:
     (folder / "cat").mkdir()
 
-    with pytest.raises(ConfigurationError, match="unknown class 'cat'"):
-        list_photos(folder, LABELS)
+    with pytest.raises(ConfigurationError, match=r"^--data: .*unknown class 'cat'"):
+        list_photos("--data", folder, LABELS)
 
 
 def test_a_class_without_photos_is_refused(folder: Path) -> None:
     (folder / "b" / "1.jpg").unlink()
 
-    with pytest.raises(ConfigurationError, match="b holds no photo"):
-        list_photos(folder, LABELS)
+    with pytest.raises(ConfigurationError, match=r"^--data: .*b holds no photo"):
+        list_photos("--data", folder, LABELS)
 
 
 def test_a_missing_folder_is_refused(folder: Path) -> None:
-    with pytest.raises(ConfigurationError, match="missing is not a directory"):
-        list_photos(folder / "missing", LABELS)
+    with pytest.raises(ConfigurationError, match="missing is not a folder"):
+        list_photos("--data", folder / "missing", LABELS)
 
 
 def test_a_corrupt_photo_is_named(folder: Path) -> None:
     (folder / "a" / "2.png").write_bytes(b"\x89PNG\r\n\x1a\n and nothing more")
 
     with pytest.raises(ConfigurationError, match=r"a/2\.png: truncated or corrupt PNG"):
-        load_photos(folder, LABELS, PREPROCESSING)
+        load_photos("--data", folder, LABELS, PREPROCESSING)

@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from app.errors import ConfigurationError
-from app.repository.manifest import Label
+from app.repository.manifest import Label, Preprocessing
+from app.serving.preprocess import preprocess
 from senet.training.photos import class_labels, load_training_photos
 
 
@@ -59,6 +61,27 @@ def test_photos_are_resized_by_their_shorter_side_and_turned_upright(tmp_path: P
 
     assert [image.shape for image in photos.images] == [(20, 40, 3), (40, 20, 3)]
     assert photos.images[0][0, 0].tolist() == [90, 90, 90]
+
+
+@pytest.mark.parametrize(
+    ("mode", "colour"),
+    [
+        ("RGB", (200, 100, 50)), ("L", 90), ("1", 1), ("P", 7), ("CMYK", (10, 200, 30, 5)),
+        ("I;16", 40000), ("LA", (30, 100)), ("RGBA", (200, 100, 50, 60)),
+    ],
+)  # fmt: skip
+def test_colours_are_those_that_the_service_sees(
+    tmp_path: Path, mode: str, colour: float | tuple[int, ...]
+) -> None:
+    file = tmp_path / "only" / ("photo.tif" if mode == "CMYK" else "photo.png")
+    file.parent.mkdir()
+    Image.new(mode, (16, 12), colour).save(file)
+    preprocessing = Preprocessing(resize_shorter_side=12, crop_height=12, crop_width=12)
+
+    photos = load_training_photos(tmp_path, (Label(index=0, id="only", name="only"),), 12)
+
+    served = preprocess(file.read_bytes(), preprocessing, max_pixels=1000)
+    np.testing.assert_allclose(photos.images[0][0, 0], served[0, 0], atol=1)
 
 
 def test_a_corrupt_photo_is_named(data: Path) -> None:
