@@ -49,8 +49,7 @@ def test_the_service_imports_neither_torch_nor_what_exports_models() -> None:
     assert found.stdout == "[]\n"
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_under_load_loses_no_accepted_request(start: Start, number: int) -> None:
+def test_sigterm_under_load_loses_no_accepted_request(start: Start) -> None:
     process = start("--max-batch-size", "4")
     process.wait_until_ready()
     outcomes: list[str] = []
@@ -84,7 +83,7 @@ def test_a_signal_under_load_loses_no_accepted_request(start: Start, number: int
     with ThreadPoolExecutor(8) as threads:
         clients = [threads.submit(keep_asking, first) for first in range(8)]
         assert signalled.wait(30)
-        process.send_signal(number)
+        process.send_signal(signal.SIGTERM)
         for client in clients:
             client.result()
     assert process.wait() == 0
@@ -106,11 +105,11 @@ def test_a_second_signal_stops_at_once(start: Start) -> None:
     with process.client() as client, ThreadPoolExecutor(1) as threads:
         queued = threads.submit(post_alone, process)
         eventually(lambda: value(client, "senet_images_in_flight") == 1)
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGINT)
         eventually(lambda: client.get("/readyz").status_code == 503)
         assert_problem(post_image(client, PICTURES[0]), 503, "draining")
         process.send_signal(signal.SIGTERM)
-        with pytest.raises(AssertionError):
+        with pytest.raises((AssertionError, httpx.HTTPError)):
             top_classes(queued.result())
     process.wait()
     assert "stopping at once" in [entry["message"] for entry in process.log]

@@ -1,0 +1,131 @@
+"""What comes before any request: connections and heads are bounded."""
+
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+
+from app.settings import Settings
+from tests.support.colours import COLOURS
+from tests.support.engines import FakeEngine, FakeEngines
+from tests.support.http import RawConnection, assert_problem, post_image, top_classes
+from tests.support.images import encode, photo
+from tests.support.server import LiveServer, running
+
+PICTURE = encode(photo(COLOURS[3]))
+MAX_HEAD_BYTES = 2000
+
+
+@pytest.fixture(scope="module")
+def server(make_settings: Callable[..., Settings]) -> Iterator[LiveServer]:
+    settings = make_settings(max_head_bytes=MAX_HEAD_BYTES)
+    with running(settings, FakeEngines()) as live:
+        yield live
+
+
+def answer_to(server: LiveServer, head: bytes) -> bytes:
+    with RawConnection(server.port) as connection:
+        connection.send(head)
+        answer = connection.read_answer()
+        assert connection.is_closed_by_server()
+    return answer
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /livez HTTP/1.1\r\nhost: x\r\nx-long: " + b"a" * MAX_HEAD_BYTES + b"\r\n\r\n",
+        b"GET /livez?" + b"a" * MAX_HEAD_BYTES + b" HTTP/1.1\r\nhost: x\r\n\r\n",
+        b"GET /livez HTTP/1.1\r\nx-never-ends: " + b"a" * (MAX_HEAD_BYTES + 1),
+    ],
+)
+def test_a_head_that_is_too_long(server: LiveServer, head: bytes) -> None:
+    answer = answer_to(server, head)
+    assert answer.startswith(b"HTTP/1.1 431 ")
+    assert b'"code": "head_too_large"' in answer
+
+
+def test_a_head_up_to_the_limit_passes(client: httpx.Client) -> None:
+    response = client.get("/livez", headers={"x-long": "a" * (MAX_HEAD_BYTES - 500)})
+    assert response.status_code == 200
+
+
+def test_what_is_no_http_is_a_problem(server: LiveServer) -> None:
+    answer = answer_to(server, b"\x16\x03\x01 hello\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b'"code": "malformed_request"' in answer
+
+
+@pytest.mark.parametrize("length", [b"-1", b"many", b"1\r\ncontent-length: 2"])
+def test_a_body_of_uncertain_length_is_refused(server: LiveServer, length: bytes) -> None:
+    head = b"POST /classify HTTP/1.1\r\nhost: x\r\ncontent-length: " + length + b"\r\n\r\n"
+    assert answer_to(server, head).startswith(b"HTTP/1.1 400 ")
+
+
+def test_more_connections_than_allowed_are_refused(make_settings: Callable[..., Settings]) -> None:
+    with (
+        running(make_settings(max_connections=2), FakeEngines()) as live,
+        RawConnection(live.port) as one,
+        RawConnection(live.port) as two,
+    ):
+        for connection in (one, two):  # both are accepted once they are answered
+            connection.send(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n")
+            assert connection.read_answer().startswith(b"HTTP/1.1 200 ")
+        with RawConnection(live.port) as three:
+            assert three.read_answer().startswith(b"HTTP/1.1 503 ")
+            assert three.is_closed_by_server()
+        one.send(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert one.read_answer().startswith(b"HTTP/1.1 200 ")
+
+
+def test_heads_that_are_too_slow(make_settings: Callable[..., Settings]) -> None:
+    settings = make_settings(head_timeout_ms=100)
+    with running(settings, FakeEngines()) as live, live.client() as client:
+        with RawConnection(live.port) as silent:
+            assert silent.is_closed_by_server()
+        with RawConnection(live.port) as slow:
+            slow.send(b"GET /livez HTTP/1.1\r\nhost: ")
+            answer = slow.read_answer()
+            assert answer.startswith(b"HTTP/1.1 408 ")
+            assert b'"code": "head_timeout"' in answer
+        assert client.get("/livez").status_code == 200
+
+
+def test_the_head_s_clock_does_not_run_while_a_request_is_worked_on(
+    make_settings: Callable[..., Settings],
+) -> None:
+    engine = FakeEngine()
+    settings = make_settings(head_timeout_ms=20, request_timeout_ms=60_000)
+    with running(settings, FakeEngines(engine)) as live:
+        engine.gate.close()
+        with RawConnection(live.port) as connection:
+            connection.send_head("content-type: image/png", f"content-length: {len(PICTURE)}")
+            connection.send(PICTURE)
+            engine.gate.wait_until_held()
+            with RawConnection(live.port) as silent:  # ends after the head's time
+                assert silent.is_closed_by_server()
+            engine.gate.open()
+            assert connection.read_answer().startswith(b"HTTP/1.1 200 ")
+
+
+def test_all_bodies_together_are_bounded(make_settings: Callable[..., Settings]) -> None:
+    engine = FakeEngine()
+    settings = make_settings(max_body_bytes=30_000, max_buffered_bytes=40_000)
+    padded = PICTURE + b"\x00" * (25_000 - len(PICTURE))
+    with running(settings, FakeEngines(engine)) as live, live.client() as client:
+        engine.gate.close()
+        with RawConnection(live.port) as connection:
+            connection.send_head("content-type: image/png", f"content-length: {len(padded)}")
+            connection.send(padded)
+            engine.gate.wait_until_held()
+            assert_problem(post_image(client, padded), 429, "overloaded")
+            engine.gate.open()
+            assert connection.read_answer().startswith(b"HTTP/1.1 200 ")
+        assert top_classes(post_image(client, padded)) == [3]
+
+
+def test_a_compressed_body_is_refused(client: httpx.Client) -> None:
+    response = post_image(client, PICTURE, headers={"content-encoding": "gzip"})
+    assert_problem(response, 415, "unsupported_media_type")
+    response = post_image(client, PICTURE, headers={"content-encoding": "Identity"})
+    assert top_classes(response) == [3]
