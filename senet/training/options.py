@@ -9,6 +9,8 @@ from app.repository.manifest import Preprocessing
 from senet import networks
 
 Probability = Annotated[float, Field(ge=0, le=1)]
+# Below, the networks run out of pixels before their last stage.
+Side = Annotated[int, Field(ge=32)]
 
 
 class TrainingOptions(BaseModel):
@@ -24,9 +26,9 @@ class TrainingOptions(BaseModel):
     """Passes over the training photos."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Decides the initial weights, the order of the photos and the augmentation."""
-    size: PositiveInt = 128
+    size: Side = 128
     """Side of the training crops in the last epochs, in pixels."""
-    evaluation_size: PositiveInt = 144
+    evaluation_size: Side = 144
     """Side of the network's input in evaluation and serving, in pixels. Objects look larger in
     random crops than in whole photos; somewhat more than `size` makes up for it (Touvron et
     al. 2019, "Fixing the train-test resolution discrepancy")."""
@@ -78,4 +80,10 @@ def refuse_contradictions(options: TrainingOptions) -> None:
             "--batch-size",
             f"{options.batch_size} photos cannot be shared evenly by {options.threads} threads",
             "give a multiple of --threads",
+        )
+    if options.batch_size < 2 * options.threads:
+        raise ConfigurationError(
+            "--batch-size",
+            "leaves each thread one photo, and batch normalisation needs two",
+            "give at least twice --threads",
         )

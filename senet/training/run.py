@@ -1,5 +1,6 @@
 """Trains a network on class folders; killed at any moment, it continues bit by bit the same."""
 
+import math
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -82,7 +83,7 @@ class Training:
         """Trains the epochs that are left, saving after each.
 
         Raises:
-            ConfigurationError: if the run directory cannot be written.
+            ConfigurationError: if the training diverges, or the run directory cannot be written.
         """
         with Replicas(self._state.network, self._options.threads) as replicas:
             while len(self.history) < self._options.epochs:
@@ -98,6 +99,12 @@ class Training:
             self._step(replicas, epoch, step)
             for step in progress(range(steps), f"epoch {epoch + 1}/{options.epochs}")
         ]
+        if not math.isfinite(sum(losses)):
+            raise ConfigurationError(
+                "--learning-rate",
+                f"the training diverged in epoch {epoch + 1}: its loss is no longer finite",
+                "start anew with a lower one",
+            )
         trained = time.monotonic()
         entry: dict[str, Any] = {
             "epoch": epoch + 1,

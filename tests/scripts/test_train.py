@@ -64,6 +64,7 @@ def test_a_finished_training_says_its_result_again(
     ("options", "message"),
     [
         (["--epochs=0"], "error: --epochs: '0': Input should be greater than 0; see --help"),
+        (["--size=31"], "error: --size: '31': Input should be greater than or equal to 32"),
         (["--seed=x"], "error: --seed: 'x': Input should be a valid integer"),
         (["--label-smoothing=2"], "error: --label-smoothing: '2': Input should be less than"),
         (["--architecture=vgg"], "error: --architecture: 'vgg' is unknown; choose one of se_"),

@@ -16,7 +16,7 @@ PHOTOS = TrainingPhotos(
 
 
 def batches(**options: object) -> Batches:
-    chosen = {"data": "drawn", "size": 16, "batch_size": 4, "threads": 2, "epochs": 10} | options
+    chosen = {"data": "drawn", "size": 32, "batch_size": 4, "threads": 2, "epochs": 10} | options
     return Batches(PHOTOS, 3, TrainingOptions.model_validate(chosen))
 
 
@@ -32,10 +32,10 @@ def test_a_batch_depends_on_nothing_but_its_position_and_the_seed() -> None:
 def test_shapes_and_memory_are_as_the_network_wants_them() -> None:
     images, targets = batches().shard(9, 0, 0)
 
-    assert images.shape == (2, 3, 16, 16)
+    assert images.shape == (2, 3, 32, 32)
     assert images.is_contiguous(memory_format=torch.channels_last)
     assert targets.shape == (2, 3)
-    assert batches().shard(0, 0, 0)[0].shape == (2, 3, 12, 12)
+    assert batches().shard(0, 0, 0)[0].shape == (2, 3, 24, 24)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 4])

@@ -185,6 +185,7 @@ def test_a_checkpoint_without_training_state_is_not_continued(data: Path, tmp_pa
     [
         ({"architecture": "alexnet"}, "--architecture: 'alexnet' is unknown"),
         ({"batch_size": 7}, "--batch-size: 7 photos cannot be shared evenly by 2 threads"),
+        ({"batch_size": 2}, "--batch-size: leaves each thread one photo"),
         ({"batch_size": 20}, "--batch-size: 20 is more than the 18 training photos"),
     ],
 )
@@ -193,6 +194,13 @@ def test_impossible_options_are_refused(
 ) -> None:
     with pytest.raises(ConfigurationError, match=f"^{message}"):
         training(data, tmp_path / "run", **options)
+
+
+def test_a_diverged_training_stops_and_saves_nothing(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"^--learning-rate: .* diverged in epoch 1"):
+        training(data, tmp_path / "run", learning_rate=1e30).run()
+
+    assert list((tmp_path / "run").iterdir()) == []
 
 
 def test_a_class_without_validation_photos_is_refused(data: Path, tmp_path: Path) -> None:
