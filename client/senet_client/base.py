@@ -172,7 +172,10 @@ class BaseClient(ABC, Generic[Http, Transport, Sleep]):
                     yield error
 
         return batches(
-            read(), max_images=self._images_per_request, max_bytes=self._bytes_per_request
+            read(),
+            lambda item: len(item.data) if isinstance(item, EncodedImage) else 0,
+            max_images=self._images_per_request,
+            max_bytes=self._bytes_per_request,
         )
 
     def _group_flow(

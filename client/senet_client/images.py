@@ -2,13 +2,13 @@
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypeAlias, TypeVar, cast
 
-from senet_client.errors import ImageError, ImageTooLarge, InvalidArgument, UnreadableImage
+from senet_client.errors import ImageTooLarge, InvalidArgument, UnreadableImage
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
@@ -66,27 +66,29 @@ def encode(image: ImageLike, max_bytes: int) -> EncodedImage:
     )
 
 
-T = TypeVar("T", bound=EncodedImage | ImageError)
+T = TypeVar("T")
 
 
-def batches(images: Iterable[T], *, max_images: int, max_bytes: int) -> Iterator[list[T]]:
-    """Groups images into requests, in order; an image above `max_bytes` goes alone.
+def batches(
+    items: Iterable[T], weight: Callable[[T], int], *, max_images: int, max_bytes: int
+) -> Iterator[list[T]]:
+    """Groups images into requests, in order; one above `max_bytes` goes alone.
 
     Args:
-        images: encoded images, and the errors of those that could not be encoded, which weigh
-            nothing. Taken one by one, as late as possible.
+        items: what stands for an image. Taken one by one, as late as possible.
+        weight: the bytes that an item adds to its request.
         max_images: most items in a group.
         max_bytes: most bytes in a group of several.
     """
     group: list[T] = []
     size = 0
-    for image in images:
-        weight = len(image.data) if isinstance(image, EncodedImage) else 0
-        if group and (len(group) == max_images or size + weight > max_bytes):
+    for item in items:
+        added = weight(item)
+        if group and (len(group) == max_images or size + added > max_bytes):
             yield group
             group, size = [], 0
-        group.append(image)
-        size += weight
+        group.append(item)
+        size += added
     if group:
         yield group
 

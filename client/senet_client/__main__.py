@@ -1,0 +1,24 @@
+"""`senet-client`, or `python -m senet_client`."""
+
+import sys
+
+
+def main() -> int:
+    """Runs the command line; without the `score` extra, says what is missing."""
+    try:
+        from senet_client.score.command import application
+    except ModuleNotFoundError as error:
+        if error.name not in ("rich", "typer"):
+            raise
+        # The command line's answer to a person.
+        print(  # noqa: T201
+            f"error: the command needs {error.name}: pip install 'senet-client[score]'",
+            file=sys.stderr,
+        )
+        return 2
+    application()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

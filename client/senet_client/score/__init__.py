@@ -1,0 +1,18 @@
+"""`senet-client score`: exactly one row for each input, whatever happens.
+
+The inputs are listed once and the list is frozen; part number k of the output belongs to the k-th
+stretch of the list. A part is written whole or not at all, then noted in the journal. Whoever
+stops, and however, a later run does the parts that are not in the journal, and nothing else.
+
+    command.py   the command line; composes the rest
+    listing.py   arguments -> inputs
+    manifest.py  inputs named in CSV, JSONL and Parquet files
+    storage.py   local files and, through fsspec, remote ones
+    pace.py      how many requests to keep under way
+    run.py       inputs -> rows, through the client
+    rows.py      what a row holds
+    formats.py   rows in CSV, JSONL and Parquet files
+    output.py    parts, their commits, the finished output
+    journal.py   what has been committed, and under which options
+    progress.py  what a person or a log sees meanwhile
+"""

@@ -1,0 +1,160 @@
+"""Rows in files: CSV, JSONL and Parquet."""
+
+import csv
+import json
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Protocol
+
+from senet_client.score.failures import WrongOption
+from senet_client.score.rows import Column, Row, Value
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Format(Protocol):
+    """One file format. Files are read back to score anew the rows that failed."""
+
+    def write(self, path: Path, columns: Sequence[Column], rows: Iterable[Row]) -> None:
+        """Writes a file of rows."""
+        ...
+
+    def read(self, path: Path, columns: Sequence[Column]) -> list[Row]:
+        """Reads what `write` wrote."""
+        ...
+
+    def merge(self, parts: Iterable[Path], path: Path) -> None:
+        """Writes one file that holds the rows of all parts, in order. There is at least one."""
+        ...
+
+
+class CsvFormat:
+    """Comma-separated values, UTF-8, with a header, quoted as RFC 4180 says; None is empty."""
+
+    def write(self, path: Path, columns: Sequence[Column], rows: Iterable[Row]) -> None:
+        """See `Format`."""
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow([column.name for column in columns])
+            writer.writerows(rows)
+
+    def read(self, path: Path, columns: Sequence[Column]) -> list[Row]:
+        """See `Format`."""
+        convert = {"int": int, "float": float, "text": str}
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.reader(file)
+            next(reader)
+            return [
+                tuple(
+                    convert[column.kind](text) if text else None
+                    for column, text in zip(columns, line, strict=True)
+                )
+                for line in reader
+            ]
+
+    def merge(self, parts: Iterable[Path], path: Path) -> None:
+        """See `Format`."""
+        with path.open("wb") as merged:
+            for number, part in enumerate(parts):
+                with part.open("rb") as file:
+                    header = file.readline()
+                    if number == 0:
+                        merged.write(header)
+                    shutil.copyfileobj(file, merged)
+
+
+class JsonlFormat:
+    """One JSON object a line; every column is there in every line."""
+
+    def write(self, path: Path, columns: Sequence[Column], rows: Iterable[Row]) -> None:
+        """See `Format`."""
+        names = [column.name for column in columns]
+        with path.open("w", encoding="utf-8") as file:
+            for row in rows:
+                file.write(json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False))
+                file.write("\n")
+
+    def read(self, path: Path, columns: Sequence[Column]) -> list[Row]:
+        """See `Format`."""
+        with path.open(encoding="utf-8") as file:
+            objects = [json.loads(line) for line in file]
+        return [tuple(found[column.name] for column in columns) for found in objects]
+
+    def merge(self, parts: Iterable[Path], path: Path) -> None:
+        """See `Format`."""
+        with path.open("wb") as merged:
+            for part in parts:
+                with part.open("rb") as file:
+                    shutil.copyfileobj(file, merged)
+
+
+class ParquetFormat:
+    """Parquet: int64, float64 and string columns; one row group a part.
+
+    Raises:
+        WrongOption: if pyarrow is not installed.
+    """
+
+    def __init__(self) -> None:
+        try:
+            import pyarrow.parquet  # noqa: F401 - better missed now than after a night
+        except ImportError as error:
+            raise WrongOption(
+                "--output",
+                "Parquet needs pyarrow",
+                "pip install 'senet-client[parquet]', or name a .csv or .jsonl file",
+            ) from error
+
+    def write(self, path: Path, columns: Sequence[Column], rows: Iterable[Row]) -> None:
+        """See `Format`."""
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        schema = _schema(columns)
+        values: list[list[Value]] = [list(column) for column in zip(*rows, strict=True)]
+        arrays = [
+            pa.array(column, field.type) for column, field in zip(values, schema, strict=True)
+        ]
+        parquet.write_table(pa.Table.from_arrays(arrays, schema=schema), path)
+
+    def read(self, path: Path, columns: Sequence[Column]) -> list[Row]:
+        """See `Format`."""
+        from pyarrow import parquet
+
+        # ParquetFile and not read_table, which takes key=value folders on the way for columns.
+        with parquet.ParquetFile(path) as file:
+            table = file.read([column.name for column in columns])
+        return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
+
+    def merge(self, parts: Iterable[Path], path: Path) -> None:
+        """See `Format`."""
+        from pyarrow import parquet
+
+        remaining: Iterator[Path] = iter(parts)
+        with parquet.ParquetFile(next(remaining)) as file:
+            first = file.read()
+        with parquet.ParquetWriter(path, first.schema) as writer:
+            writer.write_table(first)
+            for part in remaining:
+                with parquet.ParquetFile(part) as file:
+                    writer.write_table(file.read())
+
+
+SUFFIXES: Mapping[str, str] = MappingProxyType(
+    {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+)
+"""Suffixes of output files, and the format that each means."""
+
+FORMATS: Mapping[str, type[Format]] = MappingProxyType(
+    {"csv": CsvFormat, "jsonl": JsonlFormat, "parquet": ParquetFormat}
+)
+
+
+def _schema(columns: Sequence[Column]) -> "pa.Schema":
+    import pyarrow as pa
+
+    types = {"int": pa.int64(), "float": pa.float64(), "text": pa.string()}
+    return pa.schema([pa.field(column.name, types[column.kind]) for column in columns])

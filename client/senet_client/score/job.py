@@ -1,0 +1,217 @@
+"""One `score` command from its options to its exit code."""
+
+import asyncio
+import shlex
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+from senet_client.async_client import AsyncClient
+from senet_client.client import Client
+from senet_client.errors import Overloaded, SenetClientError
+from senet_client.flow import Retries, Retry, Timeouts
+from senet_client.results import Model
+from senet_client.score.failures import ScoreError, WrongOption
+from senet_client.score.journal import Header
+from senet_client.score.listing import displayed, list_inputs
+from senet_client.score.output import Output, Target
+from senet_client.score.pace import AutomaticPace, FixedPace, Pace
+from senet_client.score.progress import ProgressKind, report
+from senet_client.score.rows import columns
+from senet_client.score.run import Run, RunOptions
+
+# How long the service may take to say which model it serves, before anything is begun.
+_FIRST_ANSWER_SECONDS = 30.0
+# How long a request may go without an answer before its connection is given up.
+_READ_SECONDS = 60.0
+# As good as unbounded: how long to go on is told in seconds.
+_ATTEMPTS = 1_000_000
+
+
+class Exit(IntEnum):
+    """Exit codes of `senet-client score`."""
+
+    COMPLETE = 0
+    """Every input has a row, and no row tells of an error."""
+    FAILED = 1
+    """Stopped before any row was on disk."""
+    WRONG_OPTION = 2
+    """Nothing was tried."""
+    PARTIAL = 3
+    """Rows tell of errors (`--retry-errors`), or the run stopped early (`--resume`)."""
+    INTERRUPTED = 130
+    """Ctrl-C or SIGTERM; `--resume` goes on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobOptions:
+    """The options of the command; `command.py` says what each means."""
+
+    inputs: tuple[str, ...]
+    output: str
+    format: str | None = None
+    url: str
+    api_key: str | None = None
+    column: str = "path"
+    top_k: int = 5
+    concurrency: int | None = None
+    images_per_request: int = 16
+    max_image_bytes: int = 32 * 1024 * 1024
+    rows_per_part: int = 1024
+    give_up_after: float = 300.0
+    resume: bool = False
+    retry_errors: bool = False
+    overwrite: bool = False
+    progress: ProgressKind = "auto"
+
+
+def run_job(options: JobOptions, command: Sequence[str]) -> Exit:
+    """Runs the job; says on standard error how it ended.
+
+    Args:
+        options: what to do.
+        command: the command line, to tell how to go on.
+    """
+    job = _Job(options)
+    try:
+        return job.run()
+    except WrongOption as error:
+        return _say(Exit.WRONG_OPTION, f"error: {error}")
+    except (ScoreError, SenetClientError, OSError) as error:
+        code = Exit.PARTIAL if job.rows else Exit.FAILED
+        return _say(code, f"stopped: {error}", *_how_to_resume(job, command))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return _say(Exit.INTERRUPTED, "interrupted", *_how_to_resume(job, command))
+    finally:
+        job.close()
+
+
+class _Job:
+    def __init__(self, options: JobOptions) -> None:
+        self._options = options
+        self._output: Output | None = None
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether there is anything to resume."""
+        return self._output is not None
+
+    @property
+    def rows(self) -> int:
+        """Rows on disk."""
+        return self._output.rows if self._output is not None else 0
+
+    def close(self) -> None:
+        """Lets go of the output."""
+        if self._output is not None:
+            self._output.close()
+
+    def run(self) -> Exit:
+        options = self._options
+        target = Target.of(options.output, options.format)
+        going_on = options.resume or options.retry_errors
+        if going_on and target.is_file and target.path.exists() and not target.is_begun:
+            return _say(Exit.COMPLETE, f"{target.path} is complete already")
+        if target.is_taken and not (going_on and target.is_begun) and not options.overwrite:
+            raise WrongOption(
+                "--output",
+                f"{options.output} exists",
+                "add --resume to go on with it, or --overwrite to start over",
+            )
+        model = self._served_model()
+        self._output = output = self._open(target, model, going_on and target.is_begun)
+        asyncio.run(self._score(output, model))
+        output.finish()
+        if not output.errors:
+            return _say(Exit.COMPLETE, f"{output.rows} rows in {target.path}")
+        return _say(
+            Exit.PARTIAL,
+            f"{output.rows} rows in {target.path}, {output.errors} of them tell of an error;"
+            " add --retry-errors to try those again",
+        )
+
+    def _served_model(self) -> Model:
+        timeouts = Timeouts(total=_FIRST_ANSWER_SECONDS)
+        with Client(self._options.url, api_key=self._options.api_key, timeouts=timeouts) as client:
+            loaded = client.models()[0]
+        return Model(
+            loaded.name, loaded.version, loaded.precision, loaded.digest, loaded.preprocessing
+        )
+
+    def _open(self, target: Target, model: Model, going_on: bool) -> Output:
+        options = self._options
+        header = _header(options, target, model)
+        if going_on:
+            return Output.resume(target, header, columns(options.top_k))
+        target.clear()
+        inputs = list_inputs(options.inputs, options.column)
+        return Output.begin(target, header, inputs, columns(options.top_k))
+
+    async def _score(self, output: Output, model: Model) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            # As Ctrl-C does by asyncio's own doing.
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        options = self._options
+        pace: Pace = (
+            AutomaticPace() if options.concurrency is None else FixedPace(options.concurrency)
+        )
+
+        def on_retry(retry: Retry) -> None:
+            if isinstance(retry.error, Overloaded):
+                pace.refused()
+
+        run_options = RunOptions(
+            model=model,
+            top_k=options.top_k,
+            rows_per_part=options.rows_per_part,
+            images_per_request=options.images_per_request,
+            max_image_bytes=options.max_image_bytes,
+            retry_errors=options.retry_errors,
+        )
+        total = await asyncio.to_thread(output.count)
+        done = output.rows - (output.errors if options.retry_errors else 0)
+        shown = report(options.progress, total, done, lambda: pace.limit)
+        async with AsyncClient(
+            options.url,
+            api_key=options.api_key,
+            timeouts=Timeouts(total=options.give_up_after, read=_READ_SECONDS, pool=_READ_SECONDS),
+            retries=Retries(attempts=_ATTEMPTS, timeouts=True),
+            on_retry=on_retry,
+            max_image_bytes=options.max_image_bytes,
+        ) as client:
+            with shown:
+                await Run(client, output, pace, run_options, shown.rows).run()
+
+
+def _header(options: JobOptions, target: Target, model: Model) -> Header:
+    """What must be the same for all rows of an output."""
+    return {
+        "journal": 1,
+        "inputs": list(options.inputs),
+        "column": options.column,
+        "format": target.format,
+        "top_k": options.top_k,
+        "rows_per_part": options.rows_per_part,
+        "max_image_bytes": options.max_image_bytes,
+        "model": model.name,
+        "version": model.version,
+        "precision": model.precision,
+        "digest": model.digest,
+        "preprocessing": model.preprocessing,
+    }
+
+
+def _how_to_resume(job: _Job, command: Sequence[str]) -> list[str]:
+    if not job.is_begun:
+        return []
+    words = [word for word in command if word not in ("--overwrite", "--resume")]
+    return [f"go on with: {displayed(shlex.join([*words, '--resume']))}"]
+
+
+def _say(code: Exit, *lines: str) -> Exit:
+    for line in lines:
+        print(line, file=sys.stderr)  # noqa: T201 - the command's answer to a person
+    return code

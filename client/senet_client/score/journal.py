@@ -1,0 +1,128 @@
+"""The journal: under which options a run was begun, and which parts are committed."""
+
+import fcntl
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Self
+
+from senet_client.score.failures import WrongOption
+
+Header = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One part that is on disk.
+
+    Attributes:
+        part: its number.
+        rows: how many it holds.
+        errors: how many of them tell of an error.
+    """
+
+    part: int
+    rows: int
+    errors: int
+
+
+class Journal:
+    """A file of JSON lines: the header, then a line for each commit, the last of a part counts.
+
+    The file is locked for as long as it is open, so that two runs cannot share an output.
+
+    Args:
+        file: open for reading and appending, locked.
+        header: the options.
+        commits: by part.
+    """
+
+    def __init__(self, file: IO[bytes], header: Header, commits: dict[int, Commit]) -> None:
+        self._file = file
+        self.header = header
+        self.commits = commits
+
+    @classmethod
+    def create(cls, path: Path, header: Header) -> Self:
+        """Begins a journal; it is there whole or not at all.
+
+        Raises:
+            WrongOption: if another run has it open.
+        """
+        new = path.with_name(path.name + ".new")
+        file = _lock(new)
+        file.truncate(0)
+        _append(file, header)
+        new.replace(path)
+        sync_folder(path.parent)
+        return cls(file, header, {})
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Opens a journal to go on with.
+
+        Raises:
+            WrongOption: if another run has it open, or it is no journal.
+        """
+        file = _lock(path)
+        file.seek(0)
+        text = file.read()
+        # A crash can leave half a line at the end; what it told of did not happen.
+        whole = text[: text.rfind(b"\n") + 1]
+        file.truncate(len(whole))
+        try:
+            header, *commits = (json.loads(line) for line in whole.splitlines())
+            found = {values["part"]: Commit(**values) for values in commits}
+        except (ValueError, KeyError, TypeError) as error:
+            file.close()
+            raise WrongOption(
+                "--output", f"{path} is no journal of this program", "choose another --output"
+            ) from error
+        return cls(file, header, found)
+
+    def append(self, commit: Commit) -> None:
+        """Notes a commit; it is on disk when this returns."""
+        _append(self._file, {"part": commit.part, "rows": commit.rows, "errors": commit.errors})
+        self.commits[commit.part] = commit
+
+    def close(self) -> None:
+        """Closes and unlocks the file."""
+        self._file.close()
+
+
+def differences(begun: Header, now: Header) -> list[str]:
+    """What differs between two headers, each as `name: then ..., now ...`."""
+    return [
+        f"{name}: then {begun.get(name)!r}, now {now.get(name)!r}"
+        for name in {**begun, **now}
+        if begun.get(name) != now.get(name)
+    ]
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes renames in a folder outlast a crash of the machine."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _append(file: IO[bytes], values: Mapping[str, Any]) -> None:
+    file.write(json.dumps(values).encode() + b"\n")
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _lock(path: Path) -> IO[bytes]:
+    file = path.open("a+b")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        file.close()
+        raise WrongOption(
+            "--output", f"another run is writing it ({path} is locked)", "wait for it or stop it"
+        ) from error
+    return file

@@ -1,0 +1,255 @@
+"""The output: parts that are there whole or not at all, and what becomes of them at the end."""
+
+import itertools
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from senet_client.score.failures import Stopped, WrongOption
+from senet_client.score.formats import FORMATS, SUFFIXES, Format
+from senet_client.score.journal import Commit, Header, Journal, differences, sync_folder
+from senet_client.score.listing import Input
+from senet_client.score.rows import ERROR_CODE, INDEX, Column, Row
+
+_JOURNAL = "_journal.jsonl"
+_LIST = "_inputs.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where the output goes, and as what.
+
+    Attributes:
+        path: the file, or the folder of parts.
+        folder: where parts, journal and list of inputs are: the output folder itself, or
+            `<file>.parts` beside an output file.
+        format: csv, jsonl or parquet.
+    """
+
+    path: Path
+    folder: Path
+    format: str
+
+    @classmethod
+    def of(cls, output: str, format_name: str | None) -> "Target":
+        """Reads `--output` and `--format`.
+
+        Raises:
+            WrongOption: if they do not go together.
+        """
+        if "://" in output:
+            raise WrongOption("--output", f"{output} is a URL", "write to disk and copy from there")
+        path = Path(output)
+        by_suffix = SUFFIXES.get(path.suffix.lower())
+        if by_suffix is None or path.is_dir():
+            return cls(path, path, format_name or "parquet")
+        if format_name not in (None, by_suffix):
+            raise WrongOption(
+                "--format", f"{format_name} and {output} contradict each other", "drop one of them"
+            )
+        return cls(path, path.with_name(path.name + ".parts"), by_suffix)
+
+    @property
+    def is_file(self) -> bool:
+        """Whether the output is one file."""
+        return self.path != self.folder
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether a run has begun to write parts."""
+        return (self.folder / _JOURNAL).is_file()
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether there is anything that a new run would overwrite."""
+        if self.is_file and self.path.exists():
+            return True
+        return self.folder.exists() and (
+            not self.folder.is_dir() or any(name not in _scraps() for name in _names(self.folder))
+        )
+
+    def clear(self) -> None:
+        """Removes an earlier run's parts. An output file stays until the new one is complete.
+
+        Raises:
+            WrongOption: if the folder holds anything that no run wrote.
+        """
+        if not self.folder.exists():
+            return
+        foreign = [name for name in _names(self.folder) if not self._is_ours(name)]
+        if foreign:
+            raise WrongOption(
+                "--overwrite",
+                f"{self.folder} also holds {foreign[0]}, which is not of a scoring run",
+                "choose another --output or empty it yourself",
+            )
+        # The journal last: until then the run can be resumed.
+        for name in sorted(_names(self.folder), key=lambda name: name == _JOURNAL):
+            (self.folder / name).unlink()
+
+    def _is_ours(self, name: str) -> bool:
+        return name == _JOURNAL or name in _scraps() or name.startswith(("part-", ".part-"))
+
+
+class Output:
+    """An output under way.
+
+    Args:
+        target: where it goes.
+        journal: what is committed.
+        form: reads and writes parts.
+        columns: of the rows.
+    """
+
+    def __init__(
+        self, target: Target, journal: Journal, form: Format, columns: Sequence[Column]
+    ) -> None:
+        self.target = target
+        self.journal = journal
+        self._format = form
+        self._columns = columns
+
+    @classmethod
+    def begin(
+        cls,
+        target: Target,
+        header: Header,
+        inputs: Iterable[Input],
+        columns: Sequence[Column],
+    ) -> "Output":
+        """Freezes the list of inputs and begins a journal."""
+        writer = FORMATS[target.format]()
+        with stopping("the output cannot be begun"):
+            target.folder.mkdir(parents=True, exist_ok=True)
+            new = target.folder / (_LIST + ".new")
+            with new.open("w", encoding="ascii") as file:
+                for found in inputs:
+                    file.write(json.dumps(asdict(found)) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(target.folder / _LIST)
+            journal = Journal.create(target.folder / _JOURNAL, header)
+        return cls(target, journal, writer, columns)
+
+    @classmethod
+    def resume(cls, target: Target, header: Header, columns: Sequence[Column]) -> "Output":
+        """Goes on with an output.
+
+        Raises:
+            WrongOption: if it was begun with another model or other options, or another run is
+                writing it.
+        """
+        writer = FORMATS[target.format]()
+        journal = Journal.open(target.folder / _JOURNAL)
+        different = differences(journal.header, header)
+        if different:
+            journal.close()
+            raise WrongOption(
+                "--resume",
+                f"{target.path} was begun otherwise ({'; '.join(different)})",
+                "repeat the first command, or start over with --overwrite",
+            )
+        return cls(target, journal, writer, columns)
+
+    @property
+    def errors(self) -> int:
+        """Committed rows that tell of an error."""
+        return sum(commit.errors for commit in self.journal.commits.values())
+
+    @property
+    def rows(self) -> int:
+        """Committed rows."""
+        return sum(commit.rows for commit in self.journal.commits.values())
+
+    def count(self) -> int:
+        """How many inputs the list holds."""
+        with (self.target.folder / _LIST).open("rb") as file:
+            return sum(1 for _ in file)
+
+    def parts(self, rows_per_part: int) -> Iterator[tuple[int, list[tuple[int, Input]]]]:
+        """Each part's number and inputs, numbered from 0, read from the list as they are needed."""
+        with (self.target.folder / _LIST).open(encoding="ascii") as file:
+            numbered = enumerate(Input(**json.loads(line)) for line in file)
+            for part in itertools.count():
+                inputs = list(itertools.islice(numbered, rows_per_part))
+                if not inputs:
+                    return
+                yield part, inputs
+
+    def failed_rows(self, part: int) -> tuple[list[Row], set[int]]:
+        """A committed part's good rows, and the indices of those that tell of an error."""
+        rows = self._format.read(self._path(part), self._columns)
+        good = [row for row in rows if row[ERROR_CODE] is None]
+        return good, {int(str(row[INDEX])) for row in rows if row[ERROR_CODE] is not None}
+
+    def commit(self, part: int, rows: list[Row]) -> None:
+        """Puts a part on disk, whole or not at all, and notes it.
+
+        Args:
+            part: its number; a part of that number is replaced.
+            rows: in the order of their index.
+
+        Raises:
+            Stopped: if the disk does not take it.
+        """
+        path = self._path(part)
+        new = path.with_name(f".{path.name}.new")
+        errors = sum(row[ERROR_CODE] is not None for row in rows)
+        with stopping("the output cannot be written", new):
+            self._format.write(new, self._columns, rows)
+            _publish(new, path)
+            self.journal.append(Commit(part, len(rows), errors))
+
+    def finish(self) -> None:
+        """Makes an output file of the parts. Where all rows are good, the parts are removed."""
+        if self.target.is_file:
+            new = self.target.path.with_name(f".{self.target.path.name}.new")
+            with stopping("the parts cannot be merged", new):
+                self._format.merge((self._path(part) for part in sorted(self.journal.commits)), new)
+                _publish(new, self.target.path)
+        self.close()
+        if self.target.is_file and not self.errors:
+            shutil.rmtree(self.target.folder)
+
+    def close(self) -> None:
+        """Closes the journal. What is committed stands."""
+        self.journal.close()
+
+    def _path(self, part: int) -> Path:
+        return self.target.folder / f"part-{part:06}.{self.target.format}"
+
+
+@contextmanager
+def stopping(what: str, half: Path | None = None) -> Iterator[None]:
+    """Turns the disk's errors within a `with` block into `Stopped`, and removes a half file.
+
+    Args:
+        what: what cannot be done.
+        half: the file that may have been half written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if half is not None:
+            half.unlink(missing_ok=True)
+        raise Stopped(f"{what}: {error.strerror or error}") from error
+
+
+def _publish(new: Path, path: Path) -> None:
+    with new.open("rb") as file:
+        os.fsync(file.fileno())
+    new.replace(path)
+    sync_folder(path.parent)
+
+
+def _names(folder: Path) -> list[str]:
+    return [child.name for child in folder.iterdir()]
+
+
+def _scraps() -> tuple[str, str, str]:
+    """What a run leaves that was killed before it began its journal."""
+    return (_LIST, _LIST + ".new", _JOURNAL + ".new")

@@ -1,0 +1,204 @@
+"""Inputs in, rows out, through the client."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from senet_client.async_client import AsyncClient
+from senet_client.errors import (
+    BodyTooLarge,
+    DeadlineExceeded,
+    ImageError,
+    InferenceFailed,
+    SenetClientError,
+    TooManyImages,
+)
+from senet_client.images import EncodedImage, batches
+from senet_client.results import Classification, Model, Result
+from senet_client.score.failures import Stopped
+from senet_client.score.listing import Input
+from senet_client.score.output import Output
+from senet_client.score.pace import Pace, Slots
+from senet_client.score.rows import INDEX, Row, Sending, row
+
+# Parts that may be incomplete at once: one slow request must not stop the others, and must not
+# let rows pile up in memory either.
+_OPEN_PARTS = 8
+_BYTES_PER_REQUEST = 8 * 1024 * 1024
+
+Task = tuple[int, Input]
+Answer = tuple[Task, Result, Sending]
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What decides a run.
+
+    Attributes:
+        model: the one model that all rows must be of.
+        top_k: classes a row.
+        rows_per_part: rows of every part but the last.
+        images_per_request: most images in a request.
+        max_image_bytes: nothing larger is read.
+        retry_errors: whether committed rows that tell of an error are scored again.
+    """
+
+    model: Model
+    top_k: int
+    rows_per_part: int
+    images_per_request: int
+    max_image_bytes: int
+    retry_errors: bool = False
+
+
+@dataclass(slots=True)
+class _Part:
+    """A part under way: rows that are there, and how many are still to come."""
+
+    number: int
+    missing: int
+    rows: list[Row] = field(default_factory=list)
+
+
+class Run:
+    """Scores what an output still lacks.
+
+    Args:
+        client: sends the images.
+        output: takes the parts.
+        pace: how many requests may be under way.
+        options: what decides the run.
+        on_rows: told how many rows have come, and how many of them tell of an error.
+        clock: monotonic time in seconds.
+    """
+
+    def __init__(
+        self,
+        client: AsyncClient,
+        output: Output,
+        pace: Pace,
+        options: RunOptions,
+        on_rows: Callable[[int, int], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._client = client
+        self._output = output
+        self._pace = pace
+        self._options = options
+        self._on_rows = on_rows
+        self._clock = clock
+        self._slots = Slots(lambda: pace.limit)
+        self._open_parts = asyncio.Semaphore(_OPEN_PARTS)
+        self._committing = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Runs until every input has its row on disk.
+
+        Raises:
+            SenetClientError: if the service cannot be used; what is committed stands.
+            Stopped: if the disk cannot be used, or another model answers.
+        """
+        try:
+            async with asyncio.TaskGroup() as group:
+                for part, tasks in self._parts():
+                    await self._open_parts.acquire()
+                    for start in range(0, len(tasks), self._options.images_per_request):
+                        chunk = tasks[start : start + self._options.images_per_request]
+                        await self._slots.take()
+                        group.create_task(self._score(part, chunk))
+        except* (SenetClientError, Stopped) as failures:
+            # What failed first has stopped the rest.
+            raise failures.exceptions[0] from None
+
+    def _parts(self) -> Iterator[tuple[_Part, list[Task]]]:
+        """The parts that are not, or not well, on disk, and what is to be scored for them."""
+        for number, inputs in self._output.parts(self._options.rows_per_part):
+            commit = self._output.journal.commits.get(number)
+            if commit is None:
+                yield _Part(number, len(inputs)), inputs
+            elif commit.errors and self._options.retry_errors:
+                good, failed = self._output.failed_rows(number)
+                tasks = [task for task in inputs if task[0] in failed]
+                yield _Part(number, len(tasks), good), tasks
+
+    async def _score(self, part: _Part, tasks: Sequence[Task]) -> None:
+        try:
+            answers = await self._ask(tasks)
+        finally:
+            self._slots.free()
+        options = self._options
+        for (index, found), result, sending in answers:
+            answer = result.predictions if isinstance(result, Classification) else result
+            part.rows.append(row(index, found.path, options.model, answer, sending, options.top_k))
+        part.missing -= len(answers)
+        failed = sum(isinstance(result, SenetClientError) for _, result, _ in answers)
+        self._on_rows(len(answers), failed)
+        if not part.missing:
+            part.rows.sort(key=lambda row: int(str(row[INDEX])))
+            async with self._committing:
+                await asyncio.to_thread(self._output.commit, part.number, part.rows)
+            self._open_parts.release()
+
+    async def _ask(self, tasks: Sequence[Task]) -> list[Answer]:
+        """Reads and sends a request's worth of images; in several requests if they are large."""
+        answers: list[Answer] = []
+        groups = batches(
+            self._read(tasks),
+            lambda item: len(item[1].data) if isinstance(item[1], EncodedImage) else 0,
+            max_images=self._options.images_per_request,
+            max_bytes=_BYTES_PER_REQUEST,
+        )
+        while (group := await asyncio.to_thread(next, groups, None)) is not None:
+            for task, image in group:
+                if isinstance(image, ImageError):
+                    answers.append((task, image, Sending(0, 0.0)))
+            readable = [(task, image) for task, image in group if isinstance(image, EncodedImage)]
+            if readable:
+                answers += await self._send(readable)
+        return answers
+
+    def _read(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, EncodedImage | ImageError]]:
+        for task in tasks:
+            try:
+                data = task[1].read(self._options.max_image_bytes)
+            except ImageError as error:
+                yield task, error
+            else:
+                yield task, EncodedImage(task[1].path, data)
+
+    async def _send(self, images: Sequence[tuple[Task, EncodedImage]]) -> list[Answer]:
+        started = self._clock()
+        try:
+            batch = await self._client.classify_batch(
+                [image.data for _, image in images], top_k=self._options.top_k, priority="bulk"
+            )
+        except (
+            ImageError,
+            InferenceFailed,
+            DeadlineExceeded,
+            BodyTooLarge,
+            TooManyImages,
+        ) as error:
+            if len(images) == 1:
+                return [(images[0][0], error, Sending(error.attempts, self._clock() - started))]
+            # A limit of the service is lower than ours, or the request failed as a whole: halves
+            # find out which of its images is at fault.
+            middle = len(images) // 2
+            return await self._send(images[:middle]) + await self._send(images[middle:])
+        if batch.model != self._options.model:
+            raise Stopped(
+                f"the service now serves {_told(batch.model)} instead of"
+                f" {_told(self._options.model)}, with which this output was begun"
+            )
+        seconds = self._clock() - started
+        if batch.attempts == 1:
+            self._pace.answered(seconds)
+        sending = Sending(batch.attempts, seconds)
+        return [
+            (task, result, sending) for (task, _), result in zip(images, batch.results, strict=True)
+        ]
+
+
+def _told(model: Model) -> str:
+    return f"{model.name}:{model.version} ({model.precision}, {model.digest[:15]})"
