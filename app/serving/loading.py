@@ -1,13 +1,14 @@
 """From a repository to a verified, warmed and self-tested engine."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from app.engines.engine import InferenceEngine, InferenceEngines, Provider
+from app.engines.engine import InferenceEngine, InferenceEngines, Output, Provider
 from app.errors import ConfigurationError
 from app.repository.manifest import Precision
 from app.repository.models import ModelRepository, ModelVersion, select_variant
@@ -89,14 +90,15 @@ def _load_on(
 def _warm_up(loaded: LoadedModel, max_batch_size: int) -> None:
     size = loaded.model.manifest.input
     for batch in batch_buckets(max_batch_size):
-        loaded.engine.infer(np.zeros((batch, size.height, size.width, 3), np.uint8), ["logits"])
+        _run(loaded, np.zeros((batch, size.height, size.width, 3), np.uint8), ["logits"])
 
 
 def _self_test(loaded: LoadedModel, found: ModelVersion) -> None:
     inputs, expected = found.golden()
     precision = loaded.model.variant.precision
     tolerance = found.manifest.golden.tolerance[precision]
-    logits = loaded.engine.infer(inputs, ["logits"])["logits"]
+    # All outputs: one that is missing would later fail every batch that somebody asks it of.
+    logits = _run(loaded, inputs, ["logits", "embedding", "cam"])["logits"]
     difference = float(np.abs(logits - expected).max()) if logits.shape == expected.shape else None
     # Written so that NaN, which compares false, is refused.
     if difference is None or not difference <= tolerance:
@@ -106,3 +108,18 @@ def _self_test(loaded: LoadedModel, found: ModelVersion) -> None:
             f" self-test: logits differ by {difference}, tolerance {tolerance:g}",
             "export the model again, or choose another --precision (SENET_PRECISION)",
         )
+
+
+def _run(
+    loaded: LoadedModel, images: NDArray[np.uint8], outputs: Collection[Output]
+) -> Mapping[Output, NDArray[np.float32]]:
+    try:
+        return loaded.engine.infer(images, outputs)
+    except Exception as error:
+        # ONNX Runtime's exceptions share no base class below Exception.
+        raise ConfigurationError(
+            "model_repository",
+            f"{loaded.model.name}:{loaded.model.version} does not run on a batch of {len(images)}:"
+            f" {' '.join(str(error).split())}",
+            "export the model again, or lower --max-batch-size (SENET_MAX_BATCH_SIZE)",
+        ) from error

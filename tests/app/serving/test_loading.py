@@ -94,6 +94,21 @@ def test_an_engine_that_computes_something_else_is_refused(repository: Path, off
     assert "self-test" in error.cause
 
 
+def test_an_engine_that_fails_is_refused_in_one_line(repository: Path) -> None:
+    def fail(*_: object) -> dict[Output, NDArray[np.float32]]:
+        raise RuntimeError("first line\nsecond line")
+
+    error = refusal(repository, FakeEngines(FakeEngine(respond=fail)))
+    assert error.option == "model_repository"
+    assert error.cause.endswith("does not run on a batch of 1: first line second line")
+
+
+def test_every_output_is_tried_before_anybody_asks_for_it(repository: Path) -> None:
+    engines = FakeEngines()
+    load(repository, engines)
+    assert frozenset().union(*engines.engine.outputs) == {"logits", "embedding", "cam"}
+
+
 def test_an_engine_with_other_classes_is_refused(repository: Path) -> None:
     engine = FakeEngine(
         respond=lambda images, outputs: {
