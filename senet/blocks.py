@@ -147,7 +147,7 @@ class ResNeXtBottleneck(_ThreeLayerBlock):
 
 
 class SENetBottleneck(_ThreeLayerBlock):
-    """SENet-154's block (paper, section 6.1 and appendix): 64 groups, half-width first 1x1."""
+    """SENet-154's block (paper, appendix): 64 groups, half the width in the first 1x1."""
 
     def _build(self, inputs: int, planes: int, stride: int, groups: int) -> None:
         self._layers(inputs, (planes * 2, planes * 4), planes * 4, (1, stride), groups)

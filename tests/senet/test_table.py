@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -45,3 +46,31 @@ def test_the_command_prints_every_network() -> None:
     heading, *lines = printed.stdout.splitlines()
     assert heading.split()[0] == "network"
     assert [line.split()[0] for line in lines] == names()
+
+
+def cost(name: str) -> tuple[str, str]:
+    with torch.device("meta"):
+        network = build(name)
+    millions, billions = parameters(network) / 1e6, multiply_adds(network, SIZE, SIZE) / 1e9
+    return f"{millions:.2f}", f"{billions:.2f}"
+
+
+def test_the_document_has_these_figures() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "architectures.md").read_text()
+    for name, network in {
+        "SE-ResNet-18": "resnet18",
+        "SE-ResNet-34": "resnet34",
+        "SE-ResNet-50": "resnet50",
+        "SE-ResNet-101": "resnet101",
+        "SE-ResNet-152": "resnet152",
+        "SE-ResNeXt-26 (32x4d)": "resnext26_32x4d",
+        "SE-ResNeXt-50 (32x4d)": "resnext50_32x4d",
+        "SE-ResNeXt-101 (32x4d)": "resnext101_32x4d",
+        "SE-BN-Inception": "bn_inception",
+    }.items():
+        row = next(line for line in page.splitlines() if line.startswith(f"| {name} |"))
+        (_, plain), (millions, with_se) = cost(network), cost(f"se_{network}")
+        cells = [cell.strip() for cell in row.split("|")]
+        assert (cells[2], cells[4]) == (millions, f"{plain} / {with_se}")
+    millions, with_se = cost("senet154")
+    assert f"| SENet-154 | {millions} | 115.1 | - / {with_se} |" in page
