@@ -37,10 +37,11 @@ def locations(manifest: str, column: str) -> Iterator[str]:
 
 
 def _csv(file: IO[bytes], manifest: str, column: str) -> Iterator[Any]:
-    reader = csv.DictReader(TextIOWrapper(file, "utf-8-sig", newline=""), strict=True)
-    _require(manifest, column, reader.fieldnames or ())
-    for row in reader:
-        yield row[column]
+    with TextIOWrapper(file, "utf-8-sig", newline="") as text:
+        reader = csv.DictReader(text, strict=True)
+        _require(manifest, column, reader.fieldnames or ())
+        for row in reader:
+            yield row[column]
 
 
 def _jsonl(file: IO[bytes], manifest: str, column: str) -> Iterator[Any]:

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -123,16 +123,18 @@ class Output:
     ) -> "Output":
         """Freezes the list of inputs and begins a journal."""
         writer = FORMATS[target.format]()
-        with stopping("the output cannot be begun"):
-            target.folder.mkdir(parents=True, exist_ok=True)
-            new = target.folder / (_LIST + ".new")
-            with new.open("w", encoding="ascii") as file:
-                for found in inputs:
-                    file.write(json.dumps(asdict(found)) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(target.folder / _LIST)
-            journal = Journal.create(target.folder / _JOURNAL, header)
+        new = target.folder / (_LIST + ".new")
+        try:
+            with stopping("the output cannot be begun", new):
+                target.folder.mkdir(parents=True, exist_ok=True)
+                _write_list(new, inputs)
+                new.replace(target.folder / _LIST)
+                journal = Journal.create(target.folder / _JOURNAL, header)
+        except WrongOption:
+            new.unlink(missing_ok=True)
+            with suppress(OSError):  # the folder was there before, and is not empty
+                target.folder.rmdir()
+            raise
         return cls(target, journal, writer, columns)
 
     @classmethod
@@ -237,6 +239,14 @@ def stopping(what: str, half: Path | None = None) -> Iterator[None]:
         if half is not None:
             half.unlink(missing_ok=True)
         raise Stopped(f"{what}: {error.strerror or error}") from error
+
+
+def _write_list(path: Path, inputs: Iterable[Input]) -> None:
+    with path.open("w", encoding="ascii") as file:
+        for found in inputs:
+            file.write(json.dumps(asdict(found)) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _publish(new: Path, path: Path) -> None:
