@@ -34,4 +34,5 @@ def configure_logging(log_format: Literal["json", "text"], level: str) -> None:
         if log_format == "json"
         else logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     )
+    logging.captureWarnings(True)
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)

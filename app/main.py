@@ -76,6 +76,7 @@ def create_app(
     # The last one added is the outermost.
     app.add_middleware(
         BodyGuard,
+        metrics=metrics,
         max_bytes=settings.max_body_bytes,
         max_buffered_bytes=settings.max_buffered_bytes,
         timeout_seconds=settings.body_timeout_ms / 1000,

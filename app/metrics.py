@@ -38,7 +38,7 @@ class Metrics:
         )
         self.images = Counter(
             "senet_images_total",
-            "Images by outcome: ok, or the code of their error.",
+            "Images by outcome: ok, client_left, or the code of their error.",
             (*_MODEL, "outcome"),
             registry=registry,
         )
@@ -59,7 +59,10 @@ class Metrics:
             "senet_images_in_flight", "Images admitted and not yet answered.", registry=registry
         )
         self.rejected = Counter(
-            "senet_rejected_total", "Images refused at the door.", ("reason",), registry=registry
+            "senet_rejected_total",
+            "Images or bodies refused at the door.",
+            ("reason",),
+            registry=registry,
         )
         self.model_info = Gauge(
             "senet_model_info",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.problems import problem_response
+from app.api.problems import CLIENT_CLOSED_REQUEST, problem_response
 from app.errors import BodyTimeout, BodyTooLarge, Overloaded
 from app.log import request_id
 from app.metrics import Metrics
@@ -69,7 +69,8 @@ class RequestContext:
 
     def _account(self, scope: Scope, status: int | None, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")
-        self._metrics.requests.labels(route, str(status)).inc()
+        # Without a status the client left before there was one.
+        self._metrics.requests.labels(route, str(status or CLIENT_CLOSED_REQUEST)).inc()
         self._metrics.request_duration.labels(route).observe(seconds)
         level = logging.INFO if scope["method"] == "POST" else logging.DEBUG
         logger.log(
@@ -132,6 +133,7 @@ class BodyGuard:
 
     Args:
         app: the application inside.
+        metrics: gets the refusals for want of room.
         max_bytes: largest body.
         max_buffered_bytes: bytes of all bodies that are being received or worked on; shared
             fairly between client addresses.
@@ -139,9 +141,16 @@ class BodyGuard:
     """
 
     def __init__(
-        self, app: ASGIApp, max_bytes: int, max_buffered_bytes: int, timeout_seconds: float
+        self,
+        app: ASGIApp,
+        metrics: Metrics,
+        *,
+        max_bytes: int,
+        max_buffered_bytes: int,
+        timeout_seconds: float,
     ) -> None:
         self._app = app
+        self._rejected = metrics.rejected.labels("buffered_bytes")
         self._max_bytes = max_bytes
         self._buffered = FairShare(max_buffered_bytes)
         self._timeout_seconds = timeout_seconds
@@ -171,6 +180,7 @@ class BodyGuard:
                 ) from None
             size = len(message.get("body", b""))
             if not self._buffered.fits(size, client):
+                self._rejected.inc()
                 raise Overloaded("too many bytes of request bodies are being received")
             self._buffered.take(size, client)
             body.received += size

@@ -46,8 +46,8 @@ def operations_router(
         responses=unavailable,
     )
     async def startupz() -> StatusBody:
-        if service.state is State.STARTING:
-            raise NotReady("the model is being loaded")
+        if service.state in (State.STARTING, State.FAILED):
+            raise NotReady("the model is not loaded")
         return StatusBody(status="started")
 
     @router.get("/metrics", summary="Prometheus metrics", response_class=Response)

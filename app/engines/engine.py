@@ -31,7 +31,7 @@ class InferenceEngine(Protocol):
 
         Args:
             images: uint8 [batch, height, width, 3], RGB.
-            outputs: what to compute; nothing else is.
+            outputs: what to return.
 
         Returns:
             For each of `outputs` a float32 array whose first axis is the batch: `logits`

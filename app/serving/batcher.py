@@ -5,7 +5,7 @@ import contextlib
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
@@ -47,6 +47,10 @@ class Inference:
     queue_seconds: float
     inference_seconds: float
     batch_size: int
+
+
+class _Hung(Exception):
+    """The engine's call has not come back in time."""
 
 
 @dataclass(slots=True, eq=False)
@@ -143,7 +147,7 @@ class Batcher:
 
         Args:
             image: uint8 [height, width, 3].
-            outputs: what to compute.
+            outputs: what to return.
             deadline: on the batcher's clock; not run after it.
             priority: interactive goes first, bulk gets at least an eighth of the places.
 
@@ -171,29 +175,25 @@ class Batcher:
         return len(self._queues["interactive"]) + len(self._queues["bulk"])
 
     async def _run_slot(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             batch = await self._next_batch()
             started = self._clock()
             names = frozenset[Output]().union(*(entry.outputs for entry in batch))
-            images = np.stack([entry.image for entry in batch])
             try:
-                async with asyncio.timeout(self._inference_timeout) as limit:
-                    outputs = await loop.run_in_executor(
-                        self._pool, self._engine.infer, images, names
-                    )
+                images = np.stack([entry.image for entry in batch])
+                outputs = await self._infer(images, names)
                 wrong = [name for name in names if len(outputs[name]) != len(batch)]
                 if wrong:
                     raise RuntimeError(f"{wrong[0]} has not one row per image")
             except asyncio.CancelledError:
                 _fail(batch, Draining("the service is shutting down"))
                 raise
+            except _Hung:
+                _fail(batch, InferenceFailed("the engine did not come back"))
+                raise EngineHung(
+                    f"a batch did not come back within {self._inference_timeout:g} s"
+                ) from None
             except Exception:
-                if limit.expired():
-                    _fail(batch, InferenceFailed("the engine did not come back"))
-                    raise EngineHung(
-                        f"a batch did not come back within {self._inference_timeout:g} s"
-                    ) from None
                 # Its batch fails, the loop lives on.
                 logger.exception("the engine failed on a batch of %d", len(batch))
                 _fail(batch, InferenceFailed("the engine failed on this batch"))
@@ -208,19 +208,33 @@ class Batcher:
                     own = {name: outputs[name][row] for name in entry.outputs}
                     entry.answer.set_result(Inference(own, waited, seconds, len(batch)))
 
+    async def _infer(
+        self, images: NDArray[np.uint8], names: frozenset[Output]
+    ) -> Mapping[Output, NDArray[np.float32]]:
+        running = asyncio.get_running_loop().run_in_executor(
+            self._pool, self._engine.infer, images, names
+        )
+        done, _ = await asyncio.wait({running}, timeout=self._inference_timeout)
+        if not done:
+            raise _Hung
+        return running.result()
+
     async def _next_batch(self) -> list[_Entry]:
         while True:
             await self._arrival.wait()
             if self._max_delay:
                 await self._wait_until_full()
             batch: list[_Entry] = []
-            while len(batch) < self._max_batch_size and (entry := self._pop()) is not None:
+            while len(batch) < self._max_batch_size and (queue := self._next_queue()):
+                entry = queue.popleft()
                 if entry.answer.done():  # its caller has left
                     continue
                 if entry.deadline <= self._clock():
                     _fail([entry], DeadlineExceeded("the deadline passed in the queue"))
                     continue
                 batch.append(entry)
+                bulk = self._queues["bulk"]
+                self._since_bulk = self._since_bulk + 1 if bulk and queue is not bulk else 0
             self._note_depth()
             if batch:
                 return batch
@@ -239,15 +253,11 @@ class Batcher:
             queue.clear()
         self._note_depth()
 
-    def _pop(self) -> _Entry | None:
+    def _next_queue(self) -> deque[_Entry]:
+        """The queue whose turn it is; empty only if both are."""
         interactive, bulk = self._queues["interactive"], self._queues["bulk"]
-        if bulk and (not interactive or self._since_bulk >= _BULK_EVERY - 1):
-            self._since_bulk = 0
-            return bulk.popleft()
-        if interactive:
-            self._since_bulk += 1
-            return interactive.popleft()
-        return None
+        bulk_is_due = bulk and self._since_bulk >= _BULK_EVERY - 1
+        return bulk if bulk_is_due or not interactive else interactive
 
 
 def _set(event: asyncio.Event, on: bool) -> None:

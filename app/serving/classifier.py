@@ -177,6 +177,9 @@ class Classifier:
             return self._failed(DeadlineExceeded("no result by the request's deadline"))
         except RequestError as error:
             return self._failed(error)
+        except asyncio.CancelledError:
+            self._count_outcome("client_left")
+            raise
         self._count_outcome("ok")
         return answer
 
@@ -216,14 +219,12 @@ class Classifier:
             inference.outputs["logits"],
             temperature=self._temperature,
             top_k=options.top_k,
-            min_score=options.min_score,
         )
         labels = self.model.manifest.labels
-        if ranked:
-            self._top1_score.observe(ranked[0].score)
-            self._metrics.predictions.labels(
-                self.model.name, self.model.version, labels[ranked[0].class_index].name
-            ).inc()
+        self._top1_score.observe(ranked[0].score)
+        self._metrics.predictions.labels(
+            self.model.name, self.model.version, labels[ranked[0].class_index].name
+        ).inc()
         cam = inference.outputs.get("cam")
         return [
             Prediction(
@@ -232,6 +233,7 @@ class Classifier:
                 cam=None if cam is None else cam[item.class_index],
             )
             for item in ranked
+            if item.score >= options.min_score
         ]
 
     def _failed(self, error: RequestError) -> RequestError:

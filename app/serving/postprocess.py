@@ -17,7 +17,7 @@ class RankedClass:
 
 
 def postprocess(
-    logits: NDArray[np.float32], *, temperature: float, top_k: int, min_score: float
+    logits: NDArray[np.float32], *, temperature: float, top_k: int
 ) -> list[RankedClass]:
     """Softmax with temperature, then the best classes.
 
@@ -25,7 +25,6 @@ def postprocess(
         logits: float32 [classes].
         temperature: the logits are divided by it (Guo et al. 2017, section 4.2).
         top_k: most classes to return; more than there are means all.
-        min_score: classes below it are left out.
 
     Returns:
         Classes by falling score; equal scores by rising index.
@@ -39,8 +38,4 @@ def postprocess(
     scores = np.exp(scaled - scaled.max())
     scores /= scores.sum()
     best = np.argsort(-scores, kind="stable")[:top_k]
-    return [
-        RankedClass(int(index), float(scores[index]))
-        for index in best
-        if scores[index] >= min_score
-    ]
+    return [RankedClass(int(index), float(scores[index])) for index in best]

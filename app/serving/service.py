@@ -120,10 +120,9 @@ class Service:
                 precision=settings.precision,
                 max_batch_size=settings.max_batch_size,
             )
+            self._open(loaded)
         except Exception as error:  # noqa: BLE001 - whatever it is, the service cannot start
             self._fail(error)
-        else:
-            self._open(loaded)
 
     def _open(self, loaded: LoadedModel) -> None:
         settings, model = self._settings, loaded.model

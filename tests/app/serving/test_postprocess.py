@@ -7,12 +7,8 @@ from app.errors import InferenceFailed
 from app.serving.postprocess import postprocess
 
 
-def run(
-    logits: list[float], *, temperature: float = 1, top_k: int = 99, min_score: float = 0
-) -> list[tuple[int, float]]:
-    ranked = postprocess(
-        np.array(logits, np.float32), temperature=temperature, top_k=top_k, min_score=min_score
-    )
+def run(logits: list[float], *, temperature: float = 1, top_k: int = 99) -> list[tuple[int, float]]:
+    ranked = postprocess(np.array(logits, np.float32), temperature=temperature, top_k=top_k)
     return [(item.class_index, item.score) for item in ranked]
 
 
@@ -36,10 +32,8 @@ def test_equal_scores_keep_the_order_of_the_classes() -> None:
     assert [index for index, _ in run([1, 2, 2, 1, 2])] == [1, 2, 4, 0, 3]
 
 
-def test_top_k_and_min_score_leave_out() -> None:
+def test_top_k_leaves_out() -> None:
     assert [index for index, _ in run([3, 1, 2], top_k=2)] == [0, 2]
-    assert [index for index, _ in run([0, 0, 0, 0], min_score=0.25)] == [0, 1, 2, 3]
-    assert run([0, 0, 0, 0], min_score=0.2501) == []
 
 
 def test_one_class_is_certain() -> None:
