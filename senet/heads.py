@@ -158,6 +158,10 @@ def _classifier(output: fx.Node, values: dict[fx.Node, Tensor]) -> fx.Node:
     """The fully connected layer whose output is the network's."""
     if len(output.all_input_nodes) == 1:
         logits = values[output.all_input_nodes[0]]
+        if not logits.isfinite().all():
+            raise ConfigurationError(
+                "network", "its logits are not finite on a drawn image", "check its weights"
+            )
         for node in reversed(values):
             if node.target in _CLASSIFIERS and torch.equal(values[node], logits):
                 return node

@@ -159,6 +159,13 @@ def test_a_program_of_another_batch_or_size_is_refused(
         Heads(program(Tiny(), dynamic=dynamic), size, size)
 
 
+def test_weights_that_give_no_finite_logits_are_refused() -> None:
+    network = Tiny()
+    nn.init.constant_(network.conv.weight, float("nan"))
+    with pytest.raises(ConfigurationError, match="logits are not finite"):
+        Heads(network, SIZE, SIZE)
+
+
 def test_a_program_of_two_inputs_is_refused() -> None:
     class Two(nn.Module):
         def forward(self, x: Tensor, y: Tensor) -> Tensor:
