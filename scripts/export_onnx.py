@@ -149,8 +149,8 @@ def _add_preprocessing(group: argparse._ArgumentGroup) -> None:
     add("--crop-height", type=int, metavar="PX")
     add("--crop-width", type=int, metavar="PX")
     add("--interpolation", choices=get_args(Interpolation))
-    add("--mean", type=_triple, metavar="R,G,B", help="in units of 0..1")
-    add("--std", type=_triple, metavar="R,G,B", help="in units of 0..1")
+    add("--mean", type=_rgb, metavar="R,G,B", help="in units of 0..1")
+    add("--std", type=_rgb, metavar="R,G,B", help="in units of 0..1")
     add(
         "--scaled-decoding",
         action=argparse.BooleanOptionalAction,
@@ -213,8 +213,11 @@ def _add_target(group: argparse._ArgumentGroup) -> None:
     add("--force", action="store_true", help="replace the version if it exists")
 
 
-def _triple(text: str) -> tuple[float, float, float]:
-    red, green, blue = (float(part) for part in text.split(","))
+def _rgb(text: str) -> tuple[float, float, float]:
+    try:
+        red, green, blue = (float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not three numbers R,G,B") from None
     return red, green, blue
 
 

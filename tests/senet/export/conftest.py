@@ -8,14 +8,14 @@ import torch
 from PIL import Image
 
 from app.repository.manifest import Label, Preprocessing, Source
-from senet.blocks import BasicBlock
 from senet.export import photos
 from senet.export.order import Order
 from senet.export.photos import Photos, labelled
 from senet.export.pipeline import export
 from senet.export.report import Report
-from senet.resnet import ResNet, ResNetDesign
+from senet.resnet import ResNet
 from senet.sources import SourceModel
+from tests.senet.export.tiny import network
 
 SIDE = 64
 LABELS = tuple(Label(index=i, id=f"c{i}", name=f"colour {i}") for i in range(3))
@@ -47,8 +47,8 @@ def drawn(photo_folder: Path) -> Photos:
 def source(drawn: Photos) -> SourceModel:
     """The classifier compares features with each class's mean: trained without training."""
     torch.manual_seed(0)
-    design = ResNetDesign(BasicBlock, (1, 1, 1, 1), planes=(8, 8, 16, 16), stem=(8,), reduction=4)
-    network = ResNet(design, classes=len(LABELS)).eval()
+    tiny = network().eval()
+    assert isinstance(tiny, ResNet)
     (images,) = photos.read(drawn, PREPROCESSING, batch_size=len(drawn))
     pixels = torch.from_numpy(images).permute(0, 3, 1, 2) / 255
     mean, std = (
@@ -56,14 +56,14 @@ def source(drawn: Photos) -> SourceModel:
     )
     targets = torch.from_numpy(drawn.targets)
     with torch.no_grad():
-        features = network.features((pixels - mean) / std).mean((2, 3))
+        features = tiny.features((pixels - mean) / std).mean((2, 3))
         centre, spread = features.mean(0), features.std(0) + 1e-6
         means = torch.stack([features[targets == label.index].mean(0) for label in LABELS])
         weight = (means - centre) / spread**2
-        network.last_linear.weight.copy_(weight)
-        network.last_linear.bias.copy_(-(weight * (means + centre) / 2).sum(1))
+        tiny.last_linear.weight.copy_(weight)
+        tiny.last_linear.bias.copy_(-(weight * (means + centre) / 2).sum(1))
     return SourceModel(
-        network=network,
+        network=tiny,
         architecture="tiny",
         source=Source(weights="class means of drawn photos", licence="Apache-2.0"),
         preprocessing=PREPROCESSING,

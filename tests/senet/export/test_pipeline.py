@@ -86,17 +86,6 @@ def test_the_files_say_nothing_of_the_machine(published: tuple[Path, Report]) ->
         assert b"stack_trace" not in content, path.name
 
 
-def test_an_existing_version_is_kept_unless_forced(order: Order) -> None:
-    order.target.mkdir(parents=True)
-    (order.target / "keep").write_text("")
-    with pytest.raises(ConfigurationError, match=r"--force: .* exists"):
-        export(order)
-    assert (order.target / "keep").exists()
-    export(replace(order, force=True))
-    assert not (order.target / "keep").exists()
-    assert (order.target / "manifest.json").exists()
-
-
 class _Whitening(nn.Module):
     """Subtracts the batch's mean: what one photo gets depends on the others."""
 
