@@ -11,7 +11,7 @@ VENV := $(if $(filter gpu,$(EXTRA)),.venv-gpu,.venv)
 BIN := $(VENV)/bin
 PIP = $(@D)/bin/python -m pip --disable-pip-version-check install --quiet
 COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
-	--generate-hashes --no-header --no-annotate
+	--generate-hashes --no-header --no-annotate --no-strip-extras
 LOCK := $(COMPILE) pyproject.toml --overrides requirements/without-torch.txt --no-emit-package torch
 
 .DEFAULT_GOAL := help
