@@ -1,0 +1,83 @@
+"""The wheel alone, in an environment that holds nothing else."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.fake_service import FakeService, best_class, listening, url_of
+
+CLIENT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of a fresh environment into which only the wheel was installed."""
+    folder = tmp_path_factory.mktemp("wheel")
+    python = folder / "environment" / "bin" / "python"
+    for words in (
+        [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder],
+        [sys.executable, "-m", "uv", "venv", "--quiet", folder / "environment"],
+        [
+            *(sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", python),
+            folder / "senet_client-0.1.0-py3-none-any.whl",
+        ],
+    ):
+        subprocess.run([str(word) for word in words], cwd=CLIENT, check=True)  # noqa: S603
+    return python
+
+
+def run(python: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return subprocess.run(  # noqa: S603 - the environment's Python
+        [str(python), *words], capture_output=True, text=True, check=False, cwd="/", env=clean
+    )
+
+
+def test_it_brings_httpx_and_little_else(python: Path) -> None:
+    listed = subprocess.run(  # noqa: S603
+        [sys.executable, "-m", "uv", "pip", "list", "--format", "json", "--python", str(python)],
+        capture_output=True,
+        check=True,
+    )
+    names = {package["name"] for package in json.loads(listed.stdout)}
+
+    assert {"httpx", "senet-client"} < names
+    assert names <= {"anyio", "certifi", "h11", "httpcore", "httpx", "idna", "senet-client"} | {
+        "sniffio",
+        "typing-extensions",
+    }
+
+
+def test_it_classifies(python: Path) -> None:
+    program = (
+        "import sys, senet_client\n"
+        "with senet_client.Client(sys.argv[1]) as client:\n"
+        "    answer = client.classify(b'photo', include=['embedding'])\n"
+        "print(answer.predictions[0].class_index, type(answer.embedding).__name__)\n"
+    )
+    with listening(FakeService()) as server:
+        done = run(python, "-c", program, url_of(server))
+
+    assert (done.stdout, done.stderr) == (f"{best_class(b'photo')} list\n", "")
+
+
+def test_it_is_typed(python: Path) -> None:
+    done = run(
+        python,
+        "-c",
+        "from importlib.resources import files; print((files('senet_client')/'py.typed').is_file())",
+    )
+
+    assert done.stdout == "True\n"
+
+
+def test_the_command_says_what_it_needs(python: Path) -> None:
+    done = run(python, "-m", "senet_client", "score", "x", "--output", "y.csv")
+
+    assert done.returncode == 2
+    assert "pip install 'senet-client[score]'" in done.stderr
+    assert "Traceback" not in done.stderr
