@@ -18,7 +18,7 @@ def load(file: Path) -> Loaded:
         trained = checkpoint.load(file)
     except ConfigurationError as error:
         raise ConfigurationError(
-            error.option,
+            "--checkpoint",
             error.cause,
             f"{error.remedy}, or say what network the weights are of: --architecture, --timm or"
             " --module",
