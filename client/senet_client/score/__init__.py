@@ -7,6 +7,7 @@ stops, and however, a later run does the parts that are not in the journal, and 
     command.py   the command line; composes the rest
     listing.py   arguments -> inputs
     manifest.py  inputs named in CSV, JSONL and Parquet files
+    frozen.py    the list of inputs in a file, and its stretches
     storage.py   local files and, through fsspec, remote ones
     pace.py      how many requests to keep under way
     run.py       inputs -> rows, through the client

@@ -171,7 +171,7 @@ class _Job:
             max_image_bytes=options.max_image_bytes,
             retry_errors=options.retry_errors,
         )
-        total = await asyncio.to_thread(output.count)
+        total = await asyncio.to_thread(output.inputs.count)
         done = output.rows - (output.errors if options.retry_errors else 0)
         shown = report(options.progress, total, done, lambda: pace.limit)
         async with AsyncClient(

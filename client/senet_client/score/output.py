@@ -1,16 +1,16 @@
 """The output: parts that are there whole or not at all, and what becomes of them at the end."""
 
-import itertools
-import json
 import os
 import shutil
+import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from senet_client.score.failures import Stopped, WrongOption
 from senet_client.score.formats import FORMATS, SUFFIXES, Format
+from senet_client.score.frozen import FrozenList
 from senet_client.score.journal import Commit, Header, Journal, differences, sync_folder
 from senet_client.score.listing import Input
 from senet_client.score.rows import ERROR_CODE, INDEX, Column, Row
@@ -123,15 +123,14 @@ class Output:
     ) -> "Output":
         """Freezes the list of inputs and begins a journal."""
         writer = FORMATS[target.format]()
-        new = target.folder / (_LIST + ".new")
+        frozen = FrozenList(target.folder / _LIST)
         try:
-            with stopping("the output cannot be begun", new):
+            with stopping("the output cannot be begun"):
                 target.folder.mkdir(parents=True, exist_ok=True)
-                _write_list(new, inputs)
-                new.replace(target.folder / _LIST)
+                frozen.freeze(inputs)
                 journal = Journal.create(target.folder / _JOURNAL, header)
         except WrongOption:
-            new.unlink(missing_ok=True)
+            target.clear()
             with suppress(OSError):  # the folder was there before, and is not empty
                 target.folder.rmdir()
             raise
@@ -167,24 +166,14 @@ class Output:
         """Committed rows."""
         return sum(commit.rows for commit in self.journal.commits.values())
 
-    def count(self) -> int:
-        """How many inputs the list holds."""
-        with (self.target.folder / _LIST).open("rb") as file:
-            return sum(1 for _ in file)
-
-    def parts(self, rows_per_part: int) -> Iterator[tuple[int, list[tuple[int, Input]]]]:
-        """Each part's number and inputs, numbered from 0, read from the list as they are needed."""
-        with (self.target.folder / _LIST).open(encoding="ascii") as file:
-            numbered = enumerate(Input(**json.loads(line)) for line in file)
-            for part in itertools.count():
-                inputs = list(itertools.islice(numbered, rows_per_part))
-                if not inputs:
-                    return
-                yield part, inputs
+    @property
+    def inputs(self) -> FrozenList:
+        """The list of inputs."""
+        return FrozenList(self.target.folder / _LIST)
 
     def failed_rows(self, part: int) -> tuple[list[Row], set[int]]:
         """A committed part's good rows, and the indices of those that tell of an error."""
-        rows = self._format.read(self._path(part), self._columns)
+        rows = self._format.read(self.part_path(part), self._columns)
         good = [row for row in rows if row[ERROR_CODE] is None]
         return good, {int(str(row[INDEX])) for row in rows if row[ERROR_CODE] is not None}
 
@@ -198,12 +187,8 @@ class Output:
         Raises:
             Stopped: if the disk does not take it.
         """
-        path = self._path(part)
-        new = path.with_name(f".{path.name}.new")
-        errors = sum(row[ERROR_CODE] is not None for row in rows)
-        with stopping("the output cannot be written", new):
-            self._format.write(new, self._columns, rows)
-            _publish(new, path)
+        errors = write_part(self.part_path(part), self._format, self._columns, rows)
+        with stopping("the journal cannot be written"):
             self.journal.append(Commit(part, len(rows), errors))
 
     def finish(self) -> None:
@@ -211,7 +196,9 @@ class Output:
         if self.target.is_file:
             new = self.target.path.with_name(f".{self.target.path.name}.new")
             with stopping("the parts cannot be merged", new):
-                self._format.merge((self._path(part) for part in sorted(self.journal.commits)), new)
+                self._format.merge(
+                    (self.part_path(part) for part in sorted(self.journal.commits)), new
+                )
                 _publish(new, self.target.path)
         self.close()
         if self.target.is_file and not self.errors:
@@ -221,7 +208,8 @@ class Output:
         """Closes the journal. What is committed stands."""
         self.journal.close()
 
-    def _path(self, part: int) -> Path:
+    def part_path(self, part: int) -> Path:
+        """The file of a part."""
         return self.target.folder / f"part-{part:06}.{self.target.format}"
 
 
@@ -241,12 +229,27 @@ def stopping(what: str, half: Path | None = None) -> Iterator[None]:
         raise Stopped(f"{what}: {error.strerror or error}") from error
 
 
-def _write_list(path: Path, inputs: Iterable[Input]) -> None:
-    with path.open("w", encoding="ascii") as file:
-        for found in inputs:
-            file.write(json.dumps(asdict(found)) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+def write_part(path: Path, form: Format, columns: Sequence[Column], rows: list[Row]) -> int:
+    """Puts a part on disk, whole or not at all.
+
+    Args:
+        path: the part's file; one that is there is replaced.
+        form: writes it.
+        columns: of the rows.
+        rows: in the order of their index.
+
+    Returns:
+        How many of the rows tell of an error.
+
+    Raises:
+        Stopped: if the disk does not take it.
+    """
+    # Whoever writes the same part meanwhile (a worker believed dead) has a name of its own.
+    new = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    with stopping("the output cannot be written", new):
+        form.write(new, columns, rows)
+        _publish(new, path)
+    return sum(row[ERROR_CODE] is not None for row in rows)
 
 
 def _publish(new: Path, path: Path) -> None:

@@ -113,14 +113,15 @@ class Run:
 
     def _parts(self) -> Iterator[tuple[_Part, list[Task]]]:
         """The parts that are not, or not well, on disk, and what is to be scored for them."""
-        for number, inputs in self._output.parts(self._options.rows_per_part):
-            commit = self._output.journal.commits.get(number)
+        inputs = self._output.inputs
+        for stretch in inputs.stretches(self._options.rows_per_part):
+            commit = self._output.journal.commits.get(stretch.part)
             if commit is None:
-                yield _Part(number, len(inputs)), inputs
+                yield _Part(stretch.part, stretch.rows), inputs.read(stretch)
             elif commit.errors and self._options.retry_errors:
-                good, failed = self._output.failed_rows(number)
-                tasks = [task for task in inputs if task[0] in failed]
-                yield _Part(number, len(tasks), good), tasks
+                good, failed = self._output.failed_rows(stretch.part)
+                tasks = [task for task in inputs.read(stretch) if task[0] in failed]
+                yield _Part(stretch.part, len(tasks), good), tasks
 
     async def _score(self, part: _Part, tasks: Sequence[Task]) -> None:
         try:

@@ -1,0 +1,185 @@
+"""Scoring on Ray: the rows of the service, whatever is lost on the way.
+
+Runs in an environment of its own, see requirements.txt beside this file.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image, ImageDraw
+
+pytest.importorskip("ray")
+from pyarrow import parquet  # noqa: E402 - after the skip, like all below
+from ray.cluster_utils import Cluster  # noqa: E402
+
+from senet_client import Client, Retries, Timeouts  # noqa: E402
+from senet_client.score.job import JobOptions, run_job  # noqa: E402
+
+ROOT = Path(__file__).parents[2]
+MODELS = Path(os.environ.get("SENET_MODEL_REPOSITORY", ROOT / "models"))
+PHOTOS = 240
+ROWS_PER_PART = 8
+
+Rows = list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photos")
+    for number in range(PHOTOS - 2):
+        image = Image.new("RGB", (200, 150), (number * 37 % 256, 90, 160))
+        ImageDraw.Draw(image).ellipse((20, 20, 60 + number, 90), fill=(250, number * 11 % 256, 0))
+        image.save(folder / f"{number:04}.jpg")
+    (folder / "text.jpg").write_bytes(b"text")
+    half = BytesIO()
+    Image.linear_gradient("L").save(half, "JPEG")
+    (folder / "cut.jpg").write_bytes(half.getvalue()[:500])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def expected(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Rows:
+    """The rows that the service itself gives."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    words = [
+        *(sys.executable, "-m", "app", "--port", str(port), "--log-level", "warning"),
+        *("--model-repository", str(MODELS)),
+    ]
+    output = tmp_path_factory.mktemp("http") / "out"
+    with subprocess.Popen(words, cwd=ROOT) as service:
+        url = f"http://127.0.0.1:{port}"
+        with Client(url, timeouts=Timeouts(total=120), retries=Retries(attempts=1000)) as client:
+            client.models()
+        run_job(
+            JobOptions(inputs=(str(photos),), output=str(output), url=url, progress="none"), []
+        )
+        service.terminate()
+    return read(output)
+
+
+def read(output: Path) -> Rows:
+    parts = sorted(output.glob("part-*.parquet"))
+    return [row for part in parts for row in parquet.ParquetFile(part).read().to_pylist()]
+
+
+def start(photos: Path, output: Path, *more: str) -> "subprocess.Popen[str]":
+    words = [
+        *(sys.executable, "-m", "scripts.score_ray", str(photos), "--output", str(output)),
+        *("--model-repository", str(MODELS), "--rows-per-part", str(ROWS_PER_PART), *more),
+    ]
+    return subprocess.Popen(
+        words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def run(photos: Path, output: Path, *more: str) -> tuple[int, str, str]:
+    process = start(photos, output, *more)
+    said, errors = process.communicate(timeout=300)
+    return process.returncode, said, errors
+
+
+def check(output: Path, expected: Rows) -> None:
+    """The same rows as the service's: classes equal, scores within 1e-4, errors of one code."""
+    rows = read(output)
+    assert len(rows) == len(expected) == PHOTOS
+    for row, other in zip(rows, expected, strict=True):
+        for name, value in other.items():
+            if name.startswith("score_") and value is not None:
+                assert row[name] == pytest.approx(value, abs=1e-4)
+            elif name not in ("error", "duration_ms", "attempts"):
+                assert row[name] == value, (name, row["path"])
+
+
+def test_two_workers_give_the_rows_of_the_service(
+    photos: Path, expected: Rows, tmp_path: Path
+) -> None:
+    code, said, _ = run(photos, tmp_path / "out", "--workers", "2")
+
+    assert (code, said) == (3, f"{PHOTOS} rows in {tmp_path / 'out'}, 2 with an error\n")
+    check(tmp_path / "out", expected)
+
+
+def test_a_rerun_does_only_what_is_missing(photos: Path, expected: Rows, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    run(photos, output)
+    journal = output / "_journal.jsonl"
+    lines = journal.read_text().splitlines(keepends=True)
+    journal.write_text("".join(lines[:11]))
+    before = {part.name: part.stat().st_mtime_ns for part in output.glob("part-*")}
+
+    assert run(photos, output)[0] == 3
+
+    after = {part.name: part.stat().st_mtime_ns for part in output.glob("part-*")}
+    kept = [name for name in before if before[name] == after[name]]
+    assert len(kept) == 10
+    check(output, expected)
+
+
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    """Two nodes on this machine, room for one worker on each."""
+    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    nodes.add_node(num_cpus=1)
+    nodes.wait_for_nodes()
+    yield nodes
+    nodes.shutdown()
+
+
+def test_the_loss_of_a_node_loses_no_row(
+    cluster: Cluster, photos: Path, expected: Rows, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    process = start(photos, output, "--address", cluster.address, "--workers", "2")
+    wait_for_parts(output, 4, process)
+
+    (worker,) = cluster.worker_nodes
+    cluster.remove_node(worker, allow_graceful=False)
+
+    said, errors = process.communicate(timeout=300)
+    assert process.returncode == 3, errors
+    assert said.startswith(f"{PHOTOS} rows")
+    check(output, expected)
+
+
+def wait_for_parts(output: Path, count: int, process: "subprocess.Popen[str]") -> None:
+    while process.poll() is None and len(list(output.glob("part-*"))) < count:
+        time.sleep(0.01)  # waits for another process's file, of which nothing tells
+    assert process.poll() is None
+
+
+def test_other_options_may_not_go_on(photos: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    output.mkdir()
+    run(photos, output)
+
+    code, _, errors = run(photos, output, "--top-k", "2")
+
+    assert code == 2
+    assert "top_k: then 5, now 2" in errors
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--model", "nobody"], "error: model: nobody is not in"),
+        (["--precision", "fp16"], "error: precision:"),
+    ],
+)
+def test_wrong_options_are_told(
+    photos: Path, tmp_path: Path, words: list[str], message: str
+) -> None:
+    code, _, errors = run(photos, tmp_path / "out", *words)
+
+    assert code == 2
+    assert errors.startswith(message)
+    assert not (tmp_path / "out").exists()
