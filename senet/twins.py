@@ -107,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="ARCHITECTURE",
         help="an SE network with a plain twin (default %(default)s)",
     )
-    parser.add_argument("--size", type=int, default=144, help="side in pixels (default 144)")
+    parser.add_argument("--size", type=int, default=160, help="side in pixels (default 160)")
     parser.add_argument("--rounds", type=int, default=200, help="runs of each (default 200)")
     return parser
 

@@ -71,7 +71,7 @@ class RunDirectory:
             labels=self._labels,
             preprocessing=options.preprocessing,
             weights=state.average.network.state_dict(),
-            provenance=f"trained on {Path(options.data).resolve().name}, "
+            provenance=f"trained on {Path(options.data).absolute().name}, "
             f"{len(state.history)} of {options.epochs} epochs, seed {options.seed}",
         )
         training = {
