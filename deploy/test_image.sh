@@ -1,0 +1,129 @@
+#!/usr/bin/env bash
+# Builds the CPU image and runs it as an orchestrator would: read-only, not root, without
+# capabilities, with a memory limit. Needs root, buildah, podman, runc (deploy/install_test_tools.sh).
+#
+#   BASE_TAR      file system of the base image, where the public one cannot be pulled
+#   PIP_CONF      the build host's package index configuration, for the build alone
+#   MODELS        a model repository to serve instead of the image's own
+#   KEEP          folder to leave the container storage in
+set -euo pipefail
+cd "$(dirname "$0")/.."
+work=$(mktemp -d)
+store=${KEEP:-$work/storage}
+mkdir -p "$store"
+storage=(--storage-driver overlay --root "$store/root" --runroot "$store/run")
+podman=(podman "${storage[@]}" --cgroup-manager=cgroupfs --runtime runc)
+image=senet-serving:test
+port=${PORT:-18080}
+finish() {
+    "${podman[@]}" rm -f -t 1 senet-test >/dev/null 2>&1 || true
+    [ -n "${KEEP:-}" ] || { umount "$store/root/overlay" 2>/dev/null || true; }
+    rm -rf "$work" 2>/dev/null || true
+}
+trap finish EXIT
+
+base=docker.io/library/python:3.11-slim-bookworm
+if [ -n "${BASE_TAR:-}" ] && ! buildah "${storage[@]}" inspect --type image "$base" >/dev/null 2>&1; then
+    container=$(buildah "${storage[@]}" from scratch)
+    buildah "${storage[@]}" add -q "$container" "$BASE_TAR" /
+    buildah "${storage[@]}" config --cmd bash "$container"
+    buildah "${storage[@]}" commit -q "$container" "$base"
+    buildah "${storage[@]}" rm "$container" >/dev/null
+fi
+
+echo "== build"
+mounts=(-v /etc/ssl/certs:/etc/ssl/certs:ro)
+[ -z "${PIP_CONF:-}" ] || mounts+=(-v "$PIP_CONF:/etc/pip.conf:ro")
+buildah "${storage[@]}" bud --isolation chroot --format docker --layers "${mounts[@]}" \
+    --build-arg "REVISION=$(git rev-parse HEAD 2>/dev/null || echo unknown)" \
+    --target cpu -t "$image" .
+
+size_of() { "${podman[@]}" image inspect --format '{{.Size}}' "$1"; }
+added=$((($(size_of "$image") - $(size_of "$base")) / 1000000))
+echo "image: $(($(size_of "$image") / 1000000)) MB, $added MB on top of the base"
+[ "$added" -le 350 ] || { echo "the image adds more than 350 MB" >&2; exit 1; }
+
+echo "== what is inside"
+inspect() { "${podman[@]}" image inspect --format "$1" "$image"; }
+[ "$(inspect '{{.Config.User}}')" = 10001:10001 ]
+[ "$(inspect '{{.Config.StopSignal}}')" = SIGTERM ]
+[ -n "$(inspect '{{index .Config.Labels "org.opencontainers.image.revision"}}')" ]
+inspect '{{json .}}' | grep -q healthcheck.py
+hardened=(--read-only --cap-drop=all --security-opt no-new-privileges
+    --ulimit nofile=4096:4096 --ulimit nproc=4096:4096 --no-healthcheck)
+# `import` alone is not enough: what must be missing is looked for by name.
+"${podman[@]}" run --rm "${hardened[@]}" --network none --entrypoint python3 "$image" -c '
+import importlib.util, os, shutil
+assert os.getuid() == 10001, os.getuid()
+assert importlib.util.find_spec("torch") is None
+assert importlib.util.find_spec("pytest") is None
+assert not [name for name in ("gcc", "cc", "make", "curl") if shutil.which(name)]
+try:
+    open("/app/probe", "w")
+except OSError:
+    pass
+else:
+    raise SystemExit("the root file system can be written to")
+'
+
+echo "== run"
+models=()
+[ -z "${MODELS:-}" ] || models=(-v "$MODELS:/models:ro")
+start() {
+    "${podman[@]}" run -d --name senet-test --network host --memory "$1" "${hardened[@]}" \
+        "${models[@]}" -e SENET_HOST=127.0.0.1 -e SENET_PORT="$port" "$image" >/dev/null
+}
+start 512m
+ask() { python3 - "$port" "$1" <<'PYTHON'
+import json, sys, struct, time, urllib.error, urllib.request, zlib
+url, what = f"http://127.0.0.1:{sys.argv[1]}", sys.argv[2]
+def png(side=160):
+    rows = b"".join(b"\0" + bytes((x + y) % 256 for x in range(side) for _ in range(3)) for y in range(side))
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0))
+            + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+if what == "ready":
+    for _ in range(240):
+        try:
+            urllib.request.urlopen(url + "/readyz", timeout=2)
+            sys.exit(0)
+        except OSError:
+            time.sleep(0.25)
+    sys.exit("not ready within 60 s")
+request = urllib.request.Request(url + "/classify", png(), {"content-type": "image/png"})
+answer = json.load(urllib.request.urlopen(request, timeout=20))
+print(answer["model"]["name"], answer["results"][0]["predictions"][0])
+PYTHON
+}
+ask ready || { "${podman[@]}" logs senet-test; exit 1; }
+ask classify
+"${podman[@]}" exec senet-test python3 healthcheck.py
+"${podman[@]}" exec senet-test python3 -m app doctor || { echo "doctor found a fault" >&2; exit 1; }
+before=$(date +%s)
+"${podman[@]}" stop -t 30 senet-test >/dev/null
+took=$(($(date +%s) - before))
+code=$("${podman[@]}" inspect --format '{{.State.ExitCode}}' senet-test)
+echo "stopped on SIGTERM after $took s with exit code $code"
+[ "$code" = 0 ] && [ "$took" -le 20 ]
+"${podman[@]}" rm senet-test >/dev/null
+
+echo "== SIGTERM while starting"
+start 512m
+"${podman[@]}" stop -t 30 senet-test >/dev/null
+code=$("${podman[@]}" inspect --format '{{.State.ExitCode}}' senet-test)
+# Before Python has installed its handler, the kernel ignores SIGTERM for a container's first
+# process; podman then kills it after the grace period. Either it exits by itself, or never started.
+[ "$code" = 0 ] || { echo "exit code $code" >&2; "${podman[@]}" logs senet-test; exit 1; }
+"${podman[@]}" rm senet-test >/dev/null
+
+echo "== a model volume that is empty"
+mkdir "$work/empty"
+chmod 755 "$work" "$work/empty"
+if "${podman[@]}" run --rm "${hardened[@]}" --network none -v "$work/empty:/models:ro" "$image" \
+    >"$work/out" 2>&1; then
+    echo "started without a model" >&2
+    exit 1
+fi
+grep "which holds no model" "$work/out"
+echo "1 passed, 0 failed"
