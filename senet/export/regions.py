@@ -18,7 +18,7 @@ class Regions:
     Attributes:
         normalisation: from the pixels to the first convolution.
         trunk: from the first convolution to the last feature map, gates included.
-        gates: squeeze and excitation of each SE block and its scaling, a part of the trunk.
+        gates: squeeze and excitation of each SE block, pool to sigmoid; a part of the trunk.
         heads: from the last feature map to the outputs.
     """
 
@@ -67,7 +67,7 @@ def _gates(nodes: list[NodeProto], producer: dict[str, NodeProto]) -> frozenset[
         for side in gate:
             chain = _gate_chain(side, producer)
             if chain:
-                found |= {node.name, *chain}
+                found |= set(chain)
     return frozenset(found)
 
 

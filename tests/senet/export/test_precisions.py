@@ -26,9 +26,9 @@ def test_the_parts_of_the_graph_are_found(fp32: ModelProto) -> None:
     kinds = {node.name: node.op_type for node in fp32.graph.node}
     assert {kinds[name] for name in parts.normalisation} == {"Cast", "Transpose", "Mul", "Add"}
     assert sorted(kinds[name] for name in parts.heads) == ["Conv", "Gemm", "ReduceMean"]
-    # Four SE blocks: pool, two layers, ReLU, sigmoid and scale each.
+    # Four SE blocks: pool, two layers, ReLU and sigmoid each.
     assert sorted(kinds[name] for name in parts.gates) == sorted(
-        4 * ["ReduceMean", "Conv", "Relu", "Conv", "Sigmoid", "Mul"]
+        4 * ["ReduceMean", "Conv", "Relu", "Conv", "Sigmoid"]
     )
     assert parts.gates < parts.trunk
     assert parts.normalisation | parts.trunk | parts.heads == set(kinds)
@@ -94,12 +94,12 @@ def test_int8_quantises_the_trunk_in_the_layout_asked_for(
     assert 0 < np.abs(actual["logits"] - expected["logits"]).max() < 0.2 * spread
 
 
-def test_gates_can_stay_fp32(fp32: ModelProto, drawn: Photos) -> None:
+def test_squeeze_and_excitation_stay_fp32(fp32: ModelProto, drawn: Photos) -> None:
     batches = list(read(drawn, PREPROCESSING, batch_size=20))
-    quantised = int8.quantise(fp32, batches, layout="u8s8", quantise_gates=False)
-    names = regions(fp32).gates
-    producers = {out: node.op_type for node in quantised.graph.node for out in node.output}
-    squeezes = [n for n in quantised.graph.node if n.name in names and n.op_type == "Conv"]
-    assert squeezes
-    for node in squeezes:
-        assert producers.get(node.input[1]) != "DequantizeLinear"
+    quantised = int8.quantise(fp32, batches, layout="u8s8")
+    kinds = {out: node.op_type for node in quantised.graph.node for out in node.output}
+    parts = regions(fp32)
+    layers = [node for node in quantised.graph.node if node.op_type == "Conv"]
+    for node in layers:
+        kept = node.name in parts.gates | parts.heads
+        assert (kinds.get(node.input[1]) == "DequantizeLinear") != kept, node.name
