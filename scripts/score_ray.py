@@ -256,7 +256,7 @@ def _score(parsed: argparse.Namespace, output: Output, options: Options) -> None
         fn_constructor_args=(options,),
         batch_size=1,
         batch_format="numpy",
-        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=parsed.workers),
+        compute=ray.data.ActorPoolStrategy(size=parsed.workers),
         num_cpus=parsed.cpus_per_worker,
         num_gpus=1 if parsed.provider == "cuda" else 0,
     )
@@ -276,7 +276,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--precision", choices=["auto", "fp32", "fp16", "int8"], default="auto")
     add("--provider", choices=["cpu", "cuda"], default="cpu", help="cuda takes a GPU a worker")
     add("--address", help="of a running cluster, e.g. auto; without it one is started here")
-    add("--workers", type=int, default=2, help="most workers at once")
+    add("--workers", type=int, default=2, help="workers at once")
     add("--cpus-per-worker", type=int, default=1, help="cores of a worker")
     add("--column", default="path", help="manifests' column of paths")
     add("--top-k", type=int, default=5, help="classes a row")

@@ -66,11 +66,12 @@ def test_it_classifies(python: Path) -> None:
 
 
 def test_it_is_typed(python: Path) -> None:
-    done = run(
-        python,
-        "-c",
-        "from importlib.resources import files; print((files('senet_client')/'py.typed').is_file())",
+    program = (
+        "from importlib.resources import files\n"
+        "print((files('senet_client') / 'py.typed').is_file())\n"
     )
+
+    done = run(python, "-c", program)
 
     assert done.stdout == "True\n"
 

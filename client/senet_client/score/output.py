@@ -200,6 +200,8 @@ class Output:
                     (self.part_path(part) for part in sorted(self.journal.commits)), new
                 )
                 _publish(new, self.target.path)
+        for scrap in self.target.folder.glob(".part-*"):  # of runs that were killed
+            scrap.unlink()
         self.close()
         if self.target.is_file and not self.errors:
             shutil.rmtree(self.target.folder)

@@ -1,0 +1,1 @@
+"""Measurements of the client, each a command."""

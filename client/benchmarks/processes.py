@@ -1,0 +1,53 @@
+"""The service and the command as processes of their own."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from senet_client import Client, Retries, Timeouts
+
+ROOT = Path(__file__).parents[2]
+SERVICE_PYTHON = ROOT / ".venv" / "bin" / "python"
+
+
+def free_port() -> int:
+    """A TCP port that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+def start_service(models: Path, port: int) -> "subprocess.Popen[bytes]":
+    """Starts the service; returns once it is ready."""
+    words = [
+        *(str(SERVICE_PYTHON), "-m", "app", "--port", str(port), "--log-level", "warning"),
+        *("--model-repository", str(models.resolve())),
+    ]
+    process = subprocess.Popen(words, cwd=ROOT)  # noqa: S603 - the repository's own program
+    retries = Retries(attempts=1000, longest_pause=1)
+    with Client(url(port), timeouts=Timeouts(total=120), retries=retries) as client:
+        client.models()
+    return process
+
+
+def url(port: int) -> str:
+    """Where a service started here is."""
+    return f"http://127.0.0.1:{port}"
+
+
+def start_scoring(photos: Path, output: Path, port: int, *more: str) -> "subprocess.Popen[bytes]":
+    """Starts the command."""
+    words = [
+        *(sys.executable, "-m", "senet_client", "score", str(photos)),
+        *("--output", str(output), "--url", url(port), "--quiet", *more),
+    ]
+    return subprocess.Popen(words)  # noqa: S603
+
+
+def resident_mib(process_id: int) -> float:
+    """Memory of a process that is in RAM, in MiB (proc(5), statm)."""
+    pages = int(Path(f"/proc/{process_id}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
