@@ -20,14 +20,6 @@ from typing import Any, Literal
 import numpy as np
 import ray
 from numpy.typing import NDArray
-
-from app.engines.onnx_engine import OnnxEngines
-from app.errors import ConfigurationError
-from app.errors import ImageError as ServiceImageError
-from app.repository.models import ModelRepository, select_variant
-from app.serving.loading import load_model
-from app.serving.postprocess import postprocess
-from app.serving.preprocess import preprocess
 from senet_client.errors import BY_CODE, ImageError, SenetClientError
 from senet_client.results import Model, Prediction
 from senet_client.score.failures import ScoreError, WrongOption
@@ -37,6 +29,14 @@ from senet_client.score.journal import Commit
 from senet_client.score.listing import Input, list_inputs
 from senet_client.score.output import Output, Target, write_part
 from senet_client.score.rows import Row, Sending, columns, row
+
+from app.engines.onnx_engine import OnnxEngines
+from app.errors import ConfigurationError
+from app.errors import ImageError as ServiceImageError
+from app.repository.models import ModelRepository, select_variant
+from app.serving.loading import load_model
+from app.serving.postprocess import postprocess
+from app.serving.preprocess import preprocess
 
 # As the service rounds them.
 _SCORE_DIGITS = 7

@@ -17,11 +17,10 @@ import pytest
 from PIL import Image, ImageDraw
 
 pytest.importorskip("ray")
-from pyarrow import parquet  # noqa: E402 - after the skip, like all below
-from ray.cluster_utils import Cluster  # noqa: E402
-
-from senet_client import Client, Retries, Timeouts  # noqa: E402
-from senet_client.score.job import JobOptions, run_job  # noqa: E402
+from pyarrow import parquet
+from ray.cluster_utils import Cluster
+from senet_client import Client, Retries, Timeouts
+from senet_client.score.job import JobOptions, run_job
 
 ROOT = Path(__file__).parents[2]
 MODELS = Path(os.environ.get("SENET_MODEL_REPOSITORY", ROOT / "models"))
