@@ -5,18 +5,27 @@ import os
 import sys
 
 from app.errors import ConfigurationError, EngineHung
-from app.keys import manage_keys
-from app.server import serve
 from app.settings import load_settings
 
 
 def main() -> int:
     """Runs the service; the exit code is 0 after a drain, 1 after a failure, 2 for bad options."""
     arguments = sys.argv[1:]
+    # Imported where they are used: the doctor must speak where the service cannot be imported.
     try:
         if arguments[:1] == ["keys"]:
+            from app.keys import manage_keys
+
             print(manage_keys(arguments[1:]))  # noqa: T201 - the command's result
+        elif arguments[:1] == ["doctor"]:
+            from app.doctor import examine
+
+            code, report = examine(arguments[1:])
+            print(report)  # noqa: T201 - the command's result
+            return code
         else:
+            from app.server import serve
+
             serve(load_settings(arguments))
     except ConfigurationError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the one line meant for a person

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+_NO_LIMIT_BYTES = 2**60
+
 
 def available_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
     """Cores this process may use: the lesser of CPU affinity and cgroup quota, at least 1.
@@ -14,8 +16,17 @@ def available_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
     """
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     cores = affinity or 1
-    quota = _quota_v2(cgroup) or _quota_v1(cgroup)
+    quota = core_quota(cgroup)
     return max(1, min(cores, int(quota)) if quota else cores)
+
+
+def core_quota(cgroup: Path = Path("/sys/fs/cgroup")) -> float | None:
+    """The control group's quota in cores, such as 0.5; None if there is none.
+
+    Args:
+        cgroup: where the control group file system is mounted (version 2 or 1).
+    """
+    return _quota_v2(cgroup) or _quota_v1(cgroup)
 
 
 def _quota_v2(cgroup: Path) -> float | None:
@@ -33,3 +44,19 @@ def _quota_v1(cgroup: Path) -> float | None:
     except (OSError, ValueError):
         return None
     return quota / period if quota > 0 else None
+
+
+def memory_limit_bytes(cgroup: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """The control group's memory limit; None if there is none.
+
+    Args:
+        cgroup: where the control group file system is mounted (version 2 or 1).
+    """
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        try:
+            limit = int((cgroup / name).read_text())
+        except (OSError, ValueError):  # version 2 writes "max" where there is none
+            continue
+        # Version 1 writes the largest number of pages that it can count.
+        return limit if limit < _NO_LIMIT_BYTES else None
+    return None

@@ -3,16 +3,26 @@
 import logging
 import sys
 from contextvars import ContextVar
-from typing import Literal
+from typing import Any, Literal
 
 from pythonjsonlogger.json import JsonFormatter
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+trace_id: ContextVar[str | None] = ContextVar("trace_id", default=None)
+request_fields: ContextVar[dict[str, Any] | None] = ContextVar("request_fields", default=None)
+
+
+def annotate(**fields: object) -> None:
+    """Adds fields to the line that the current request will leave in the log."""
+    if (own := request_fields.get()) is not None:
+        own.update(fields)
 
 
 class _RequestIdFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         record.request_id = request_id.get()
+        if (trace := trace_id.get()) is not None:
+            record.trace_id = trace
         return True
 
 
@@ -36,3 +46,16 @@ def configure_logging(log_format: Literal["json", "text"], level: str) -> None:
     )
     logging.captureWarnings(True)
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+
+
+def toggle_debug(level: str) -> None:
+    """Switches the running process to debug and back; one configured for debug to info and back.
+
+    Args:
+        level: the configured level.
+    """
+    root = logging.getLogger()
+    configured = logging.getLevelNamesMapping()[level.upper()]
+    other = logging.INFO if configured == logging.DEBUG else logging.DEBUG
+    root.setLevel(other if root.level == configured else configured)
+    root.log(root.level, "log level is now %s", logging.getLevelName(root.level).lower())

@@ -1,5 +1,6 @@
 """The composition root: the only place that sees every part."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -15,16 +16,18 @@ from app.api.operations import operations_router, root_router
 from app.api.problems import install_error_handlers
 from app.engines.engine import InferenceEngines
 from app.engines.onnx_engine import OnnxEngines
-from app.hardware import available_cores
+from app.hardware import available_cores, memory_limit_bytes
 from app.metrics import Metrics
 from app.serving.service import Service
 from app.settings import Settings
+from app.tracing import NoTracing, Tracing, start_tracing
 
 
 def create_app(
     settings: Settings,
     *,
     engines: InferenceEngines | None = None,
+    tracing: Tracing | None = None,
     on_failure: Callable[[BaseException], None] = lambda error: None,
 ) -> FastAPI:
     """Puts the service together. Nothing runs before the application's lifespan begins.
@@ -32,26 +35,30 @@ def create_app(
     Args:
         settings: the options.
         engines: loads inference engines; ONNX Runtime's by default.
+        tracing: records the stages of requests; by default as the settings say.
         on_failure: called once if the model cannot be loaded or serving breaks down.
 
     Returns:
         The application; its `state.service` is the `Service`.
 
     Raises:
-        ConfigurationError: if the API keys file is not valid.
+        ConfigurationError: if the API keys file is not valid, or tracing cannot start.
     """
     keys = KeyFile(settings.api_keys_file) if settings.api_keys_file else None
     metrics = Metrics()
+    metrics.memory_limit.set(memory_limit_bytes() or 0)
     engines = engines or OnnxEngines(
         settings.provider, cores=available_cores(), inference_threads=settings.inference_threads
     )
-    service = Service(settings, engines, metrics, on_failure)
+    tracing = tracing or (start_tracing() if settings.tracing else NoTracing())
+    service = Service(settings, engines, metrics, tracing, on_failure)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         service.start()
         yield
         await service.stop()
+        await asyncio.to_thread(tracing.close)
 
     app: FastAPI = FastAPIOffline(
         redoc_url=None,
@@ -59,6 +66,7 @@ def create_app(
         summary="Image classification with squeeze-and-excitation networks.",
         version=_version(),
         lifespan=lifespan,
+        telemetry=tracing.fastapi,
     )
     app.state.service = service
     app.include_router(
@@ -87,9 +95,11 @@ def create_app(
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST"],
             allow_headers=["*"],
-            expose_headers=["X-Request-ID", "Server-Timing", "Retry-After"],
+            expose_headers=["X-Request-ID", "Server-Timing", "Retry-After", "traceresponse"],
         )
-    app.add_middleware(RequestContext, metrics=metrics)
+    app.add_middleware(
+        RequestContext, metrics=metrics, tracing=tracing, log_share=settings.access_log_share
+    )
     app.add_middleware(SecurityHeaders)
     return app
 

@@ -70,6 +70,11 @@ class Metrics:
             ("name", "version", "precision", "provider", "digest"),
             registry=registry,
         )
+        self.memory_limit = Gauge(
+            "senet_memory_limit_bytes",
+            "Memory limit of the container; 0 if there is none.",
+            registry=registry,
+        )
         self.ready = Gauge("senet_ready", "1 while the service is ready.", registry=registry)
         self.top1_score = Histogram(
             "senet_top1_score",

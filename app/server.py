@@ -15,7 +15,7 @@ from fastapi import FastAPI
 
 from app.errors import ConfigurationError
 from app.http_protocol import BoundedHttpProtocol
-from app.log import configure_logging
+from app.log import configure_logging, toggle_debug
 from app.main import create_app
 from app.serving.service import Service
 from app.settings import Settings
@@ -47,7 +47,7 @@ def serve(settings: Settings) -> None:
     app = create_app(settings, on_failure=on_failure)
     config = uvicorn_config(app, settings)
     listener = _listen(settings)
-    server = DrainingServer(config, app.state.service, settings.drain_seconds)
+    server = DrainingServer(config, app.state.service, settings.drain_seconds, settings.log_level)
     if settings.api_keys_file is None and not _is_loopback(settings.host):
         logger.warning(
             "listening on %s without API keys: everybody who reaches it may call;"
@@ -99,10 +99,14 @@ class DrainingServer(uvicorn.Server):
         config: uvicorn's configuration.
         service: what to drain.
         drain_seconds: longest drain.
+        log_level: the configured level, which SIGHUP switches to debug and back.
     """
 
-    def __init__(self, config: uvicorn.Config, service: Service, drain_seconds: float) -> None:
+    def __init__(
+        self, config: uvicorn.Config, service: Service, drain_seconds: float, log_level: str
+    ) -> None:
         super().__init__(config)
+        self._log_level = log_level
         self._service = service
         self._drain_seconds = drain_seconds
         self._draining: asyncio.Task[None] | None = None
@@ -113,10 +117,11 @@ class DrainingServer(uvicorn.Server):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.begin_drain)
+        loop.add_signal_handler(signal.SIGHUP, toggle_debug, self._log_level)
         try:
             yield
         finally:
-            for number in (signal.SIGTERM, signal.SIGINT):
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 loop.remove_signal_handler(number)
 
     def begin_drain(self) -> None:

@@ -88,7 +88,11 @@ class Settings(BaseSettings):
     log_format: Literal["json", "text"] = "json"
     """Log as JSON lines or as text."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """Lowest level that is logged."""
+    """Lowest level that is logged; SIGHUP switches to debug and back."""
+    access_log_share: Annotated[float, Field(ge=0, le=1)] = 1
+    """Share of successful requests that leave a line in the log; failures always do."""
+    tracing: bool = False
+    """Whether spans are sent over OTLP, as the OTEL_* variables say; needs the extra otel."""
 
     @field_validator("cors_origins", mode="before")
     @classmethod

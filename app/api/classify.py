@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Depends, Header, Query, Request
@@ -15,6 +15,7 @@ from app.api.openapi import classify_request_body, problem_responses
 from app.api.problems import ANSWERS, error_response
 from app.api.schemas import ClassifyBody, ItemBody, ItemError, ModelReference, PredictionBody
 from app.errors import RequestError
+from app.log import annotate
 from app.serving.admission import Caller
 from app.serving.classifier import Classification, Classifier, ClassifyOptions, ServedModel
 from app.serving.service import Service
@@ -130,6 +131,13 @@ def _response(
     uploads: Sequence[Upload],
     results: Sequence[Classification | RequestError],
 ) -> Response:
+    stages = _stages(results)
+    failed = sum(isinstance(result, RequestError) for result in results)
+    annotate(
+        images=len(results),
+        failed_images=failed,
+        **{f"{name}_ms": round(seconds * 1000, 3) for name, seconds in stages.items()},
+    )
     if len(results) == 1 and isinstance(results[0], RequestError):
         return error_response(results[0])
     body = ClassifyBody(
@@ -139,7 +147,7 @@ def _response(
             for index, (upload, result) in enumerate(zip(uploads, results, strict=True))
         ],
     )
-    return JSONResponse(body, headers={"server-timing": _server_timing(results)})
+    return JSONResponse(body, headers={"server-timing": _server_timing(stages)})
 
 
 def model_reference(model: ServedModel) -> ModelReference:
@@ -177,12 +185,16 @@ def _item(index: int, name: str | None, result: Classification | RequestError) -
     return item
 
 
-def _server_timing(results: Sequence[Classification | RequestError]) -> str:
-    """The slowest image's stages, in milliseconds (W3C Server Timing)."""
+def _stages(results: Sequence[Classification | RequestError]) -> dict[str, float]:
+    """The slowest image's stages, in seconds."""
     done = [result for result in results if isinstance(result, Classification)]
-    stages = {
+    return {
         "decode": max((result.decode_seconds for result in done), default=0.0),
         "queue": max((result.queue_seconds for result in done), default=0.0),
         "inference": max((result.inference_seconds for result in done), default=0.0),
     }
+
+
+def _server_timing(stages: Mapping[str, float]) -> str:
+    """The stages as W3C Server Timing writes them, in milliseconds."""
     return ", ".join(f"{name};dur={seconds * 1000:.3f}" for name, seconds in stages.items())

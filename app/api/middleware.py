@@ -6,16 +6,19 @@ import logging
 import re
 import time
 import uuid
+import zlib
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.problems import CLIENT_CLOSED_REQUEST, problem_response
 from app.errors import BodyTimeout, BodyTooLarge, Overloaded
-from app.log import request_id
+from app.log import request_fields, request_id, trace_id
 from app.metrics import Metrics
 from app.serving.fair_share import FairShare
+from app.tracing import Tracing
 
 logger = logging.getLogger(__name__)
 
@@ -30,11 +33,17 @@ class RequestContext:
     Args:
         app: the application inside.
         metrics: gets requests and durations.
+        tracing: knows the request's trace.
+        log_share: share of successful requests that are logged.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(
+        self, app: ASGIApp, metrics: Metrics, tracing: Tracing, *, log_share: float
+    ) -> None:
         self._app = app
         self._metrics = metrics
+        self._tracing = tracing
+        self._log_share = log_share
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one ASGI connection."""
@@ -44,13 +53,19 @@ class RequestContext:
         started = time.monotonic()
         own_id = _request_id(scope)
         token = request_id.set(own_id)
+        traceparent = self._tracing.traceparent()
+        trace_token = trace_id.set(traceparent.split("-")[1] if traceparent else None)
+        fields_token = request_fields.set({})
         status: int | None = None
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["x-request-id"] = own_id
+                headers = MutableHeaders(scope=message)
+                headers["x-request-id"] = own_id
+                if traceparent is not None:
+                    headers["traceresponse"] = traceparent
             await send(message)
 
         try:
@@ -65,6 +80,8 @@ class RequestContext:
             await response(scope, receive, send_with_id)
         finally:
             self._account(scope, status, time.monotonic() - started)
+            request_fields.reset(fields_token)
+            trace_id.reset(trace_token)
             request_id.reset(token)
 
     def _account(self, scope: Scope, status: int | None, seconds: float) -> None:
@@ -72,12 +89,20 @@ class RequestContext:
         # Without a status the client left before there was one.
         self._metrics.requests.labels(route, str(status or CLIENT_CLOSED_REQUEST)).inc()
         self._metrics.request_duration.labels(route).observe(seconds)
+        succeeded = status is not None and status < HTTPStatus.BAD_REQUEST
+        if succeeded and not _is_sampled(request_id.get() or "", self._log_share):
+            return
         level = logging.INFO if scope["method"] == "POST" else logging.DEBUG
+        outcome = "ok" if succeeded else "client_left"
+        own = {"route": route, "status": status, "duration_ms": round(seconds * 1000, 3)}
         logger.log(
-            level,
-            "request",
-            extra={"route": route, "status": status, "duration_ms": round(seconds * 1000, 3)},
+            level, "request", extra={"outcome": outcome} | (request_fields.get() or {}) | own
         )
+
+
+def _is_sampled(identity: str, share: float) -> bool:
+    """Chosen by the request's id, so that every service on its way chooses the same requests."""
+    return zlib.crc32(identity.encode()) < share * 2**32
 
 
 def _request_id(scope: Scope) -> str:

@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect
 from typing_extensions import TypedDict
 
 from app import errors
-from app.log import request_id
+from app.log import annotate, request_id
 
 # nginx's status for a client that closed the connection; nobody receives it.
 CLIENT_CLOSED_REQUEST = 499
@@ -77,6 +77,7 @@ def problem_response(
     status: int, code: str, title: str, detail: str, headers: Mapping[str, str] | None = None
 ) -> Response:
     """Builds a problem response."""
+    annotate(outcome=code)
     problem = Problem(
         type=f"/problems/{code}",
         title=title,

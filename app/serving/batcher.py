@@ -23,6 +23,7 @@ from app.errors import (
     RequestError,
 )
 from app.metrics import Metrics
+from app.tracing import NoTracing, QueuedImage, Tracing
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +60,7 @@ class _Entry:
     outputs: frozenset[Output]
     deadline: float
     submitted: float
+    parent: object
     answer: asyncio.Future[Inference]
 
 
@@ -75,6 +77,7 @@ class Batcher:
         max_batch_size: most images in a batch.
         max_queue_delay_seconds: how long a batch that is not full waits for more images.
         inference_timeout_seconds: after which a batch counts as hung.
+        tracing: records the batches.
         clock: monotonic time in seconds.
     """
 
@@ -87,12 +90,14 @@ class Batcher:
         max_batch_size: int,
         max_queue_delay_seconds: float = 0.0,
         inference_timeout_seconds: float = 30.0,
+        tracing: Tracing | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
         self._max_batch_size = max_batch_size
         self._max_delay = max_queue_delay_seconds
         self._inference_timeout = inference_timeout_seconds
+        self._tracing = tracing or NoTracing()
         self._clock = clock
         self._queues: dict[Priority, deque[_Entry]] = {"interactive": deque(), "bulk": deque()}
         self._since_bulk = 0
@@ -160,7 +165,8 @@ class Batcher:
         if all(slot.done() for slot in self._slots):
             raise NotReady("the engine has failed")
         answer: asyncio.Future[Inference] = asyncio.get_running_loop().create_future()
-        entry = _Entry(image, outputs, deadline, self._clock(), answer)
+        parent = self._tracing.parent()
+        entry = _Entry(image, outputs, deadline, self._clock(), parent, answer)
         self._queues[priority].append(entry)
         self._note_depth()
         return await answer
@@ -196,9 +202,11 @@ class Batcher:
             except Exception:
                 # Its batch fails, the loop lives on.
                 logger.exception("the engine failed on a batch of %d", len(batch))
+                self._trace(batch, started, failed=True)
                 _fail(batch, InferenceFailed("the engine failed on this batch"))
                 continue
             seconds = self._clock() - started
+            self._trace(batch, started, failed=False)
             self._inference_seconds.observe(seconds)
             self._batch_size.observe(len(batch))
             for row, entry in enumerate(batch):
@@ -207,6 +215,10 @@ class Batcher:
                 if not entry.answer.done():
                     own = {name: outputs[name][row] for name in entry.outputs}
                     entry.answer.set_result(Inference(own, waited, seconds, len(batch)))
+
+    def _trace(self, batch: Iterable[_Entry], started: float, *, failed: bool) -> None:
+        images = [QueuedImage(entry.parent, entry.submitted) for entry in batch]
+        self._tracing.batch(images, started, self._clock(), failed=failed)
 
     async def _infer(
         self, images: NDArray[np.uint8], names: frozenset[Output]

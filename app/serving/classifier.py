@@ -18,6 +18,7 @@ from app.serving.admission import Admission, Caller
 from app.serving.batcher import Batcher, Inference
 from app.serving.postprocess import postprocess
 from app.serving.preprocess import preprocess
+from app.tracing import NoTracing, Tracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,7 @@ class Classifier:
         decode_threads: how many there are.
         metrics: gets outcomes, scores and decode times.
         max_image_pixels: largest width * height of an image.
+        tracing: records the decoding.
         clock: monotonic time in seconds, the deadlines' clock.
     """
 
@@ -121,6 +123,7 @@ class Classifier:
         *,
         decode_threads: int,
         max_image_pixels: int,
+        tracing: Tracing | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.model = model
@@ -132,6 +135,7 @@ class Classifier:
         self._bulk_turn = asyncio.Semaphore(decode_threads)
         self._metrics = metrics
         self._max_image_pixels = max_image_pixels
+        self._tracing = tracing or NoTracing()
         self._clock = clock
         calibration = model.manifest.calibration
         self._temperature = calibration.temperature if calibration else 1.0
@@ -187,7 +191,7 @@ class Classifier:
         turn = self._bulk_turn if options.caller.priority == "bulk" else nullcontext()
         async with turn:
             image, decode_seconds = await asyncio.get_running_loop().run_in_executor(
-                self._decoders, self._decode, data, options.deadline
+                self._decoders, self._decode, data, options.deadline, self._tracing.parent()
             )
         inference = await self._batcher.submit(
             image,
@@ -203,7 +207,9 @@ class Classifier:
             inference_seconds=inference.inference_seconds,
         )
 
-    def _decode(self, data: bytes, deadline: float) -> tuple[NDArray[np.uint8], float]:
+    def _decode(
+        self, data: bytes, deadline: float, parent: object
+    ) -> tuple[NDArray[np.uint8], float]:
         started = self._clock()
         if started >= deadline:
             raise DeadlineExceeded("the deadline passed before decoding")
@@ -212,6 +218,7 @@ class Classifier:
         )
         seconds = self._clock() - started
         self._decode_seconds.observe(seconds)
+        self._tracing.stage("decode", parent, started, started + seconds)
         return image, seconds
 
     def _predictions(self, inference: Inference, options: ClassifyOptions) -> list[Prediction]:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from app.engines.engine import InferenceEngines
 from app.errors import Draining, ModelNotFound, NotReady
-from app.hardware import available_cores
+from app.hardware import available_cores, memory_limit_bytes
 from app.metrics import Metrics
 from app.repository.models import ModelRepository
 from app.serving.admission import Admission
@@ -16,6 +16,7 @@ from app.serving.batcher import Batcher
 from app.serving.classifier import Classifier
 from app.serving.loading import LoadedModel, load_model
 from app.settings import Settings
+from app.tracing import Tracing
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ class Service:
         settings: the options.
         engines: loads inference engines.
         metrics: the series.
+        tracing: records the stages of requests.
         on_failure: called once when loading fails or a batch loop dies.
     """
 
@@ -44,11 +46,13 @@ class Service:
         settings: Settings,
         engines: InferenceEngines,
         metrics: Metrics,
+        tracing: Tracing,
         on_failure: Callable[[BaseException], None],
     ) -> None:
         self._settings = settings
         self._engines = engines
         self._metrics = metrics
+        self._tracing = tracing
         self._on_failure = on_failure
         self._admission = Admission(settings.max_queue_size, metrics)
         self._state = State.STARTING
@@ -119,6 +123,7 @@ class Service:
                 model=settings.model,
                 precision=settings.precision,
                 max_batch_size=settings.max_batch_size,
+                memory_limit_bytes=memory_limit_bytes(),
             )
             self._open(loaded)
         except Exception as error:  # noqa: BLE001 - whatever it is, the service cannot start
@@ -135,6 +140,7 @@ class Service:
             max_batch_size=settings.max_batch_size,
             max_queue_delay_seconds=settings.max_queue_delay_ms / 1000,
             inference_timeout_seconds=settings.inference_timeout_ms / 1000,
+            tracing=self._tracing,
         )
         self._batcher.start(on_death=self._fail)
         self._classifier = Classifier(
@@ -145,6 +151,7 @@ class Service:
             self._metrics,
             decode_threads=decode_threads,
             max_image_pixels=settings.max_image_pixels,
+            tracing=self._tracing,
         )
         self._metrics.model_info.labels(
             model.name, model.version, model.variant.precision, model.provider, model.digest

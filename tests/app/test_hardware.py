@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.hardware import available_cores
+from app.hardware import available_cores, core_quota, memory_limit_bytes
 
 
 @pytest.fixture(autouse=True)
@@ -56,4 +56,26 @@ def test_where_there_is_no_affinity_the_machine_counts(
     monkeypatch.setattr(os, "cpu_count", lambda: 3)
     assert available_cores(tmp_path) == 3
     monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert available_cores(tmp_path) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"), [("max\n", None), ("536870912\n", 2**29), ("nonsense\n", None)]
+)
+def test_memory_limit_of_cgroup_version_2(tmp_path: Path, text: str, limit: int | None) -> None:
+    (tmp_path / "memory.max").write_text(text)
+    assert memory_limit_bytes(tmp_path) == limit
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"), [("9223372036854771712\n", None), ("536870912\n", 2**29)]
+)
+def test_memory_limit_of_cgroup_version_1(tmp_path: Path, text: str, limit: int | None) -> None:
+    (tmp_path / "memory").mkdir()
+    (tmp_path / "memory" / "memory.limit_in_bytes").write_text(text)
+    assert memory_limit_bytes(tmp_path) == limit
+
+
+def test_half_a_core_is_one_to_be_used_and_told_as_half(tmp_path: Path) -> None:
+    assert core_quota(version_2(tmp_path, "50000 100000\n")) == 0.5
     assert available_cores(tmp_path) == 1

@@ -15,6 +15,7 @@ from app.main import create_app
 from app.server import DrainingServer, uvicorn_config
 from app.serving.service import Service, State
 from app.settings import Settings
+from app.tracing import Tracing
 from tests.support.waiting import BOUND_SECONDS, eventually
 
 # Shared, for httpx would read the certificate store for every client, and none speaks TLS here.
@@ -41,11 +42,17 @@ class LiveServer:
         port: its TCP port on 127.0.0.1.
     """
 
-    def __init__(self, settings: Settings, engines: InferenceEngines) -> None:
+    def __init__(
+        self, settings: Settings, engines: InferenceEngines, tracing: Tracing | None = None
+    ) -> None:
         self.failures: list[BaseException] = []
-        self.app: FastAPI = create_app(settings, engines=engines, on_failure=self.failures.append)
+        self.app: FastAPI = create_app(
+            settings, engines=engines, tracing=tracing, on_failure=self.failures.append
+        )
         config = uvicorn_config(self.app, settings)
-        self._server = _ThreadedServer(config, self.service, settings.drain_seconds)
+        self._server = _ThreadedServer(
+            config, self.service, settings.drain_seconds, settings.log_level
+        )
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._thread = threading.Thread(
@@ -93,10 +100,14 @@ class LiveServer:
 
 @contextlib.contextmanager
 def running(
-    settings: Settings, engines: InferenceEngines, *, ready: bool = True
+    settings: Settings,
+    engines: InferenceEngines,
+    *,
+    ready: bool = True,
+    tracing: Tracing | None = None,
 ) -> Iterator[LiveServer]:
     """A service for the length of a `with` block, by default ready from the start."""
-    server = LiveServer(settings, engines)
+    server = LiveServer(settings, engines, tracing)
     server.start()
     try:
         if ready:

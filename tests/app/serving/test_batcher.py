@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,13 +44,13 @@ async def make(metrics: Metrics, clock: Clock, deaths: list[BaseException]) -> A
     made: list[tuple[Batcher, FakeEngine]] = []
 
     async def make(engine: FakeEngine, **options: float) -> Batcher:
+        own: dict[str, Any] = {"max_batch_size": 4} | options
         batcher = Batcher(
             engine,
             metrics,
             ("m", "1"),
-            max_batch_size=int(options.pop("max_batch_size", 4)),
             clock=clock,
-            **options,
+            **own,
         )
         batcher.start(on_death=deaths.append)
         made.append((batcher, engine))

@@ -25,6 +25,7 @@ def load(
     model: str = "colours",
     precision: Literal["auto"] | Precision = "auto",
     max_batch_size: int = 6,
+    memory_limit_bytes: int | None = None,
 ) -> LoadedModel:
     return load_model(
         ModelRepository(root),
@@ -32,6 +33,7 @@ def load(
         model=model,
         precision=precision,
         max_batch_size=max_batch_size,
+        memory_limit_bytes=memory_limit_bytes,
     )
 
 
@@ -169,3 +171,18 @@ def test_a_precision_that_is_not_there_is_refused(repository: Path) -> None:
     with pytest.raises(ConfigurationError, match="only fp32") as raised:
         load(repository, FakeEngines(), precision="int8")
     assert raised.value.option == "precision"
+
+
+def test_a_memory_limit_that_is_too_small_is_told_before_the_model_is_loaded(
+    repository: Path,
+) -> None:
+    engines = FakeEngines()
+    with pytest.raises(ConfigurationError, match="the container's limit is 64 MiB") as raised:
+        load(repository, engines, memory_limit_bytes=64 * 2**20)
+    assert raised.value.option == "model"
+    assert engines.loaded == []
+    load(repository, engines, memory_limit_bytes=128 * 2**20)
+
+
+def test_a_gpu_has_a_memory_of_its_own(repository: Path) -> None:
+    load(repository, FakeEngines(providers=("cuda",)), memory_limit_bytes=64 * 2**20)
