@@ -49,10 +49,10 @@ sbom: .venv-audit/.audit ## write the bill of materials of the service, sbom.cdx
 		--output-format JSON --output-file sbom.cdx.json
 
 lock: .venv/.dev ## pin the requirements anew from pyproject.toml
-	$(LOCK) --extra cpu -o requirements/cpu.txt
-	$(LOCK) --extra gpu -o requirements/gpu.txt
+	$(LOCK) --extra cpu --extra otel -o requirements/cpu.txt
+	$(LOCK) --extra gpu --extra otel -o requirements/gpu.txt
 	$(LOCK) --extra cpu --extra export -o requirements/export.txt
-	$(LOCK) --extra cpu --extra export --extra dev -o requirements/dev.txt
+	$(LOCK) --extra cpu --extra otel --extra export --extra dev -o requirements/dev.txt
 	$(COMPILE) --group audit -o requirements/audit.txt
 
 clean: ## remove the environments and all caches

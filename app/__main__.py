@@ -2,16 +2,21 @@
 
 import logging
 import os
+import signal
 import sys
+from types import FrameType
 
 from app.errors import ConfigurationError, EngineHung
-from app.settings import load_settings
 
 
 def main() -> int:
     """Runs the service; the exit code is 0 after a drain, 1 after a failure, 2 for bad options."""
+    # The server replaces this once it runs. Until then a container's first process, for which the
+    # kernel does nothing by default, would not hear it.
+    signal.signal(signal.SIGTERM, _stop_before_the_start)
     arguments = sys.argv[1:]
-    # Imported where they are used: the doctor must speak where the service cannot be imported.
+    # Imported where they are used: that takes a second, in which SIGTERM may come, and the doctor
+    # must speak where the service cannot be imported.
     try:
         if arguments[:1] == ["keys"]:
             from app.keys import manage_keys
@@ -25,6 +30,7 @@ def main() -> int:
             return code
         else:
             from app.server import serve
+            from app.settings import load_settings
 
             serve(load_settings(arguments))
     except ConfigurationError as error:
@@ -39,6 +45,10 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return 1
     return 0
+
+
+def _stop_before_the_start(_number: int, _frame: FrameType | None) -> None:
+    sys.exit(0)
 
 
 if __name__ == "__main__":

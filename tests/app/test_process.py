@@ -126,3 +126,12 @@ def test_a_mistake_ends_in_one_line_and_no_traceback(tmp_path: Path) -> None:
     [line] = ended.stderr.splitlines()
     assert line.startswith("error: model_repository: ")
     assert "Traceback" not in ended.stdout
+
+
+def test_sigterm_before_the_server_runs_ends_it_cleanly(start: Start) -> None:
+    process = start()
+    # Its handler stands before anything heavy is imported.
+    eventually(process.hears_sigterm)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait() == 0
+    assert process.errors == ""

@@ -1,6 +1,7 @@
 """The service as its users start it: `python -m app`."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -73,6 +74,12 @@ class ServiceProcess:
 
     def send_signal(self, number: int) -> None:
         self._process.send_signal(number)
+
+    def hears_sigterm(self) -> bool:
+        """Whether it has a handler for SIGTERM; before that the signal's default would end it."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        [caught] = [line.split()[1] for line in status.splitlines() if line.startswith("SigCgt")]
+        return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
 
     def wait(self) -> int:
         """The exit code, once it has ended."""
