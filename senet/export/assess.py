@@ -1,7 +1,7 @@
 """Every variant against PyTorch, against fp32 and against the truth, before it is published."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.repository.manifest import Accuracy, Calibration, Parity, Precision
 from senet.export import calibration, measure, parity
@@ -21,7 +21,7 @@ class Figures:
         parity: of fp32 with PyTorch, of the others with fp32.
         photos: how many photos the parity was measured on.
         accuracy: on the evaluation photos, if there are any.
-        ece: after temperature scaling, on the half of the calibration photos that was held out.
+        ece: after temperature scaling, cross-fitted; see `calibration.cross_fit`.
     """
 
     parity: Parity
@@ -67,14 +67,14 @@ def assess(
     same = order.evaluation is not None and photos.files == order.evaluation.files
     logits = evaluated if same else _logits(order, named, photos)
     name = order.evaluation_name if same else photos.directory.name
-    fitted = calibration.calibrate(logits["fp32"], photos.targets, name)
-    _, held_out = calibration.halves(len(photos))
+    fit = calibration.cross_fit(logits["fp32"], photos.targets)
     for precision, measured in figures.items():
         ece = calibration.expected_calibration_error(
-            logits[precision][held_out], photos.targets[held_out], fitted.temperature
+            logits[precision], photos.targets, fit.held_out
         )
-        figures[precision] = Figures(measured.parity, measured.photos, measured.accuracy, ece)
-    return Assessment(figures, fitted)
+        figures[precision] = replace(measured, ece=ece)
+    entry = calibration.calibration(fit, logits["fp32"], photos.targets, name)
+    return Assessment(figures, entry)
 
 
 def _evaluate(

@@ -37,7 +37,7 @@ class VariantReport(_Part):
     parity_photos: int
     accuracy: Accuracy | None
     ece: float | None
-    """With the temperature, on photos that it was not fitted on."""
+    """Each photo scored with a temperature that was fitted without it."""
     speed_ratio: float
     """Images per second as a multiple of fp32's, side by side on `machine`."""
 

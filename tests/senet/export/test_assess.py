@@ -43,7 +43,7 @@ def test_figures_are_of_all_photos_and_the_held_out_half(measured: Order, drawn:
     assert 0.5 < figures.accuracy.top1 < 1
     assert assessment.calibration is not None
     assert figures.ece == assessment.calibration.ece_after
-    assert assessment.calibration.dataset.startswith("drawn: temperature fitted on 30 photos")
+    assert assessment.calibration.dataset.startswith("drawn, 60 photos: temperature fitted")
 
 
 def test_fp32_that_differs_from_pytorch_is_refused(measured: Order) -> None:

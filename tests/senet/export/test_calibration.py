@@ -3,10 +3,10 @@ import pytest
 
 from app.errors import ConfigurationError
 from senet.export.calibration import (
-    calibrate,
+    calibration,
+    cross_fit,
     expected_calibration_error,
     fit_temperature,
-    halves,
 )
 
 
@@ -25,16 +25,25 @@ def test_the_temperature_that_the_scores_were_spoilt_by_is_found(temperature: fl
     assert fit_temperature(logits, classes) == pytest.approx(temperature, rel=0.05)
 
 
-def test_the_calibration_error_is_that_of_the_held_out_half() -> None:
+def test_every_photo_is_judged_by_a_temperature_fitted_without_it() -> None:
     logits, classes = _photos(3.0)
-    calibration = calibrate(logits, classes, "drawn")
-    fitted, held_out = halves(len(logits))
-    assert not set(fitted) & set(held_out)
-    assert calibration.temperature == fit_temperature(logits[fitted], classes[fitted])
-    assert calibration.ece_before == expected_calibration_error(
-        logits[held_out], classes[held_out], 1.0
-    )
-    assert calibration.ece_after < 0.03 < calibration.ece_before
+    fit = cross_fit(logits, classes)
+    assert fit.published == fit_temperature(logits, classes)
+    np.testing.assert_array_equal(fit.held_out[::2], fit_temperature(logits[1::2], classes[1::2]))
+    np.testing.assert_array_equal(fit.held_out[1::2], fit_temperature(logits[::2], classes[::2]))
+    # Another truth for one photo moves the temperature of the others only.
+    classes[0] = (classes[0] + 1) % 5
+    moved = cross_fit(logits, classes)
+    assert moved.held_out[0] == fit.held_out[0]
+    assert moved.held_out[1] != fit.held_out[1]
+
+
+def test_the_manifest_tells_the_error_before_and_after() -> None:
+    logits, classes = _photos(3.0)
+    entry = calibration(cross_fit(logits, classes), logits, classes, "drawn")
+    assert entry.temperature == pytest.approx(3, rel=0.05)
+    assert entry.ece_after < 0.03 < entry.ece_before
+    assert entry.dataset.startswith("drawn, 4000 photos")
 
 
 def test_the_calibration_error_by_hand() -> None:
@@ -42,7 +51,9 @@ def test_the_calibration_error_by_hand() -> None:
     logits = np.log(np.array([[0.9, 0.1], [0.9, 0.1], [0.6, 0.4], [0.6, 0.4]], np.float32))
     classes = np.array([0, 1, 0, 0])
     expected = (2 * abs(0.5 - 0.9) + 2 * abs(1 - 0.6)) / 4
-    assert expected_calibration_error(logits, classes, 1.0) == pytest.approx(expected, abs=1e-6)
+    assert expected_calibration_error(logits, classes, np.ones(4)) == pytest.approx(
+        expected, abs=1e-6
+    )
 
 
 def test_photos_that_are_all_right_determine_no_temperature() -> None:

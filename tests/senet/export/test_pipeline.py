@@ -63,7 +63,7 @@ def test_the_figures_are_those_of_the_photos(
     manifest = Manifest.model_validate_json((folder / "manifest.json").read_bytes())
     assert manifest.variants[0].accuracy == fp32.accuracy
     assert manifest.calibration is not None
-    assert "fitted on 30 photos" in manifest.calibration.dataset
+    assert manifest.calibration.dataset.startswith("drawn colours, 60 photos: ")
     assert fp32.ece == pytest.approx(manifest.calibration.ece_after)
 
 
