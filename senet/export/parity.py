@@ -11,6 +11,7 @@ from senet.export.runtime import Images, Outputs, Run
 
 BATCH_SIZES = (1, 7)
 MAX_ABS_LOGIT_DIFF = 1e-3
+_COUPLING = 0.01
 _REMEDY = "nothing was written; look for operators that ONNX Runtime computes otherwise"
 
 
@@ -42,7 +43,9 @@ def verify(torch_run: Run, onnx_run: Run, photos: Images) -> Parity:
     alone = _run(torch_run, photos, 1)
     together = _run(torch_run, photos, max(BATCH_SIZES))
     spread = _difference(alone["logits"], together["logits"])
-    if not spread <= MAX_ABS_LOGIT_DIFF:
+    # Kernels for other batch sizes round otherwise; a real dependence moves logits much further.
+    rounding = max(MAX_ABS_LOGIT_DIFF, _COUPLING * float(np.abs(alone["logits"]).max()))
+    if not spread <= rounding:
         raise ConfigurationError(
             "--checkpoint",
             f"the network's logits for a photo change by {spread:.3g} with its batch-mates",
