@@ -36,11 +36,7 @@ def to_onnx(graph: ServedGraph, size: Input) -> ModelProto:
             )
         # Whatever torch.export or the translation raises means the same to the user.
         except Exception as error:
-            raise ConfigurationError(
-                "--checkpoint",
-                f"the network cannot be exported with a dynamic batch ({_root_cause(error)})",
-                "make its forward independent of the batch size and traceable by torch.export",
-            ) from error
+            raise _not_exportable(_root_cause(error)) from error
     if program is None:
         raise RuntimeError("torch.onnx.export(dynamo=True) returned nothing")
     model = program.model_proto
@@ -90,9 +86,22 @@ def _check_contract(model: ModelProto) -> None:
     if names != OUTPUTS or types != {TensorProto.FLOAT}:
         raise ConfigurationError(
             "--checkpoint",
-            f"the graph gives {', '.join(names)} and not float32 {', '.join(OUTPUTS)}",
-            "the network's heads must return logits, embedding and cam as different tensors",
+            f"the graph's outputs are not float32 {', '.join(OUTPUTS)} but"
+            f" {signature(model.graph.output)}",
+            "the network must compute in float32",
         )
+    # Where a network fixes its batch, the exporter may do so too, without an error.
+    values = (*model.graph.input, *model.graph.output)
+    if not all(value.type.tensor_type.shape.dim[0].dim_param for value in values):
+        raise _not_exportable("its graph has a fixed batch")
+
+
+def _not_exportable(reason: str) -> ConfigurationError:
+    return ConfigurationError(
+        "--checkpoint",
+        f"the network cannot be exported with a dynamic batch ({reason})",
+        "make its forward independent of the batch size and traceable by torch.export",
+    )
 
 
 def _root_cause(error: BaseException) -> str:

@@ -1,0 +1,37 @@
+import pytest
+from torch import Tensor, nn
+
+from app.errors import ConfigurationError
+from app.repository.manifest import Input
+from senet.export.graph import ServedGraph
+from senet.export.onnx_file import to_onnx
+from tests.senet.export.conftest import PREPROCESSING, SIDE
+
+
+class _PairsOnly(nn.Module):
+    """Heads that take two images and no other number."""
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        embedding = images.reshape(2, 3 * SIDE * SIDE)
+        return embedding[:, :3], embedding, images
+
+
+def test_a_network_with_a_fixed_batch_is_refused_in_one_line() -> None:
+    graph = ServedGraph(_PairsOnly(), PREPROCESSING).eval()
+    with pytest.raises(ConfigurationError, match="exported with a dynamic batch") as refused:
+        to_onnx(graph, Input(height=SIDE, width=SIDE))
+    assert "\n" not in str(refused.value)
+
+
+class _Doubles(nn.Module):
+    """Heads that compute in float64."""
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        logits = images.double().mean((2, 3))
+        return logits, logits + 1, images
+
+
+def test_outputs_of_another_type_are_refused() -> None:
+    graph = ServedGraph(_Doubles(), PREPROCESSING).eval()
+    with pytest.raises(ConfigurationError, match="not float32 logits, embedding, cam but"):
+        to_onnx(graph, Input(height=SIDE, width=SIDE))
