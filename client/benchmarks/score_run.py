@@ -1,4 +1,4 @@
-"""Measures `senet-client score` before the real service, and prints what it found as JSON.
+"""Measures `senet-client score` before the real service; prints findings, a JSON object each.
 
     python -m benchmarks.score_run --sources PHOTOS --models ../models --work DIR [--count 20000]
 
@@ -8,8 +8,8 @@ makes `count` photos by re-encoding, starts the service from the repository's `.
   after the scored run; `ratio` is the scored run's images/s, start and finish of the process
   included, to their mean;
 - `verdict`: the rows against the inputs and against direct evaluation;
-- `memory_mib`: the command's resident memory at its first 1,000 rows and at the end;
-- `interactive_ms`: the latency of a lone caller, idle and during the run;
+- `run.memory_mib`: the command's resident memory at its first 1,000 rows and at the end;
+- `interactive_idle_ms`, `interactive_during_ms`: the latency of a lone caller;
 - `killed`: the verdict on a run whose client was killed five times and whose service twice.
 """
 
@@ -56,7 +56,7 @@ async def capacity(port: int, photos: list[Path], requests: int, at_once: int) -
 def best_capacity(port: int, photos: list[Path]) -> float:
     """The best of several numbers of requests at once."""
     return max(
-        asyncio.run(capacity(port, photos, requests=150, at_once=at_once)) for at_once in (2, 4, 8)
+        asyncio.run(capacity(port, photos, requests=100, at_once=at_once)) for at_once in (2, 4, 8)
     )
 
 
@@ -154,8 +154,13 @@ def killed(
     return {"exit_code": process.wait(), "kills": done}, service
 
 
+def tell(**found: object) -> None:
+    """Prints a finding as it comes."""
+    print(json.dumps(found), flush=True)
+
+
 def main() -> int:
-    """Runs everything and prints one JSON object."""
+    """Runs everything."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -174,31 +179,29 @@ def main() -> int:
 
     port = free_port()
     service = start_service(options.models, port)
-    found: dict[str, Any] = {"count": options.count, "cores": os.cpu_count()}
     try:
-        found["interactive_ms"] = {"idle": interactive(port, photos[0], 20)}
+        tell(count=options.count, cores=os.cpu_count(), load=os.getloadavg()[0])
+        tell(interactive_idle_ms=interactive(port, photos[0], 20))
         before = best_capacity(port, photos)
         whole = options.work / "whole.parquet"
-        found["run"] = run = scored(port, folder, whole, options.count)
+        run = scored(port, folder, whole, options.count)
         after = best_capacity(port, photos)
-        mean = (before + after) / 2
-        found["capacity"] = {"before": round(before, 1), "after": round(after, 1)}
-        found["ratio"] = round(run["images_per_second"] / mean, 3)
-        found["verdict"] = verdict(whole, expected)
+        tell(run=run, verdict=verdict(whole, expected))
+        ratio = run["images_per_second"] / ((before + after) / 2)
+        tell(capacity=[round(before, 1), round(after, 1)], ratio=round(ratio, 3))
 
         caller = Caller(port, photos[0])
         caller.start()
         scored(port, folder, options.work / "shared.parquet", options.count)
-        found["interactive_ms"]["during"] = caller.stop()
+        tell(interactive_during_ms=caller.stop())
 
         seconds = options.count / run["images_per_second"]
         output = options.work / "killed.parquet"
         result, service = killed(options.models, port, service, folder, output, seconds)
-        found["killed"] = {**result, "verdict": verdict(output, expected)}
+        tell(killed=result, verdict=verdict(output, expected))
     finally:
         service.terminate()
         service.wait()
-    print(json.dumps(found, indent=1))
     return 0
 
 
