@@ -77,6 +77,10 @@ class OnnxEngines:
 
     def load(self, model_file: Path, provider: Provider) -> InferenceEngine:
         """See `InferenceEngines`."""
+        if provider != "cpu":
+            # The gpu extra's CUDA libraries lie among the Python packages, where the loader does
+            # not look.
+            onnxruntime.preload_dlls()
         if provider == "tensorrt":
             with model_file.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()

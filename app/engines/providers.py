@@ -34,6 +34,8 @@ _OPTIONS: Mapping[Provider, Mapping[str, str]] = MappingProxyType(
             # Search the fastest convolution once per shape; every shape is warmed before ready.
             "cudnn_conv_algo_search": "EXHAUSTIVE",
             "cudnn_conv_use_max_workspace": "1",
+            # TF32 rounds fp32 factors to 10 bits: fp32 would no longer be what was verified.
+            "use_tf32": "0",
         },
         "tensorrt": SERVING_OPTIONS,
     }
