@@ -15,7 +15,7 @@ COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
 LOCK := $(COMPILE) pyproject.toml --overrides requirements/without-torch.txt --no-emit-package torch
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-timm check train export audit sbom lock clean
+.PHONY: help run test test-timm test-client check train export audit sbom lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -28,6 +28,10 @@ test: .venv/.dev ## run the tests and print their coverage
 
 test-timm: ## prove agreement with timm's networks, in an environment of its own
 	PYTHON=$(PYTHON) scripts/timm_agreement.sh
+
+test-client: .venv/.dev .venv-client/.client ## types and tests of the client, against this service
+	cd client && ../.venv-client/bin/mypy senet_client tests
+	cd client && ../.venv-client/bin/pytest $(ARGS)
 
 check: .venv/.dev ## lint, types and import contracts
 	.venv/bin/ruff check .
@@ -56,7 +60,7 @@ lock: .venv/.dev ## pin the requirements anew from pyproject.toml
 	$(COMPILE) --group audit -o requirements/audit.txt
 
 clean: ## remove the environments and all caches
-	rm -rf .venv .venv-gpu .venv-timm .venv-audit .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-gpu .venv-timm .venv-audit .venv-client .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find app senet scripts tests -name __pycache__ -prune -exec rm -rf {} +
 
 %/bin/python:
@@ -74,6 +78,11 @@ clean: ## remove the environments and all caches
 
 .venv-audit/.audit: requirements/audit.txt | .venv-audit/bin/python
 	$(PIP) --require-hashes -r $<
+	@touch $@
+
+.venv-client/.client: client/requirements/dev.txt client/pyproject.toml | .venv-client/bin/python
+	$(PIP) --require-hashes -r $<
+	$(PIP) --no-deps --no-build-isolation --editable client
 	@touch $@
 
 # torch stands apart, without hashes, so that whichever build of it is at hand satisfies the pin.
