@@ -14,7 +14,7 @@ def main() -> int:
     port = os.environ.get("SENET_PORT", "8000")
     scheme = "https" if os.environ.get("SENET_TLS_CERTIFICATE_FILE") else "http"
     # The certificate is for the service's public name, and this is the same container.
-    tls = ssl._create_unverified_context() if scheme == "https" else None  # noqa: S323, SLF001
+    tls = ssl._create_unverified_context() if scheme == "https" else None  # noqa: S323
     try:
         urllib.request.urlopen(  # noqa: S310 - one of two fixed schemes
             f"{scheme}://127.0.0.1:{port}/readyz", timeout=_TIMEOUT_SECONDS, context=tls

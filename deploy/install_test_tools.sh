@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# What the operations' tests need beyond Python, from Debian or Ubuntu; run as root.
+#   deploy/install_test_tools.sh          Prometheus, promtool and amtool, for tests/deploy
+#   deploy/install_test_tools.sh image    buildah, podman and runc as well, for test_image.sh
+set -euo pipefail
+packages=(prometheus prometheus-alertmanager)
+[ "${1:-}" != image ] || packages+=(buildah podman runc)
+for package in "${packages[@]}"; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing=1
+done
+[ -n "${missing:-}" ] || exit 0
+apt-get update -qq
+DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}"
