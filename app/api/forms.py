@@ -5,9 +5,9 @@ import base64
 import binascii
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import NotRequired
+from typing import Annotated, NotRequired
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import FailFast, TypeAdapter, ValidationError
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
@@ -16,6 +16,8 @@ from typing_extensions import TypedDict
 from app.errors import MalformedRequest, TooManyImages, UnsupportedMediaType
 
 _MAX_NAME_LENGTH = 255
+# A value of two bytes of JSON takes a hundred bytes and more of memory when parsed.
+_MAX_JSON_VALUES = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class JsonImage(TypedDict):
 class JsonImages(TypedDict):
     """A JSON request."""
 
-    images: list[JsonImage]
+    images: Annotated[list[JsonImage], FailFast()]
 
 
 # Building it takes a thousand times as long as using it.
@@ -157,6 +159,8 @@ class _Parts:
 
 
 async def _read_json(body: bytes, max_images: int) -> list[Upload]:
+    if body.count(b",") >= _MAX_JSON_VALUES:
+        raise MalformedRequest(f"more than {_MAX_JSON_VALUES} JSON values")
     try:
         items = _JSON_IMAGES.validate_json(body)["images"]
     except ValidationError as error:

@@ -3,14 +3,13 @@
 The one implementation of it: export, evaluation, calibration and serving all call `preprocess`.
 """
 
-from io import BytesIO
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from app.errors import ImageError, ImageTooLarge, InvalidImage, UnsupportedImageFormat
 from app.repository.manifest import Preprocessing
+from app.serving.decoding import open_image, sniff
 
 _EXIF_ORIENTATION = 0x0112
 # EXIF orientation -> the transposition that undoes it (EXIF 2.32, section 4.6.4).
@@ -51,15 +50,11 @@ def preprocess(data: bytes, preprocessing: Preprocessing, *, max_pixels: int) ->
         ImageTooLarge: if the image has more than `max_pixels` pixels.
         InvalidImage: if it is truncated or corrupt.
     """
-    image_format = _sniff(data)
+    image_format = sniff(data)
     if image_format is None:
         raise UnsupportedImageFormat("not a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF image")
     try:
-        with Image.open(BytesIO(data), formats=[image_format]) as image:
-            if image.width * image.height > max_pixels:
-                raise ImageTooLarge(
-                    f"{image.width} x {image.height} pixels; at most {max_pixels} are accepted"
-                )
+        with open_image(data, image_format, max_pixels=max_pixels) as image:
             return _to_input(image, preprocessing)
     except ImageError:
         raise
@@ -69,25 +64,6 @@ def preprocess(data: bytes, preprocessing: Preprocessing, *, max_pixels: int) ->
         # Whatever a decoder raises on these bytes (OSError, SyntaxError, struct.error, ...)
         # means that they do not hold an image of the format they begin like.
         raise InvalidImage(f"truncated or corrupt {image_format} image") from error
-
-
-def _sniff(data: bytes) -> str | None:
-    """Pillow's name of the format that `data` begins like, or None."""
-    if data.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG"
-    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        return "WEBP"
-    if data.startswith((b"GIF87a", b"GIF89a")):
-        return "GIF"
-    if data.startswith(b"BM"):
-        return "BMP"
-    if data.startswith((b"II*\x00", b"MM\x00*")):
-        return "TIFF"
-    if data[4:12] in (b"ftypavif", b"ftypavis"):
-        return "AVIF"
-    return None
 
 
 def _to_input(image: Image.Image, preprocessing: Preprocessing) -> NDArray[np.uint8]:
@@ -126,7 +102,9 @@ def _resizable(image: Image.Image) -> Image.Image:
     """The image in a mode whose pixels can be averaged: L, RGB, CMYK, YCbCr, LA or RGBA."""
     if image.mode.startswith("I"):
         # 16-bit greyscale ("I;16...", or "I" from some files): keep the upper 8 bits.
-        samples = np.asarray(image).astype(np.int64).clip(0, 65535)
+        samples = np.array(image)
+        if image.mode == "I":
+            np.clip(samples, 0, 65535, out=samples)
         return Image.fromarray((samples >> 8).astype(np.uint8))
     if "transparency" in image.info or image.mode == "PA":
         return image.convert("RGBA")

@@ -1,0 +1,1 @@
+"""Proofs that nothing breaks the service: hostile images, overload, chaos, soak, fuzzing."""
