@@ -190,15 +190,15 @@ def main() -> int:
         ratio = run["images_per_second"] / ((before + after) / 2)
         tell(capacity=[round(before, 1), round(after, 1)], ratio=round(ratio, 3))
 
-        caller = Caller(port, photos[0])
-        caller.start()
-        scored(port, folder, options.work / "shared.parquet", options.count)
-        tell(interactive_during_ms=caller.stop())
-
         seconds = options.count / run["images_per_second"]
         output = options.work / "killed.parquet"
         result, service = killed(options.models, port, service, folder, output, seconds)
         tell(killed=result, verdict=verdict(output, expected))
+
+        caller = Caller(port, photos[0])
+        caller.start()
+        scored(port, folder, options.work / "shared.parquet", options.count)
+        tell(interactive_during_ms=caller.stop())
     finally:
         service.terminate()
         service.wait()
