@@ -15,7 +15,7 @@ COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
 LOCK := $(COMPILE) pyproject.toml --overrides requirements/without-torch.txt --no-emit-package torch
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-timm test-client check train export audit sbom lock clean
+.PHONY: help run test test-timm test-client test-ray check train export audit sbom lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -24,7 +24,7 @@ run: $(VENV)/.$(EXTRA) ## install what serving needs, then serve on PORT (defaul
 	exec $(BIN)/python -m app --port $(PORT) $(ARGS)
 
 test: .venv/.dev ## run the tests and print their coverage
-	.venv/bin/pytest --cov --cov-report=term $(ARGS)
+	.venv/bin/pytest --ignore=tests/ray --cov --cov-report=term $(ARGS)
 
 test-timm: ## prove agreement with timm's networks, in an environment of its own
 	PYTHON=$(PYTHON) scripts/timm_agreement.sh
@@ -32,6 +32,10 @@ test-timm: ## prove agreement with timm's networks, in an environment of its own
 test-client: .venv/.dev .venv-client/.client ## types and tests of the client, against this service
 	cd client && ../.venv-client/bin/mypy senet_client tests
 	cd client && ../.venv-client/bin/pytest $(ARGS)
+
+test-ray: .venv-ray/.ray ## tests of scoring on a Ray cluster, in an environment of its own
+	.venv-ray/bin/python -c 'import ray'
+	.venv-ray/bin/pytest --confcutdir=tests/ray tests/ray $(ARGS)
 
 check: .venv/.dev ## lint, types and import contracts
 	.venv/bin/ruff check .
@@ -58,9 +62,13 @@ lock: .venv/.dev ## pin the requirements anew from pyproject.toml
 	$(LOCK) --extra cpu --extra export -o requirements/export.txt
 	$(LOCK) --extra cpu --extra otel --extra export --extra dev -o requirements/dev.txt
 	$(COMPILE) --group audit -o requirements/audit.txt
+	$(COMPILE) client/pyproject.toml --extra dev --no-emit-package senet-client \
+		-o client/requirements/dev.txt
+	$(COMPILE) pyproject.toml tests/ray/requirements.in client/pyproject.toml --extra cpu \
+		--extra parquet --no-emit-package senet-client -o tests/ray/requirements.txt
 
 clean: ## remove the environments and all caches
-	rm -rf .venv .venv-gpu .venv-timm .venv-audit .venv-client .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-gpu .venv-timm .venv-audit .venv-client .venv-ray .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find app senet scripts tests -name __pycache__ -prune -exec rm -rf {} +
 
 %/bin/python:
@@ -81,6 +89,11 @@ clean: ## remove the environments and all caches
 	@touch $@
 
 .venv-client/.client: client/requirements/dev.txt client/pyproject.toml | .venv-client/bin/python
+	$(PIP) --require-hashes -r $<
+	$(PIP) --no-deps --no-build-isolation --editable client
+	@touch $@
+
+.venv-ray/.ray: tests/ray/requirements.txt client/pyproject.toml | .venv-ray/bin/python
 	$(PIP) --require-hashes -r $<
 	$(PIP) --no-deps --no-build-isolation --editable client
 	@touch $@

@@ -185,7 +185,7 @@ def test_other_options_may_not_go_on(photos: Path, tmp_path: Path) -> None:
     ("words", "message"),
     [
         (["--model", "nobody"], "error: model: nobody is not in"),
-        (["--precision", "fp16"], "error: precision:"),
+        (["--model", "imagenette:99"], "error: model: imagenette:99 is not in"),
     ],
 )
 def test_wrong_options_are_told(
