@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import warnings
 from contextvars import ContextVar
 from typing import Any, Literal
 
@@ -45,6 +46,9 @@ def configure_logging(log_format: Literal["json", "text"], level: str) -> None:
         else logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     )
     logging.captureWarnings(True)
+    # One hostile image can make Pillow warn 65,000 times, and Python remembers every warning.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
 
 

@@ -8,6 +8,7 @@ another way than it may, or took more time or memory than promised.
 import argparse
 import sys
 import time
+import warnings
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,6 +80,7 @@ def _parse() -> argparse.Namespace:
 def main() -> int:
     """Runs the command; the exit code is 1 if a promise was broken."""
     options = _parse()
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     preprocessing = Preprocessing(resize_shorter_side=256, crop_height=224, crop_width=224)
     trials = [
         measured(case, preprocessing, options.max_pixels)
