@@ -15,7 +15,7 @@ COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
 LOCK := $(COMPILE) pyproject.toml --overrides requirements/without-torch.txt --no-emit-package torch
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-timm test-client test-ray check train export audit sbom lock clean
+.PHONY: help run test test-timm test-client test-ray check train export chaos overload soak audit sbom lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -40,7 +40,7 @@ test-ray: .venv-ray/.ray ## tests of scoring on a Ray cluster, in an environment
 check: .venv/.dev ## lint, types and import contracts
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	.venv/bin/mypy app senet scripts tests
+	.venv/bin/mypy app senet scripts reliability tests
 	.venv/bin/lint-imports --no-cache
 
 train: .venv/.export ## train a network: make train ARGS="--data DIR --output DIR"
@@ -48,6 +48,15 @@ train: .venv/.export ## train a network: make train ARGS="--data DIR --output DI
 
 export: .venv/.export ## export to the model repository: make export ARGS="--checkpoint FILE ..."
 	.venv/bin/python -m scripts.export_onnx $(ARGS)
+
+chaos: .venv/.dev ## good and bad clients together, on an engine that fails now and then
+	.venv/bin/python -m reliability.chaos $(ARGS)
+
+overload: .venv/.dev ## goodput and latency at one, two and four times the capacity
+	.venv/bin/python -m reliability.overload $(ARGS)
+
+soak: .venv/.dev ## tens of thousands of images: memory, threads and files must stay flat
+	.venv/bin/python -m reliability.soak $(ARGS)
 
 audit: .venv-audit/.audit ## look for known vulnerabilities in what is pinned
 	.venv-audit/bin/python -m scripts.audit requirements/cpu.txt requirements/gpu.txt requirements/export.txt
