@@ -124,6 +124,13 @@ class RawConnection:
             answer += self._receive()
         return answer
 
+    def read_to_end(self) -> bytes:
+        """Reads until the server closes the connection."""
+        data = b""
+        while part := self._socket.recv(65536):
+            data += part
+        return data
+
     def is_closed_by_server(self) -> bool:
         """Waits for the server's next byte or its end of the connection."""
         try:
