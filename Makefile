@@ -15,7 +15,7 @@ COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
 LOCK := $(COMPILE) pyproject.toml --overrides requirements/without-torch.txt --no-emit-package torch
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-timm test-client test-ray check train export chaos overload soak audit sbom lock clean
+.PHONY: help run test test-timm test-client test-ray check train export chaos overload soak image-test audit sbom lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -57,6 +57,10 @@ overload: .venv/.dev ## goodput and latency at one, two and four times the capac
 
 soak: .venv/.dev ## tens of thousands of images: memory, threads and files must stay flat
 	.venv/bin/python -m reliability.soak $(ARGS)
+
+image-test: ## build the image with buildah and try it under podman; needs root (deploy/test_image.sh)
+	deploy/install_test_tools.sh image
+	deploy/test_image.sh
 
 audit: .venv-audit/.audit ## look for known vulnerabilities in what is pinned
 	.venv-audit/bin/python -m scripts.audit requirements/cpu.txt requirements/gpu.txt requirements/export.txt
