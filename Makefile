@@ -15,7 +15,7 @@ COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
 LOCK := $(COMPILE) pyproject.toml --overrides requirements/without-torch.txt --no-emit-package torch
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-timm test-client test-ray check train export chaos overload soak image-test audit sbom lock clean
+.PHONY: help run test test-timm test-client test-ray check train export chaos fuzz overload soak image-test audit sbom lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -51,6 +51,9 @@ export: .venv/.export ## export to the model repository: make export ARGS="--che
 
 chaos: .venv/.dev ## good and bad clients together, on an engine that fails now and then
 	.venv/bin/python -m reliability.chaos $(ARGS)
+
+fuzz: .venv/.dev ## hostile bytes, multipart and JSON, for as long as you like
+	.venv/bin/python -m reliability.fuzz $(ARGS)
 
 overload: .venv/.dev ## goodput and latency at one, two and four times the capacity
 	.venv/bin/python -m reliability.overload $(ARGS)
