@@ -81,7 +81,7 @@ lock: .venv/.dev ## pin the requirements anew from pyproject.toml
 	$(COMPILE) client/pyproject.toml --extra dev --no-emit-package senet-client \
 		-o client/requirements/dev.txt
 	$(COMPILE) pyproject.toml tests/ray/requirements.in client/pyproject.toml --extra cpu \
-		--extra parquet --extra score --no-emit-package senet-client -o tests/ray/requirements.txt
+		--extra parquet --extra remote --extra score --no-emit-package senet-client -o tests/ray/requirements.txt
 
 clean: ## remove the environments and all caches
 	rm -rf .venv .venv-gpu .venv-timm .venv-audit .venv-client .venv-ray .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
