@@ -28,7 +28,7 @@ from reliability.service import is_ready, metrics
 
 OCTETS = {"content-type": "application/octet-stream"}
 _STATUSES = {"invalid_image": 422, "image_too_large": 422, "unsupported_image_format": 415}
-_SLOW_MS = 300
+_SLOW_MS = 1_500
 _SETTLE_SECONDS = 10.0
 _SCORE_TOLERANCE = 1e-2
 

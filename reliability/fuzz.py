@@ -10,6 +10,7 @@ import asyncio
 import base64
 import json
 import sys
+import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from http.client import HTTPConnection
@@ -167,6 +168,7 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=8097)
     parser.add_argument("--examples", type=int, default=50_000)
     parser.add_argument("service", nargs="*", help="options of the service, after --")
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     return asyncio.run(_main(parser.parse_args()))
 
 

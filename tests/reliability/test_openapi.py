@@ -20,6 +20,8 @@ def test_answers_are_documented(server: LiveServer, mode: GenerationMode) -> Non
     schema = schemathesis.openapi.from_url(f"{server.url}/openapi.json")
     operations = [found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)]
     assert {operation.path for operation in operations} >= OPERATIONS
+    if mode is GenerationMode.NEGATIVE:  # the others take nothing that could be wrong
+        operations = [operation for operation in operations if operation.path == "/classify"]
     for operation in operations:
 
         @settings(
