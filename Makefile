@@ -15,7 +15,7 @@ COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
 LOCK := $(COMPILE) pyproject.toml --overrides requirements/without-torch.txt --no-emit-package torch
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-timm test-client test-ray check train export chaos fuzz overload soak image-test audit sbom lock clean
+.PHONY: help run test test-timm test-client test-ray check train export chaos fuzz images overload soak image-test audit sbom lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -55,6 +55,9 @@ chaos: .venv/.dev ## good and bad clients together, on an engine that fails now 
 fuzz: .venv/.dev ## hostile bytes, multipart and JSON, for as long as you like
 	.venv/bin/python -m reliability.fuzz $(ARGS)
 
+images: .venv/.dev ## the corpus of hostile images: outcome, time and memory of each
+	.venv/bin/python -m reliability.images $(ARGS)
+
 overload: .venv/.dev ## goodput and latency at one, two and four times the capacity
 	.venv/bin/python -m reliability.overload $(ARGS)
 
@@ -85,7 +88,7 @@ lock: .venv/.dev ## pin the requirements anew from pyproject.toml
 
 clean: ## remove the environments and all caches
 	rm -rf .venv .venv-gpu .venv-timm .venv-audit .venv-client .venv-ray .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
-	find app senet scripts tests -name __pycache__ -prune -exec rm -rf {} +
+	find app senet scripts reliability tests -name __pycache__ -prune -exec rm -rf {} +
 
 %/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
