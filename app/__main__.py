@@ -37,12 +37,12 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the one line meant for a person
         return 2
     except EngineHung as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - likewise
         logging.shutdown()
         # The interpreter would wait for the hung thread for ever.
         os._exit(1)
     except Exception as error:  # noqa: BLE001 - it has been logged where it arose
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - likewise
         return 1
     return 0
 

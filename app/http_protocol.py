@@ -28,7 +28,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     _in_head = False
     _head_deadline: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(  # type: ignore[override]  # uvicorn narrows the transport as well
+        self, transport: asyncio.Transport
+    ) -> None:
         """Starts the clock for the first head, or refuses the connection."""
         super().connection_made(transport)
         if len(self.connections) > self.max_connections:

@@ -96,7 +96,7 @@ async def _read_multipart(
         raise MalformedRequest("multipart/form-data without a boundary")
     parts = _Parts(max_images)
     try:
-        parser = MultipartParser(boundary, parts.callbacks())  # type: ignore[arg-type]
+        parser = MultipartParser(boundary, parts.callbacks())  # type: ignore[arg-type]  # a TypedDict there
         async for chunk in stream:
             parser.write(chunk)
     except FormParserError as error:

@@ -44,7 +44,7 @@ def start_scoring(photos: Path, output: Path, port: int, *more: str) -> "subproc
         *(sys.executable, "-m", "senet_client", "score", str(photos)),
         *("--output", str(output), "--url", url(port), "--quiet", *more),
     ]
-    return subprocess.Popen(words)  # noqa: S603
+    return subprocess.Popen(words)  # noqa: S603 - likewise
 
 
 def resident_mib(process_id: int) -> float:

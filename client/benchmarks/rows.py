@@ -33,7 +33,7 @@ for path in sorted(Path(sys.argv[2]).iterdir()):
 def direct_classes(models: Path, photos: Path) -> dict[str, int]:
     """The class that preprocessing and engine alone give each photo."""
     words = [str(SERVICE_PYTHON), "-c", _DIRECT, str(models.resolve()), str(photos)]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, check=True)  # noqa: S603
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, check=True)  # noqa: S603 - fixed words
     return dict(json.loads(line) for line in done.stdout.splitlines())
 
 

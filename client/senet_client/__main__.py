@@ -11,7 +11,7 @@ def main() -> int:
         if error.name not in ("rich", "typer"):
             raise
         # The command line's answer to a person.
-        print(  # noqa: T201
+        print(  # noqa: T201 - for a person
             f"error: the command needs {error.name}: pip install 'senet-client[score]'",
             file=sys.stderr,
         )
