@@ -89,6 +89,10 @@ def create_app(
         max_buffered_bytes=settings.max_buffered_bytes,
         timeout_seconds=settings.body_timeout_ms / 1000,
     )
+    app.add_middleware(
+        RequestContext, metrics=metrics, tracing=tracing, log_share=settings.access_log_share
+    )
+    # Outside of RequestContext, so that a page may read the errors answered there, too.
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -97,9 +101,6 @@ def create_app(
             allow_headers=["*"],
             expose_headers=["X-Request-ID", "Server-Timing", "Retry-After", "traceresponse"],
         )
-    app.add_middleware(
-        RequestContext, metrics=metrics, tracing=tracing, log_share=settings.access_log_share
-    )
     app.add_middleware(SecurityHeaders)
     return app
 

@@ -94,6 +94,15 @@ def test_pages_of_allowed_origins_may_call(client: httpx.Client) -> None:
     assert "X-Request-ID" in response.headers["access-control-expose-headers"]
 
 
+@pytest.mark.parametrize(("path", "status"), [("/broken", 500), ("/nowhere", 404)])
+def test_pages_of_allowed_origins_may_read_errors(
+    client: httpx.Client, path: str, status: int
+) -> None:
+    response = client.get(path, headers={"origin": PAGE})
+    assert response.status_code == status
+    assert response.headers["access-control-allow-origin"] == PAGE
+
+
 def test_pages_of_other_origins_may_not(client: httpx.Client) -> None:
     response = post_image(client, PICTURE, headers={"origin": "https://evil.example"})
     assert "access-control-allow-origin" not in response.headers
