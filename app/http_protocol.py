@@ -11,6 +11,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 class BoundedHttpProtocol(HttpToolsProtocol):
     """Refuses connections over a limit, and heads that are too long or too slow.
 
+    A refusal ends the connection, but waits its turn: the answers to requests that came before,
+    whole, on the same connection go out first.
+
     Subclass it with the three limits set: uvicorn makes its protocols itself.
 
     Attributes:
@@ -27,6 +30,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     _head_bytes = 0
     _in_head = False
     _head_deadline: asyncio.TimerHandle | None = None
+    _refusal: bytes | None = None
 
     def connection_made(  # type: ignore[override]  # uvicorn narrows the transport as well
         self, transport: asyncio.Transport
@@ -45,7 +49,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Feeds the parser while the head is within its bounds."""
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self._refusal is not None:
             return
         super().data_received(data)
         if self._in_head:
@@ -71,6 +75,13 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         elif not self.transport.is_closing():
             super().on_headers_complete()
 
+    def on_response_complete(self) -> None:
+        """An answer is out; a refusal that waited for the last one follows it."""
+        was_last = not self.pipeline
+        super().on_response_complete()
+        if was_last and self._refusal is not None:
+            self._end_with(self._refusal)
+
     def send_400_response(self, msg: str) -> None:
         """Answers what is no HTTP."""
         self._refuse(400, "malformed_request", msg)
@@ -95,22 +106,39 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _refuse(self, status: int, code: str, detail: str) -> None:
-        """Answers outside of any request, and closes."""
-        if self.transport.is_closing():
+        """Answers outside of any request, in its turn, and closes."""
+        if self.transport.is_closing() or self._refusal is not None:
             return
-        if self.cycle is not None and not self.cycle.response_complete:
-            # The answer to an earlier, pipelined request is on its way: this one has no place.
+        self._stop_clock()
+        refusal = _refusal(status, code, detail)
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete:
+            self._end_with(refusal)
+        elif not cycle.more_body:
+            self._refusal = refusal
+        elif self.pipeline:
+            # Broken in its own body, before its turn came.
+            self.pipeline.popleft()
+            self._refusal = refusal
+        else:
+            self._end_with(b"" if cycle.response_started else refusal)
+
+    def _end_with(self, refusal: bytes) -> None:
+        if not self.transport.is_closing():
+            self.transport.write(refusal)
             self.transport.close()
-            return
-        phrase = HTTPStatus(status).phrase
-        problem = {
-            "type": f"/problems/{code}", "title": phrase, "status": status, "detail": detail,
-            "code": code, "request_id": None,
-        }  # fmt: skip
-        body = json.dumps(problem).encode()
-        head = (
-            f"HTTP/1.1 {status} {phrase}\r\ncontent-type: application/problem+json\r\n"
-            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
-        )
-        self.transport.write(head.encode() + body)
-        self.transport.close()
+
+
+def _refusal(status: int, code: str, detail: str) -> bytes:
+    """A whole response with a problem."""
+    phrase = HTTPStatus(status).phrase
+    problem = {
+        "type": f"/problems/{code}", "title": phrase, "status": status, "detail": detail,
+        "code": code, "request_id": None,
+    }  # fmt: skip
+    body = json.dumps(problem).encode()
+    head = (
+        f"HTTP/1.1 {status} {phrase}\r\ncontent-type: application/problem+json\r\n"
+        f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+    )
+    return head.encode() + body

@@ -8,7 +8,7 @@ import pytest
 
 from app.settings import Settings
 from tests.support.colours import COLOURS
-from tests.support.engines import FakeEngines
+from tests.support.engines import FakeEngine, FakeEngines
 from tests.support.http import (
     RawConnection,
     assert_problem,
@@ -51,13 +51,59 @@ def test_a_request_without_length_has_no_body(server: LiveServer) -> None:
         assert_raw_problem(connection.read_answer(), 400, "malformed_request")
 
 
-def test_a_sender_who_breaks_the_framing_loses_its_connection_and_no_more(
+@pytest.mark.parametrize("before", [1, 3])
+def test_what_is_no_http_waits_for_the_answers_that_are_due(
+    make_settings: Callable[..., Settings], before: int
+) -> None:
+    engine = FakeEngine()
+    request = (
+        f"POST /classify HTTP/1.1\r\nhost: x\r\n{OCTETS}\r\ncontent-length: {len(PICTURE)}\r\n\r\n"
+    ).encode() + PICTURE
+    with running(make_settings(), FakeEngines(engine)) as live:
+        engine.gate.close()
+        with RawConnection(live.port) as connection:
+            connection.send(request * before + b"\x00\x01 no HTTP\r\n\r\n")
+            engine.gate.wait_until_held()
+            connection.send(b"more of it")
+            engine.gate.open()
+            answers = connection.read_to_end().split(b"HTTP/1.1 ")[1:]
+    assert [answer[:3] for answer in answers] == [b"200"] * before + [b"400"]
+    assert all(b'"class_index":7' in answer for answer in answers[:-1])
+    assert b'"code": "malformed_request"' in answers[-1]
+
+
+def test_a_head_that_is_too_long_waits_for_the_answers_that_are_due(server: LiveServer) -> None:
+    request = b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n"
+    with RawConnection(server.port) as connection:
+        connection.send(request + b"GET /livez HTTP/1.1\r\nx-long: " + b"a" * 100_000)
+        answers = connection.read_to_end().split(b"HTTP/1.1 ")[1:]
+    assert [answer[:3] for answer in answers] == [b"200", b"431"]
+
+
+@pytest.mark.parametrize("before", [0, 2])
+def test_a_body_that_breaks_its_framing_is_refused_in_its_turn(
+    server: LiveServer, client: httpx.Client, before: int
+) -> None:
+    whole = b"GET /nowhere HTTP/1.1\r\nhost: x\r\n\r\n"
+    broken = (
+        b"POST /classify HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nno length\r\n"
+    )
+    with RawConnection(server.port) as connection:
+        connection.send(whole * before + broken)
+        answers = connection.read_to_end().split(b"HTTP/1.1 ")[1:]
+    assert [answer[:3] for answer in answers] == [b"404"] * before + [b"400"]
+    assert top_classes(post_image(client, PICTURE)) == [7]
+
+
+def test_a_body_longer_than_it_said_ends_the_connection_after_its_answer(
     server: LiveServer, client: httpx.Client
 ) -> None:
     with RawConnection(server.port) as connection:
         connection.send_head(OCTETS, f"content-length: {len(PICTURE) - 1}")
         connection.send(PICTURE)
-        assert connection.is_closed_by_server()
+        first, second = connection.read_to_end().split(b"HTTP/1.1 ")[1:]
+    assert first.startswith(b"200 ")  # a PNG's last byte is no part of its picture
+    assert second.startswith(b"400 ")
     assert top_classes(post_image(client, PICTURE)) == [7]
 
 
