@@ -143,7 +143,7 @@ def _providers(settings: Settings) -> Iterator[Finding]:
     try:
         from app.engines.onnx_engine import OnnxEngines
 
-        providers = OnnxEngines(settings.provider, cores=1, inference_threads=1).providers()
+        providers = OnnxEngines(settings.provider).providers()
     except (ConfigurationError, ImportError) as error:
         yield Finding("providers", "fault", str(error))
         return
@@ -166,12 +166,12 @@ def _load(settings: Settings, provider: "Provider") -> str:
 
     loaded = load_model(
         ModelRepository(settings.model_repository),
-        OnnxEngines(
-            provider, cores=available_cores(), inference_threads=settings.inference_threads
-        ),
+        OnnxEngines(provider),
         model=settings.model,
         precision=settings.precision,
         max_batch_size=settings.max_batch_size,
+        cores=available_cores(),
+        inference_threads=settings.inference_threads,
         memory_limit_bytes=memory_limit_bytes(),
     )
     model = loaded.model

@@ -16,7 +16,7 @@ from app.api.operations import operations_router, root_router
 from app.api.problems import install_error_handlers
 from app.engines.engine import InferenceEngines
 from app.engines.onnx_engine import OnnxEngines
-from app.hardware import available_cores, memory_limit_bytes
+from app.hardware import memory_limit_bytes
 from app.metrics import Metrics
 from app.serving.service import Service
 from app.settings import Settings
@@ -47,9 +47,7 @@ def create_app(
     keys = KeyFile(settings.api_keys_file) if settings.api_keys_file else None
     metrics = Metrics()
     metrics.memory_limit.set(memory_limit_bytes() or 0)
-    engines = engines or OnnxEngines(
-        settings.provider, cores=available_cores(), inference_threads=settings.inference_threads
-    )
+    engines = engines or OnnxEngines(settings.provider)
     tracing = tracing or (start_tracing() if settings.tracing else NoTracing())
     service = Service(settings, engines, metrics, tracing, on_failure)
 

@@ -38,10 +38,12 @@ def _compare(options: argparse.Namespace) -> int:
     reference = served["models"][0]
     loaded = load_model(
         ModelRepository(options.model_repository),
-        OnnxEngines("cpu", cores=available_cores(), inference_threads=0),
+        OnnxEngines("cpu"),
         model=f"{reference['name']}:{reference['version']}",
         precision=reference["precision"],
         max_batch_size=8,
+        cores=available_cores(),
+        inference_threads=available_cores(),
     )
     manifest = loaded.model.manifest
     photos = list_photos("--photos", options.photos, manifest.labels)

@@ -83,13 +83,15 @@ class PartScorer:
     """
 
     def __init__(self, options: Options) -> None:
-        engines = OnnxEngines(options.provider, cores=options.cpus, inference_threads=0)
+        engines = OnnxEngines(options.provider)
         loaded = load_model(
             ModelRepository(Path(options.repository)),
             engines,
             model=options.model,
             precision=options.precision,
             max_batch_size=options.batch_size,
+            cores=options.cpus,
+            inference_threads=options.cpus,
         )
         self._options = options
         self._engine = loaded.engine

@@ -1,6 +1,7 @@
 """What the serving side needs of an inference engine."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -9,6 +10,19 @@ from numpy.typing import NDArray
 
 Output = Literal["logits", "embedding", "cam"]
 Provider = Literal["cpu", "cuda", "tensorrt"]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How runs share the cores.
+
+    Attributes:
+        threads: threads of one run on the CPU.
+        slots: runs under way at once.
+    """
+
+    threads: int
+    slots: int
 
 
 class InferenceEngine(Protocol):
@@ -51,8 +65,13 @@ class InferenceEngines(Protocol):
         """
         ...
 
-    def load(self, model_file: Path, provider: Provider) -> InferenceEngine:
+    def load(self, model_file: Path, provider: Provider, layout: Layout) -> InferenceEngine:
         """Loads a self-contained ONNX file on one provider.
+
+        Args:
+            model_file: the file.
+            provider: what shall run it.
+            layout: how runs share the cores; a GPU needs one thread.
 
         Raises:
             ConfigurationError: if the provider does not load (option `provider`), or the file

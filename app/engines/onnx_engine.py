@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from app.engines.engine import InferenceEngine, Output, Provider
+from app.engines.engine import InferenceEngine, Layout, Output, Provider
 from app.engines.providers import candidates, check_loaded, session_providers
 from app.engines.tensorrt_cache import find_engine
 from app.engines.tensorrt_target import detect
@@ -60,22 +60,16 @@ class OnnxEngines:
 
     Args:
         provider: the setting; "auto" allows every provider that is compiled in.
-        cores: cores the process may use.
-        inference_threads: threads of one run on the CPU; 0 for all cores.
     """
 
-    def __init__(
-        self, provider: Literal["auto"] | Provider, *, cores: int, inference_threads: int
-    ) -> None:
+    def __init__(self, provider: Literal["auto"] | Provider) -> None:
         self._provider = provider
-        self._cores = cores
-        self._threads = min(inference_threads or cores, cores)
 
     def providers(self) -> list[Provider]:
         """See `InferenceEngines`."""
         return candidates(self._provider, onnxruntime.get_available_providers())
 
-    def load(self, model_file: Path, provider: Provider) -> InferenceEngine:
+    def load(self, model_file: Path, provider: Provider, layout: Layout) -> InferenceEngine:
         """See `InferenceEngines`."""
         if provider != "cpu":
             # The gpu extra's CUDA libraries lie among the Python packages, where the loader does
@@ -86,7 +80,7 @@ class OnnxEngines:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
             model_file = find_engine(model_file.parent, digest, detect())
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self._threads
+        options.intra_op_num_threads = layout.threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         try:
@@ -101,5 +95,4 @@ class OnnxEngines:
                 "export the model again",
             ) from error
         check_loaded(provider, session.get_providers())
-        slots = self._cores // self._threads if provider == "cpu" else 1
-        return OnnxEngine(session, provider, slots)
+        return OnnxEngine(session, provider, layout.slots)

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from app.engines.engine import InferenceEngine, InferenceEngines, Output, Provider
+from app.engines.engine import InferenceEngine, InferenceEngines, Layout, Output, Provider
 from app.errors import ConfigurationError
 from app.repository.manifest import Precision
 from app.repository.models import ModelRepository, ModelVersion, select_variant
@@ -38,6 +38,8 @@ def load_model(
     model: str,
     precision: Literal["auto"] | Precision,
     max_batch_size: int,
+    cores: int,
+    inference_threads: int = 0,
     memory_limit_bytes: int | None = None,
 ) -> LoadedModel:
     """Finds, verifies, loads, warms and self-tests a model. Blocks for as long as that takes.
@@ -48,6 +50,8 @@ def load_model(
         model: `name` or `name:version`.
         precision: the setting.
         max_batch_size: largest batch to warm.
+        cores: cores that inference may use.
+        inference_threads: threads of one run on the CPU; 0 for all cores.
         memory_limit_bytes: the container's limit; a model that cannot fit on the CPU is refused.
 
     Raises:
@@ -55,7 +59,9 @@ def load_model(
     """
     name, _, version = model.partition(":")
     found = repository.find(name, int(version) if version else None)
-    loaded = _load(found, engines, precision, memory_limit_bytes)
+    threads = min(inference_threads or cores, cores)
+    layout = Layout(threads, cores // threads)
+    loaded = _load(found, engines, precision, layout, memory_limit_bytes)
     _warm_up(loaded, max_batch_size)
     _self_test(loaded, found)
     return loaded
@@ -74,17 +80,18 @@ def _load(
     found: ModelVersion,
     engines: InferenceEngines,
     precision: Literal["auto"] | Precision,
+    layout: Layout,
     memory_limit_bytes: int | None,
 ) -> LoadedModel:
     providers = engines.providers()
     for provider in providers[:-1]:
         try:
-            return _load_on(provider, found, engines, precision, memory_limit_bytes)
+            return _load_on(provider, found, engines, precision, layout, memory_limit_bytes)
         except ConfigurationError as error:
             if error.option != "provider":
                 raise
             logger.warning("provider %s skipped: %s", provider, error.cause)
-    return _load_on(providers[-1], found, engines, precision, memory_limit_bytes)
+    return _load_on(providers[-1], found, engines, precision, layout, memory_limit_bytes)
 
 
 def _load_on(
@@ -92,13 +99,14 @@ def _load_on(
     found: ModelVersion,
     engines: InferenceEngines,
     precision: Literal["auto"] | Precision,
+    layout: Layout,
     memory_limit_bytes: int | None,
 ) -> LoadedModel:
     variant = select_variant(precision, provider, found.manifest)
     file = found.verified_file(variant)
     if provider == "cpu" and memory_limit_bytes is not None:
         _check_memory(file, memory_limit_bytes)
-    engine = engines.load(file, provider)
+    engine = engines.load(file, provider, layout if provider == "cpu" else Layout(1, 1))
     return LoadedModel(ServedModel(found.manifest, variant, provider), engine)
 
 

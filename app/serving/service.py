@@ -123,6 +123,8 @@ class Service:
                 model=settings.model,
                 precision=settings.precision,
                 max_batch_size=settings.max_batch_size,
+                cores=available_cores(),
+                inference_threads=settings.inference_threads,
                 memory_limit_bytes=memory_limit_bytes(),
             )
             self._open(loaded)

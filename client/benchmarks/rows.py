@@ -19,8 +19,8 @@ from app.repository.models import ModelRepository
 from app.serving.loading import load_model
 from app.serving.preprocess import preprocess
 loaded = load_model(
-    ModelRepository(Path(sys.argv[1])), OnnxEngines("cpu", cores=2, inference_threads=0),
-    model="imagenette", precision="auto", max_batch_size=1,
+    ModelRepository(Path(sys.argv[1])), OnnxEngines("cpu"),
+    model="imagenette", precision="int8", max_batch_size=1, cores=2, inference_threads=2,
 )
 contract = loaded.model.manifest.preprocessing
 for path in sorted(Path(sys.argv[2]).iterdir()):

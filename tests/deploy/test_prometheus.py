@@ -48,7 +48,7 @@ def loaded(
     with pytest.MonkeyPatch.context() as patch:
         # A container's limit, which the machine of the test need not have.
         patch.setattr(app.main, "memory_limit_bytes", lambda: 2**40)
-        engines = OnnxEngines("cpu", cores=1, inference_threads=1)
+        engines = OnnxEngines("cpu")
         with running(settings, engines) as live, live.client() as client:
             folder = tmp_path_factory.mktemp("prometheus")
             target = f"127.0.0.1:{live.port}"

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from app.engines.engine import Output, Provider
+from app.engines.engine import Layout, Output, Provider
 from tests.support.colours import colour_outputs
 from tests.support.waiting import BOUND_SECONDS
 
@@ -89,6 +89,7 @@ class FakeEngines:
     Attributes:
         gate: every load passes through it.
         loaded: the files and providers of each load that was tried.
+        layouts: the layout of each.
     """
 
     def __init__(
@@ -101,15 +102,17 @@ class FakeEngines:
         self.engine = engine or FakeEngine()
         self.gate = Gate()
         self.loaded: list[tuple[Path, Provider]] = []
+        self.layouts: list[Layout] = []
         self._providers = providers
         self._refusals = refusals or {}
 
     def providers(self) -> list[Provider]:
         return list(self._providers)
 
-    def load(self, model_file: Path, provider: Provider) -> FakeEngine:
+    def load(self, model_file: Path, provider: Provider, layout: Layout) -> FakeEngine:
         self.gate.pass_through()
         self.loaded.append((model_file, provider))
+        self.layouts.append(layout)
         if provider in self._refusals:
             raise self._refusals[provider]
         return self.engine

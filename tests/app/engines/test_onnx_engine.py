@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.engines.engine import InferenceEngine, Output
+from app.engines.engine import InferenceEngine, Layout, Output
 from app.engines.onnx_engine import OnnxEngines
 from app.errors import ConfigurationError
 from tests.support.colours import COLOURS, INPUT_SIDE, colour_outputs
@@ -26,7 +26,7 @@ def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def engine(model_file: Path) -> InferenceEngine:
-    return OnnxEngines("cpu", cores=1, inference_threads=1).load(model_file, "cpu")
+    return OnnxEngines("cpu").load(model_file, "cpu", Layout(threads=1, slots=1))
 
 
 def images(batch: int) -> NDArray[np.uint8]:
@@ -57,17 +57,14 @@ def test_one_session_serves_several_threads(engine: InferenceEngine) -> None:
         np.testing.assert_allclose(logits, colour_outputs(batch, ["logits"])["logits"], atol=1e-3)
 
 
-@pytest.mark.parametrize(
-    ("cores", "threads", "slots"), [(8, 0, 1), (8, 1, 8), (8, 3, 2), (2, 5, 1), (1, 0, 1)]
-)
-def test_slots_share_the_cores(model_file: Path, cores: int, threads: int, slots: int) -> None:
-    engine = OnnxEngines("cpu", cores=cores, inference_threads=threads).load(model_file, "cpu")
-    assert engine.slots == slots
+def test_slots_are_the_layout_s(model_file: Path) -> None:
+    engine = OnnxEngines("cpu").load(model_file, "cpu", Layout(threads=1, slots=3))
+    assert engine.slots == 3
     assert engine.provider == "cpu"
 
 
 def test_auto_offers_the_cpu(model_file: Path) -> None:
-    assert OnnxEngines("auto", cores=1, inference_threads=1).providers()[-1] == "cpu"
+    assert OnnxEngines("auto").providers()[-1] == "cpu"
 
 
 def test_what_is_no_model_is_refused_in_one_line(tmp_path: Path) -> None:
@@ -75,6 +72,6 @@ def test_what_is_no_model_is_refused_in_one_line(tmp_path: Path) -> None:
     for data in (b"", b"no protobuf", colour_model()[:100]):
         path.write_bytes(data)
         with pytest.raises(ConfigurationError) as raised:
-            OnnxEngines("cpu", cores=1, inference_threads=1).load(path, "cpu")
+            OnnxEngines("cpu").load(path, "cpu", Layout(threads=1, slots=1))
         assert raised.value.option == "model_repository"
         assert "\n" not in str(raised.value)

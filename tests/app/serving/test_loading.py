@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.engines.engine import Output
+from app.engines.engine import Layout, Output
 from app.errors import ConfigurationError
 from app.repository.manifest import Precision
 from app.repository.models import ModelRepository
@@ -26,6 +26,8 @@ def load(
     precision: Literal["auto"] | Precision = "auto",
     max_batch_size: int = 6,
     memory_limit_bytes: int | None = None,
+    cores: int = 1,
+    inference_threads: int = 0,
 ) -> LoadedModel:
     return load_model(
         ModelRepository(root),
@@ -33,6 +35,8 @@ def load(
         model=model,
         precision=precision,
         max_batch_size=max_batch_size,
+        cores=cores,
+        inference_threads=inference_threads,
         memory_limit_bytes=memory_limit_bytes,
     )
 
@@ -61,6 +65,20 @@ def test_loads_warms_and_tests(repository: Path) -> None:
     *warm_up, golden = [batch.shape for batch in engines.engine.batches]
     assert warm_up == [(size, INPUT_SIDE, INPUT_SIDE, 3) for size in (1, 2, 4, 6)]
     assert golden == (4, INPUT_SIDE, INPUT_SIDE, 3)
+
+
+@pytest.mark.parametrize(
+    ("cores", "threads", "layout"),
+    [
+        (8, 1, Layout(threads=1, slots=8)),
+        (8, 3, Layout(threads=3, slots=2)),
+        (2, 5, Layout(threads=2, slots=1)),
+    ],
+)
+def test_runs_share_the_cores(repository: Path, cores: int, threads: int, layout: Layout) -> None:
+    engines = FakeEngines()
+    load(repository, engines, cores=cores, inference_threads=threads)
+    assert engines.layouts == [layout]
 
 
 def test_a_version_may_be_named(tmp_path: Path) -> None:
