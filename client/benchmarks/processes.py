@@ -24,7 +24,7 @@ def start_service(models: Path, port: int) -> "subprocess.Popen[bytes]":
     """Starts the service; returns once it is ready."""
     words = [
         *(str(SERVICE_PYTHON), "-m", "app", "--port", str(port), "--log-level", "warning"),
-        *("--model-repository", str(models.resolve())),
+        *("--model-repository", str(models.resolve()), "--precision", "int8"),
     ]
     process = subprocess.Popen(words, cwd=ROOT)  # noqa: S603 - the repository's own program
     retries = Retries(attempts=1000, longest_pause=1)
