@@ -57,6 +57,11 @@ class InferenceEngine(Protocol):
 class InferenceEngines(Protocol):
     """Loads engines on the providers that are allowed."""
 
+    @property
+    def runtime(self) -> str:
+        """Name and version of what runs the models; what was measured with another is void."""
+        ...
+
     def providers(self) -> list[Provider]:
         """The providers to try, best first.
 

@@ -65,6 +65,11 @@ class OnnxEngines:
     def __init__(self, provider: Literal["auto"] | Provider) -> None:
         self._provider = provider
 
+    @property
+    def runtime(self) -> str:
+        """See `InferenceEngines`."""
+        return f"onnxruntime {onnxruntime.__version__}"
+
     def providers(self) -> list[Provider]:
         """See `InferenceEngines`."""
         return candidates(self._provider, onnxruntime.get_available_providers())
@@ -82,6 +87,9 @@ class OnnxEngines:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = layout.threads
         options.inter_op_num_threads = 1
+        # A thread that spins while it waits for its part of the next run takes the core that
+        # decoding needs (docs/performance.md).
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
         try:
             session = onnxruntime.InferenceSession(

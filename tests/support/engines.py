@@ -106,6 +106,10 @@ class FakeEngines:
         self._providers = providers
         self._refusals = refusals or {}
 
+    @property
+    def runtime(self) -> str:
+        return "fake 1"
+
     def providers(self) -> list[Provider]:
         return list(self._providers)
 
