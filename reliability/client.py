@@ -45,10 +45,12 @@ class Connection:
 
     Args:
         port: of 127.0.0.1.
+        address: where it comes from; another one makes it another caller's.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, address: str = "127.0.0.1") -> None:
         self._port = port
+        self._address = address
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
 
@@ -73,7 +75,9 @@ class Connection:
     async def send(self, data: bytes) -> None:
         """Sends bytes, after connecting if need be."""
         if self._writer is None:
-            self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
+            self._reader, self._writer = await asyncio.open_connection(
+                "127.0.0.1", self._port, local_addr=(self._address, 0)
+            )
         self._writer.write(data)
         await self._writer.drain()
 

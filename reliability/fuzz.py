@@ -18,6 +18,7 @@ from http.client import HTTPConnection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from reliability.command import run
 from reliability.corpus import corpus
 from reliability.corpus.pictures import FORMATS, encode, picture
 from reliability.service import ServiceProcess
@@ -144,10 +145,16 @@ def _ending(status: int, answer: bytes) -> str:
     return f"{status} {parsed['code']}" if status != 200 else "200"
 
 
-async def _main(options: argparse.Namespace) -> int:
-    service = ServiceProcess(options.port, options.service)
-    try:
-        await service.wait_until_ready()
+def main() -> int:
+    """Runs the command."""
+    parser = argparse.ArgumentParser(prog="python -m reliability.fuzz", description=__doc__)
+    parser.add_argument("--port", type=int, default=8097)
+    parser.add_argument("--examples", type=int, default=50_000)
+    parser.add_argument("service", nargs="*", help="options of the service, after --")
+    options = parser.parse_args()
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    with ServiceProcess(options.port, options.service) as service:
+        asyncio.run(service.wait_until_ready())
         connection = HTTPConnection("127.0.0.1", options.port, timeout=60)
 
         def send(body: Body) -> tuple[int, bytes]:
@@ -157,20 +164,8 @@ async def _main(options: argparse.Namespace) -> int:
 
         for ending, count in sorted(fuzz(send, options.examples, repeat=False).items()):
             print(f"{ending:32} {count:8}")
-    finally:
-        service.stop()
     return 0
 
 
-def main() -> int:
-    """Runs the command."""
-    parser = argparse.ArgumentParser(prog="python -m reliability.fuzz", description=__doc__)
-    parser.add_argument("--port", type=int, default=8097)
-    parser.add_argument("--examples", type=int, default=50_000)
-    parser.add_argument("service", nargs="*", help="options of the service, after --")
-    warnings.filterwarnings("ignore", module=r"PIL\.")
-    return asyncio.run(_main(parser.parse_args()))
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

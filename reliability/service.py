@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -19,7 +20,7 @@ _PAGE_MIB = os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 class ServiceProcess:
-    """`python -m app` on a port of 127.0.0.1.
+    """`python -m app` on a port of 127.0.0.1, for the length of a `with` block.
 
     Args:
         port: where it listens.
@@ -29,7 +30,26 @@ class ServiceProcess:
     def __init__(self, port: int, options: Sequence[str]) -> None:
         self.port = port
         command = [sys.executable, "-m", "app", "--port", str(port), "--log-level", "error"]
-        self._process = subprocess.Popen([*command, *options])  # noqa: S603 - our own command
+        self._command = [*command, *options]
+        self._process: subprocess.Popen[bytes]
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(self._command)  # noqa: S603 - our own command
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(_STOP_SECONDS)
+        finally:
+            # Too slow, or this wait was interrupted as well. One that has ended is let alone.
+            self._process.kill()
+            self._process.wait()
+
+    @property
+    def exit_code(self) -> int | None:
+        """Its exit code once it has ended."""
+        return self._process.poll()
 
     async def wait_until_ready(self) -> None:
         """Returns once it is ready.
@@ -58,15 +78,6 @@ class ServiceProcess:
     def open_files(self) -> int:
         """File descriptors that it has open now."""
         return len(list(Path(f"/proc/{self._process.pid}/fd").iterdir()))
-
-    def stop(self) -> int:
-        """Drains it; returns its exit code."""
-        self._process.send_signal(signal.SIGTERM)
-        try:
-            return self._process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            return self._process.wait()
 
 
 async def is_ready(port: int) -> bool:

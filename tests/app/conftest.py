@@ -1,4 +1,3 @@
-import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,11 +17,3 @@ def make_settings(repository: Path) -> Callable[..., Settings]:
         return Settings(**defaults)
 
     return make
-
-
-@pytest.fixture
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port

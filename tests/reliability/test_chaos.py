@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reliability.chaos import chaos
+from reliability.chaos.run import chaos
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's remarks on broken metadata

@@ -1,0 +1,63 @@
+"""Engines that fail now and then."""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.engines.engine import InferenceEngine, Layout, Output, Provider
+from app.engines.onnx_engine import OnnxEngines
+
+_FAILS_EVERY = 20
+
+
+class FlakyEngines:
+    """ONNX Runtime on the CPU; while `failing` is set, every twentieth batch raises.
+
+    Attributes:
+        failing: whether to.
+        failures: batches that raised.
+    """
+
+    def __init__(self) -> None:
+        self.failing = False
+        self.failures = 0
+        self._inner = OnnxEngines("cpu")
+
+    @property
+    def runtime(self) -> str:
+        """See `InferenceEngines`."""
+        return self._inner.runtime
+
+    def providers(self) -> list[Provider]:
+        """See `InferenceEngines`."""
+        return self._inner.providers()
+
+    def load(self, model_file: Path, provider: Provider, layout: Layout) -> InferenceEngine:
+        """See `InferenceEngines`."""
+        return _FlakyEngine(self._inner.load(model_file, provider, layout), self)
+
+
+class _FlakyEngine:
+    def __init__(self, inner: InferenceEngine, owner: FlakyEngines) -> None:
+        self._inner = inner
+        self._owner = owner
+        self._batches = 0
+
+    @property
+    def provider(self) -> Provider:
+        return self._inner.provider
+
+    @property
+    def slots(self) -> int:
+        return self._inner.slots
+
+    def infer(
+        self, images: NDArray[np.uint8], outputs: Collection[Output]
+    ) -> Mapping[Output, NDArray[np.float32]]:
+        self._batches += 1
+        if self._owner.failing and self._batches % _FAILS_EVERY == 0:
+            self._owner.failures += 1
+            raise RuntimeError("a failure made on purpose")
+        return self._inner.infer(images, outputs)

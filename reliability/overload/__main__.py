@@ -1,0 +1,52 @@
+"""`python -m reliability.overload`."""
+
+import argparse
+import asyncio
+import sys
+
+import reliability.overload
+from reliability.command import run
+from reliability.corpus.pictures import encode, picture
+from reliability.overload.bursts import bursts, measured_capacity
+from reliability.overload.load import Generator
+from reliability.overload.neighbours import fairness, priorities
+from reliability.service import ServiceProcess
+
+_TABLES = ("bursts", "priorities", "fairness")
+
+
+async def overload(service: ServiceProcess, options: argparse.Namespace) -> None:
+    """Prints the tables that were asked for."""
+    await service.wait_until_ready()
+    image = encode(picture(*options.size), "JPEG", quality=85)
+    generator = Generator(service, image)
+    capacity = await measured_capacity(generator, options.seconds)
+    if "bursts" in options.tables:
+        await bursts(generator, capacity, options.seconds)
+    if "priorities" in options.tables:
+        await priorities(generator, capacity, options.seconds)
+    if "fairness" in options.tables:
+        await fairness(service, image, capacity, options.seconds, options.in_flight)
+
+
+def main() -> int:
+    """Runs the command; the exit code is the service's."""
+    parser = argparse.ArgumentParser(
+        prog="python -m reliability.overload", description=reliability.overload.__doc__
+    )
+    parser.add_argument("--port", type=int, default=8099)
+    parser.add_argument("--seconds", type=float, default=20.0, help="of each load")
+    parser.add_argument("--size", type=int, nargs=2, default=(320, 240), help="of the image")
+    parser.add_argument("--tables", nargs="+", choices=_TABLES, default=_TABLES)
+    parser.add_argument(
+        "--in-flight", type=int, default=1000, help="images that the greedy caller has under way"
+    )
+    parser.add_argument("service", nargs="*", help="options of the service, after --")
+    options = parser.parse_args()
+    with ServiceProcess(options.port, options.service) as service:
+        asyncio.run(overload(service, options))
+    return service.exit_code or 0
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))
