@@ -3,15 +3,18 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from typing import Annotated, Any, Literal, TypeVar
+from functools import lru_cache
+from typing import Any, TypeVar
 
-from fastapi import APIRouter, Depends, Header, Query, Request
-from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+import orjson
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 
 from app.api.forms import Upload, read_uploads
 from app.api.openapi import classify_request_body, problem_responses
+from app.api.parameters import ClassifyParameters, openapi_parameters, timeout_ms
 from app.api.problems import ANSWERS, error_response
 from app.api.schemas import ClassifyBody, ItemBody, ItemError, ModelReference, PredictionBody
 from app.errors import RequestError
@@ -23,38 +26,20 @@ from app.serving.service import Service
 Result = TypeVar("Result")
 # Enough to tell any two scores apart that a float32 softmax can.
 _SCORE_DIGITS = 7
+_QUERIES_REMEMBERED = 256
 
 
-class ClassifyParameters(BaseModel):
-    """The query of `POST /classify`. A parameter that is not listed is refused."""
+class _DirectRoute(APIRoute):
+    """A route whose endpoint takes the request and gives the response, so nothing is solved."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
-
-    model: str | None = None
-    """Name of the model; without it, whichever is served."""
-    version: str | None = None
-    """Version of the model; without it, whichever is served."""
-    top_k: Annotated[int, Field(ge=1)] = 5
-    """Most classes per image."""
-    min_score: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Classes with a lower score are left out."""
-    include: list[Literal["embedding", "cam"]] = []
-    """Further outputs, repeated or comma-separated: the embedding of the image; the class
-    activation map of each class returned."""
-    priority: Literal["interactive", "bulk"] = "interactive"
-    """Bulk images let interactive ones go first."""
-
-    @field_validator("include", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        if isinstance(value, list):
-            return [part for item in value for part in str(item).split(",") if part]
-        return value
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        endpoint: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint
+        return endpoint
 
 
 def classify_router(
     service: Service,
-    authorise: Callable[..., Awaitable[str]],
+    authorise: Callable[[Request], Awaitable[str]],
     *,
     max_images: int,
     request_timeout_ms: int,
@@ -63,39 +48,39 @@ def classify_router(
 
     Args:
         service: hands out the classifier.
-        authorise: dependency that names the caller, or refuses it.
+        authorise: names the caller, or refuses it.
         max_images: most images in one request.
         request_timeout_ms: the longest deadline.
     """
-    router = APIRouter()
+    router = APIRouter(route_class=_DirectRoute)
+    # A client sends the same query again and again.
+    parse = lru_cache(maxsize=_QUERIES_REMEMBERED)(ClassifyParameters.parse)
 
     @router.post(
         "/classify",
         summary="Classify one or several images",
         response_model=ClassifyBody,
-        response_model_exclude_unset=True,
         responses=problem_responses(),
-        openapi_extra={"requestBody": classify_request_body()},
+        openapi_extra={
+            "parameters": openapi_parameters(),
+            "requestBody": classify_request_body(),
+        },
     )
-    async def classify(
-        request: Request,
-        client: Annotated[str, Depends(authorise)],
-        parameters: Annotated[ClassifyParameters, Query()],
-        x_request_timeout_ms: Annotated[int | None, Header(ge=1)] = None,
-    ) -> Response:
+    async def classify(request: Request) -> Response:
         """Takes one image as the raw body, or several as multipart parts or as base64 in JSON.
 
         With several images, one that fails has `error` instead of `predictions`; with one, its
         failure is the response.
         """
-        timeout_ms = min(x_request_timeout_ms or request_timeout_ms, request_timeout_ms)
-        caller = Caller(client, parameters.priority)
+        parameters = parse(request.scope["query_string"])
+        seconds = timeout_ms(request.headers, request_timeout_ms) / 1000
+        caller = Caller(await authorise(request), parameters.priority)
         options = ClassifyOptions(
             caller=caller,
-            deadline=time.monotonic() + timeout_ms / 1000,
+            deadline=time.monotonic() + seconds,
             top_k=parameters.top_k,
             min_score=parameters.min_score,
-            include=frozenset(parameters.include),
+            include=parameters.include,
         )
         # Refused before the body is read: nobody uploads for nothing.
         service.classifier(parameters.model, parameters.version).check_room(caller)
@@ -113,17 +98,26 @@ async def _unless_client_leaves(request: Request, work: Coroutine[Any, Any, Resu
     Raises:
         ClientDisconnect: if the client left first.
     """
-    task = asyncio.ensure_future(work)
-    # The body has been read, so the only message left to receive is the disconnect.
-    gone = asyncio.ensure_future(request.receive())
+    this = asyncio.current_task()
+    assert this is not None  # noqa: S101 - a coroutine runs in a task
+    left = False
+
+    async def watch() -> None:
+        nonlocal left
+        # The body has been read, so the only message left to receive is the disconnect.
+        await request.receive()
+        left = True
+        this.cancel()
+
+    watcher = asyncio.create_task(watch())
     try:
-        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return task.result()
-        raise ClientDisconnect
+        return await work
+    except asyncio.CancelledError:
+        if left and not this.uncancel():
+            raise ClientDisconnect from None
+        raise
     finally:
-        task.cancel()
-        gone.cancel()
+        watcher.cancel()
 
 
 def _response(
@@ -147,7 +141,11 @@ def _response(
             for index, (upload, result) in enumerate(zip(uploads, results, strict=True))
         ],
     )
-    return JSONResponse(body, headers={"server-timing": _server_timing(stages)})
+    return Response(
+        orjson.dumps(body),
+        headers={"server-timing": _server_timing(stages)},
+        media_type="application/json",
+    )
 
 
 def model_reference(model: ServedModel) -> ModelReference:

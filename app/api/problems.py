@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from types import MappingProxyType
 
+import orjson
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from typing_extensions import TypedDict
@@ -86,7 +87,7 @@ def problem_response(
         code=code,
         request_id=request_id.get(),
     )
-    return JSONResponse(problem, status, headers, media_type="application/problem+json")
+    return Response(orjson.dumps(problem), status, headers, media_type="application/problem+json")
 
 
 def install_error_handlers(app: FastAPI) -> None:

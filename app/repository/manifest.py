@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from functools import cached_property
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
@@ -48,7 +49,7 @@ class Preprocessing(_Strict):
             raise ValueError("lanczos needs antialias")
         return self
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """`sha256:<hex>` of the canonical JSON; equal digests mean equal preprocessing."""
         canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
