@@ -1,7 +1,7 @@
 """From a repository to a verified, warmed and self-tested engine."""
 
 import logging
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -41,6 +41,7 @@ def load_model(
     cores: int,
     inference_threads: int = 0,
     memory_limit_bytes: int | None = None,
+    checkpoint: Callable[[], None] = lambda: None,
 ) -> LoadedModel:
     """Finds, verifies, loads, warms and self-tests a model. Blocks for as long as that takes.
 
@@ -53,6 +54,7 @@ def load_model(
         cores: cores that inference may use.
         inference_threads: threads of one run on the CPU; 0 for all cores.
         memory_limit_bytes: the container's limit; a model that cannot fit on the CPU is refused.
+        checkpoint: called between the steps; what it raises ends the loading.
 
     Raises:
         ConfigurationError: if any of it fails; the message names the option and the remedy.
@@ -62,7 +64,7 @@ def load_model(
     threads = min(inference_threads or cores, cores)
     layout = Layout(threads, cores // threads)
     loaded = _load(found, engines, precision, layout, memory_limit_bytes)
-    _warm_up(loaded, max_batch_size)
+    _warm_up(loaded, max_batch_size, checkpoint)
     _self_test(loaded, found)
     return loaded
 
@@ -123,9 +125,10 @@ def _check_memory(file: Path, limit: int) -> None:
         )
 
 
-def _warm_up(loaded: LoadedModel, max_batch_size: int) -> None:
+def _warm_up(loaded: LoadedModel, max_batch_size: int, checkpoint: Callable[[], None]) -> None:
     size = loaded.model.manifest.input
     for batch in batch_buckets(max_batch_size):
+        checkpoint()
         _run(loaded, np.zeros((batch, size.height, size.width, 3), np.uint8), ["logits"])
 
 

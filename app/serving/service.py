@@ -3,6 +3,7 @@
 import asyncio
 import enum
 import logging
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -57,6 +58,7 @@ class Service:
         self._admission = Admission(settings.max_queue_size, metrics)
         self._state = State.STARTING
         self._loading: asyncio.Task[None] | None = None
+        self._stopping = threading.Event()
         self._decoders: ThreadPoolExecutor | None = None
         self._batcher: Batcher | None = None
         self._classifier: Classifier | None = None
@@ -105,6 +107,7 @@ class Service:
 
     async def stop(self) -> None:
         """Releases threads and engine. Images still queued are answered with an error."""
+        self._stopping.set()
         if self._loading is not None:
             self._loading.cancel()
             await asyncio.gather(self._loading, return_exceptions=True)
@@ -126,10 +129,16 @@ class Service:
                 cores=available_cores(),
                 inference_threads=settings.inference_threads,
                 memory_limit_bytes=memory_limit_bytes(),
+                checkpoint=self._stop_loading,
             )
             self._open(loaded)
         except Exception as error:  # noqa: BLE001 - whatever it is, the service cannot start
             self._fail(error)
+
+    def _stop_loading(self) -> None:
+        """Ends the loading's thread, which nothing else can: a process waits for its threads."""
+        if self._stopping.is_set():
+            raise Draining("the service is shutting down")
 
     def _open(self, loaded: LoadedModel) -> None:
         settings, model = self._settings, loaded.model

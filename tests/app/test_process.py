@@ -14,6 +14,7 @@ import pytest
 from tests.support.colours import COLOURS
 from tests.support.http import assert_problem, post_image, top_classes
 from tests.support.images import encode, photo
+from tests.support.looping import SLOW_ON_BLACK, write_looping_model
 from tests.support.metrics import value
 from tests.support.process import ROOT, ServiceProcess, run_to_its_end
 from tests.support.waiting import eventually
@@ -135,3 +136,18 @@ def test_sigterm_before_the_server_runs_ends_it_cleanly(start: Start) -> None:
     process.send_signal(signal.SIGTERM)
     assert process.wait() == 0
     assert process.errors == ""
+
+
+def test_sigterm_during_warm_up_does_not_wait_for_its_end(start: Start, tmp_path: Path) -> None:
+    # Nine batches of seconds each: their end would come after the bound of `wait`.
+    write_looping_model(tmp_path / "slow", SLOW_ON_BLACK)
+    process = start("--model-repository", tmp_path / "slow", "--max-batch-size", "256")
+    with process.client() as client:
+        assert client.get("/livez").status_code == 200
+        assert_problem(client.get("/readyz"), 503, "not_ready")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait() == 0
+    assert process.errors == ""
+    messages = [str(entry["message"]) for entry in process.log]
+    assert messages[-1] == "stopped"
+    assert not any(message.startswith("ready") for message in messages)
