@@ -100,6 +100,12 @@ class Generator:
         await self._measure(load, [arrivals()])
         return load
 
+    def close(self) -> None:
+        """Closes the connections, when no load is under way."""
+        for connection in self._idle:
+            connection.close()
+        self._idle.clear()
+
     async def _measure(self, load: Load, work: Iterable[Coroutine[None, None, None]]) -> None:
         started, processor = time.monotonic(), time.process_time()
         async with asyncio.TaskGroup() as group:
