@@ -7,6 +7,9 @@ EXTRA ?= cpu
 # Further options of the command behind a target, e.g. make run ARGS="--log-format text".
 ARGS ?=
 
+# Where the benchmark keeps its models, photos and report.
+BENCH := runs/bench
+
 VENV := $(if $(filter gpu,$(EXTRA)),.venv-gpu,.venv)
 BIN := $(VENV)/bin
 PIP = $(@D)/bin/python -m pip --disable-pip-version-check install --quiet
@@ -15,7 +18,7 @@ COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
 LOCK := $(COMPILE) pyproject.toml --overrides requirements/without-torch.txt --no-emit-package torch
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-timm test-client test-ray check train export chaos fuzz images overload soak image-test audit sbom lock clean
+.PHONY: help run test test-timm test-client test-ray check train export chaos fuzz images overload soak bench bench-gpu image-test audit sbom lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -40,7 +43,7 @@ test-ray: .venv-ray/.ray ## tests of scoring on a Ray cluster, in an environment
 check: .venv/.dev ## lint, types and import contracts
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	.venv/bin/mypy app senet scripts reliability tests
+	.venv/bin/mypy app senet scripts reliability bench tests
 	.venv/bin/lint-imports --no-cache
 
 train: .venv/.export ## train a network: make train ARGS="--data DIR --output DIR"
@@ -63,6 +66,18 @@ overload: .venv/.dev ## goodput and latency at one, two and four times the capac
 
 soak: .venv/.dev ## tens of thousands of images: memory, threads and files must stay flat
 	.venv/bin/python -m reliability.soak $(ARGS)
+
+bench: .venv/.dev ## measure the service beside a bare loop and a plain server (ARGS=--quick: rough)
+	.venv/bin/python -m bench.models --work $(BENCH)
+	.venv/bin/python -m bench --work $(BENCH) $(ARGS)
+
+# What is missing is said before anything is installed.
+bench-gpu: ## the same on a machine with an NVIDIA card
+	@$(PYTHON) -m bench.card
+	$(MAKE) .venv/.dev .venv-gpu/.gpu
+	.venv/bin/python -m bench.models --work $(BENCH) --precisions fp32,fp16
+	.venv-gpu/bin/python -m bench --work $(BENCH) --provider cuda --precision fp16 \
+		--models imagenette,se_resnet50 $(ARGS)
 
 image-test: ## build the image with buildah and try it under podman; needs root (deploy/test_image.sh)
 	deploy/install_test_tools.sh image
@@ -88,7 +103,7 @@ lock: .venv/.dev ## pin the requirements anew from pyproject.toml
 
 clean: ## remove the environments and all caches
 	rm -rf .venv .venv-gpu .venv-timm .venv-audit .venv-client .venv-ray .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
-	find app senet scripts reliability tests -name __pycache__ -prune -exec rm -rf {} +
+	find app senet scripts reliability bench tests -name __pycache__ -prune -exec rm -rf {} +
 
 %/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -1,0 +1,1 @@
+"""How fast the service is: beside a bare loop without any server, and beside a plain server."""

@@ -1,0 +1,1 @@
+"""The parts of the benchmark; each adds its tables to the report."""

@@ -1,0 +1,68 @@
+"""One lone client: the latency of a request, beside decoding and inference alone."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+
+from app.hardware import available_cores
+from bench.bare import Bare
+from bench.bodies import raw
+from bench.contenders import (
+    BARE,
+    BARE_CORES,
+    BARE_SHIPPED_CORES,
+    PLAIN_WORKERS,
+    SHIPPED,
+    Endpoint,
+    Lineup,
+)
+from bench.plan import Session
+from bench.report import Cell, Table
+from bench.rounds import interleave
+
+
+def measure(session: Session, lineup: Lineup) -> None:
+    """Adds the table of one model."""
+    subject, plan, photos = lineup.subject, session.plan, session.photos.usual
+
+    def loop(bare: Bare) -> float:
+        return bare.run(plan.lone).median_ms
+
+    def serve(server: Endpoint) -> float:
+        return session.closed(server.url, server, raw(photos), clients=1, seconds=plan.lone).p50_ms
+
+    with ExitStack() as stack:
+        measures: dict[str, Callable[[], float]] = {}
+        for name, precision, threads in (
+            (BARE, subject.precision, 1),
+            (BARE_CORES, subject.precision, available_cores()),
+            (BARE_SHIPPED_CORES, lineup.shipped_precision, available_cores()),
+        ):
+            bare = stack.enter_context(subject.bare_lone(photos, precision, threads))
+            bare.run(plan.warm)
+            measures[name] = partial(loop, bare)
+        for name, server in lineup.servers.items():
+            if name != PLAIN_WORKERS:
+                measures[name] = partial(serve, server)
+        times = interleave(measures, plan.rounds)
+
+    medians = session.record_each(f"{subject.name}/lone_ms", times)
+    rows: list[tuple[Cell, ...]] = [
+        (name, median, *(median - medians[base] for base in (BARE, _fellow(name))))
+        for name, median in medians.items()
+    ]
+    session.report.tables.append(
+        Table(
+            f"{subject.name}: latency of one lone client",
+            f"Median latency of a run, median of {plan.rounds} rounds of {plan.lone:g} s. The bare"
+            " loop has one thread in the first row and as many as there are cores below it; the"
+            " last column is against that, in the contender's own precision.",
+            ("", "ms", "added to one thread, ms", "added to all cores, ms"),
+            rows,
+        )
+    )
+
+
+def _fellow(name: str) -> str:
+    """The bare loop that does the same work."""
+    return BARE_SHIPPED_CORES if name in (SHIPPED, BARE_SHIPPED_CORES) else BARE_CORES
