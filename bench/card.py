@@ -9,7 +9,6 @@ import sys
 
 from app.errors import ConfigurationError
 
-
 _DRIVER = "libcuda.so.1"
 
 

@@ -8,8 +8,10 @@ def test_a_machine_without_a_card_is_told_what_is_missing_in_one_line(
 ) -> None:
     assert card.main("libnothing.so.1") == 2
     assert capsys.readouterr().err.splitlines() == [
-        "error: make bench-gpu: this machine has no NVIDIA driver (libnothing.so.1 does not load);"
-        " run it on a machine with an NVIDIA card and a driver for CUDA 13, or run make bench"
+        (
+            "error: make bench-gpu: this machine has no NVIDIA driver (libnothing.so.1 does not load);"
+            " run it on a machine with an NVIDIA card and a driver for CUDA 13, or run make bench"
+        )
     ]
 
 
