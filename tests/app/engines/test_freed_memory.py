@@ -53,9 +53,8 @@ def layers(count: int, width: int) -> bytes:
         [helper.make_tensor_value_info(f"x{count}", TensorProto.FLOAT, ["n", width])],
         weights,
     )
-    return helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10
-    ).SerializeToString()
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    return bytes(model.SerializeToString())
 
 
 def test_a_loaded_model_keeps_one_copy_of_its_weights(tmp_path: Path) -> None:
