@@ -162,6 +162,7 @@ def _providers(settings: Settings) -> Iterator[Finding]:
 def _load(settings: Settings, provider: "Provider") -> str:
     from app.engines.onnx_engine import OnnxEngines
     from app.repository.models import ModelRepository
+    from app.serving.choice_cache import choice_cache
     from app.serving.loading import load_model
 
     loaded = load_model(
@@ -172,11 +173,14 @@ def _load(settings: Settings, provider: "Provider") -> str:
         max_batch_size=settings.max_batch_size,
         cores=available_cores(),
         inference_threads=settings.inference_threads,
+        max_accuracy_drop=settings.max_accuracy_drop,
+        cache=choice_cache(settings.cache_directory),
         memory_limit_bytes=memory_limit_bytes(),
     )
     model = loaded.model
     return (
-        f"{model.name}:{model.version} {model.variant.precision} verified, warmed and self-tested"
+        f"{model.name}:{model.version} {model.variant.precision} verified, warmed and self-tested;"
+        f" {loaded.choice}"
     )
 
 

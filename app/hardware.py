@@ -1,9 +1,12 @@
 """What the process may use of the machine."""
 
 import os
+import platform
+import re
 from pathlib import Path
 
 _NO_LIMIT_BYTES = 2**60
+_INFERENCE_FLAGS = re.compile(r"(fma|f16c|avx|amx|asimd|sve|sme2?$|i8mm|bf16)")
 
 
 def available_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
@@ -44,6 +47,26 @@ def _quota_v1(cgroup: Path) -> float | None:
     except (OSError, ValueError):
         return None
     return quota / period if quota > 0 else None
+
+
+def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """The processor's model, how many there are, and the instructions that inference may use.
+
+    Args:
+        cpuinfo: where the kernel describes the processors.
+    """
+    try:
+        text = cpuinfo.read_text()
+    except OSError:
+        text = ""
+    # Each processor has a paragraph; the first one stands for all.
+    lines = [line.partition(":") for line in text.partition("\n\n")[0].splitlines()]
+    facts = {name.strip(): value.strip() for name, _, value in lines}
+    # "Features" on Arm, where the model is often not named.
+    flags = facts.get("flags", facts.get("Features", "")).split()
+    relevant = sorted(flag for flag in flags if _INFERENCE_FLAGS.match(flag))
+    name = facts.get("model name") or facts.get("CPU part") or platform.processor()
+    return " ".join([f"{available_cores()} x {name or platform.machine()}", *relevant])
 
 
 def memory_limit_bytes(cgroup: Path = Path("/sys/fs/cgroup")) -> int | None:

@@ -35,7 +35,10 @@ class Settings(BaseSettings):
     provider: Literal["auto", "cpu", "cuda", "tensorrt"] = "auto"
     """Execution provider; auto takes the best that loads, a named one is required."""
     precision: Literal["auto", "fp32", "fp16", "int8"] = "auto"
-    """Variant of the model; auto takes what suits the provider."""
+    """Variant of the model; auto measures at start which is the fastest on this machine, or takes
+    fp16 on a GPU."""
+    max_accuracy_drop: Annotated[float, Field(ge=0, le=100)] = 0.5
+    """Points of top-1 accuracy that precision auto may give up for speed."""
     max_batch_size: Annotated[int, Field(ge=1, le=1024)] = 8
     """Largest number of images in one batch."""
     max_queue_delay_ms: Annotated[float, Field(ge=0, le=10_000)] = 0
@@ -67,8 +70,11 @@ class Settings(BaseSettings):
     decode_threads: Annotated[int, Field(ge=0, le=1024)] = 0
     """Threads that decode images; 0: one per available core."""
     inference_threads: Annotated[int, Field(ge=0, le=1024)] = 0
-    """Threads of one inference run on the CPU; 0: all available cores. With fewer, as many runs
-    go side by side as the cores allow."""
+    """Threads of one inference run on the CPU; 0: measured at start. As many runs go side by side
+    as the cores allow."""
+    cache_directory: Path | None = None
+    """Folder that keeps what was measured at start; by default the user's cache folder. The
+    service does without one that cannot be written."""
     drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 20
     """How long shutting down may wait for accepted requests."""
     api_keys_file: Path | None = None

@@ -14,6 +14,12 @@ def _no_options_from_outside() -> None:
         del os.environ[name]
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _no_cache_outside(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What tests measure must not reach the developer's own services, nor the reverse."""
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(scope="session")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model repository with the colour classifier. To be read only."""

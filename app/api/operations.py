@@ -66,6 +66,9 @@ def operations_router(
                     provider=model.provider,
                     input=InputSize(height=size.height, width=size.width),
                     labels=len(model.manifest.labels),
+                    threads=model.layout.threads,
+                    slots=model.layout.slots,
+                    chosen_by=model.chosen_by,
                 )
             ]
         )

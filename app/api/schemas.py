@@ -4,6 +4,8 @@ from typing import NotRequired
 
 from typing_extensions import TypedDict
 
+from app.serving.candidates import ChosenBy
+
 
 class ModelReference(TypedDict):
     """Which model answered, exactly."""
@@ -59,12 +61,15 @@ class InputSize(TypedDict):
 
 
 class ModelBody(ModelReference):
-    """A loaded model."""
+    """A loaded model. `slots` runs of `threads` threads each go side by side."""
 
     architecture: str
     provider: str
     input: InputSize
     labels: int
+    threads: int
+    slots: int
+    chosen_by: ChosenBy
 
 
 class ModelsBody(TypedDict):

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.engines.engine import Output, Provider
+from app.engines.engine import Layout, Output, Provider
 from app.errors import DeadlineExceeded, RequestError
 from app.metrics import Metrics
 from app.repository.manifest import Label, Manifest, Variant
 from app.serving.admission import Admission, Caller
 from app.serving.batcher import Batcher, Inference
+from app.serving.candidates import ChosenBy
 from app.serving.postprocess import postprocess
 from app.serving.preprocess import preprocess
 from app.tracing import NoTracing, Tracing
@@ -23,11 +24,21 @@ from app.tracing import NoTracing, Tracing
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """The model version that a classifier serves, and how."""
+    """The model version that a classifier serves, and how.
+
+    Attributes:
+        manifest: of the model.
+        variant: the ONNX file that runs.
+        provider: what runs it.
+        layout: how runs share the cores.
+        chosen_by: why this engine serves.
+    """
 
     manifest: Manifest
     variant: Variant
     provider: Provider
+    layout: Layout
+    chosen_by: ChosenBy
 
     @property
     def name(self) -> str:

@@ -1,19 +1,21 @@
-"""From a repository to a verified, warmed and self-tested engine."""
+"""From a repository to the engine that serves: found, verified, chosen and proved."""
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from app.engines.engine import InferenceEngine, InferenceEngines, Layout, Output, Provider
+from app.engines.engine import InferenceEngine, InferenceEngines, Layout, Provider
 from app.errors import ConfigurationError
-from app.repository.manifest import Precision
+from app.hardware import processor
+from app.repository.manifest import Precision, Variant
 from app.repository.models import ModelRepository, ModelVersion, select_variant
+from app.serving.candidates import Candidate, cpu_layouts, cpu_variants
+from app.serving.choice import Choice, Chooser
+from app.serving.choice_cache import ChoiceCache
 from app.serving.classifier import ServedModel
+from app.serving.proving import batch_buckets, prove
 
 logger = logging.getLogger(__name__)
 
@@ -25,10 +27,11 @@ _BYTES_PER_MODEL_BYTE = 3
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """An engine that has proved itself, and what it serves."""
+    """An engine that has proved itself, what it serves, and why this one was chosen."""
 
     model: ServedModel
     engine: InferenceEngine
+    choice: Choice
 
 
 def load_model(
@@ -40,10 +43,14 @@ def load_model(
     max_batch_size: int,
     cores: int,
     inference_threads: int = 0,
+    max_accuracy_drop: float = 0.5,
+    cache: ChoiceCache | None = None,
     memory_limit_bytes: int | None = None,
     checkpoint: Callable[[], None] = lambda: None,
 ) -> LoadedModel:
     """Finds, verifies, loads, warms and self-tests a model. Blocks for as long as that takes.
+
+    On the CPU a precision and threads that are left open are chosen by measurement.
 
     Args:
         repository: where to find the model.
@@ -52,7 +59,9 @@ def load_model(
         precision: the setting.
         max_batch_size: largest batch to warm.
         cores: cores that inference may use.
-        inference_threads: threads of one run on the CPU; 0 for all cores.
+        inference_threads: threads of one run on the CPU; 0 to measure which number is best.
+        max_accuracy_drop: top-1 accuracy in points that "auto" may give up for speed.
+        cache: remembers what was measured.
         memory_limit_bytes: the container's limit; a model that cannot fit on the CPU is refused.
         checkpoint: called between the steps; what it raises ends the loading.
 
@@ -60,105 +69,127 @@ def load_model(
         ConfigurationError: if any of it fails; the message names the option and the remedy.
     """
     name, _, version = model.partition(":")
-    found = repository.find(name, int(version) if version else None)
-    threads = min(inference_threads or cores, cores)
-    layout = Layout(threads, cores // threads)
-    loaded = _load(found, engines, precision, layout, memory_limit_bytes)
-    _warm_up(loaded, max_batch_size, checkpoint)
-    _self_test(loaded, found)
-    return loaded
+    loader = _Loader(
+        repository.find(name, int(version) if version else None),
+        engines,
+        precision,
+        max_batch_size,
+        cpu_layouts(cores, inference_threads),
+        max_accuracy_drop,
+        cache,
+        memory_limit_bytes,
+        checkpoint,
+    )
+    return loader.load()
 
 
-def batch_buckets(max_batch_size: int) -> Iterator[int]:
-    """The batch sizes to warm: powers of two below the largest, and the largest."""
-    size = 1
-    while size < max_batch_size:
-        yield size
-        size *= 2
-    yield max_batch_size
+@dataclass(frozen=True, slots=True)
+class _Loader:
+    found: ModelVersion
+    engines: InferenceEngines
+    precision: Literal["auto"] | Precision
+    max_batch_size: int
+    layouts: Sequence[Layout]
+    max_accuracy_drop: float
+    cache: ChoiceCache | None
+    memory_limit_bytes: int | None
+    checkpoint: Callable[[], None]
+    _verified: dict[Precision, Path] = field(default_factory=dict)
 
+    def load(self) -> LoadedModel:
+        providers = self.engines.providers()
+        for provider in providers[:-1]:
+            try:
+                return self._load_on(provider)
+            except ConfigurationError as error:
+                if error.option != "provider":
+                    raise
+                logger.warning("provider %s skipped: %s", provider, error.cause)
+        return self._load_on(providers[-1])
 
-def _load(
-    found: ModelVersion,
-    engines: InferenceEngines,
-    precision: Literal["auto"] | Precision,
-    layout: Layout,
-    memory_limit_bytes: int | None,
-) -> LoadedModel:
-    providers = engines.providers()
-    for provider in providers[:-1]:
+    def _load_on(self, provider: Provider) -> LoadedModel:
+        manifest = self.found.manifest
+        if provider != "cpu":
+            variant = select_variant(self.precision, provider, manifest)
+            candidate = Candidate(provider, variant, Layout(threads=1, slots=1))
+            chosen_by: Literal["rule", "setting"] = (
+                "rule" if self.precision == "auto" else "setting"
+            )
+            return self._proved(Choice(candidate, chosen_by, self._engine(candidate)))
+        if self.precision == "auto":
+            variants = cpu_variants(manifest, self.max_accuracy_drop)
+        else:
+            variants = [select_variant(self.precision, provider, manifest)]
+        return self._fastest(provider, self._that_fit(variants))
+
+    def _fastest(self, provider: Provider, variants: Sequence[Variant]) -> LoadedModel:
+        """Serves the fastest of the variants that proves itself."""
+        inputs, _ = self.found.golden()
+        chooser = Chooser(
+            self._engine,
+            inputs,
+            list(batch_buckets(self.max_batch_size)),
+            circumstances={"processor": processor(), "runtime": self.engines.runtime},
+            cache=self.cache,
+        )
+        choice = chooser.choose(provider, variants, self.layouts)
         try:
-            return _load_on(provider, found, engines, precision, layout, memory_limit_bytes)
+            return self._proved(choice)
         except ConfigurationError as error:
-            if error.option != "provider":
+            others = [variant for variant in variants if variant is not choice.candidate.variant]
+            if not others:
                 raise
-            logger.warning("provider %s skipped: %s", provider, error.cause)
-    return _load_on(providers[-1], found, engines, precision, layout, memory_limit_bytes)
+            logger.warning("%s is passed over: %s", choice.candidate, error.cause)
+        del choice  # and with it the engine
+        return self._fastest(provider, others)
 
-
-def _load_on(
-    provider: Provider,
-    found: ModelVersion,
-    engines: InferenceEngines,
-    precision: Literal["auto"] | Precision,
-    layout: Layout,
-    memory_limit_bytes: int | None,
-) -> LoadedModel:
-    variant = select_variant(precision, provider, found.manifest)
-    file = found.verified_file(variant)
-    if provider == "cpu" and memory_limit_bytes is not None:
-        _check_memory(file, memory_limit_bytes)
-    engine = engines.load(file, provider, layout if provider == "cpu" else Layout(1, 1))
-    return LoadedModel(ServedModel(found.manifest, variant, provider), engine)
-
-
-def _check_memory(file: Path, limit: int) -> None:
-    """Refuses in words what the kernel would end without one."""
-    needed = _SERVICE_BYTES + _BYTES_PER_MODEL_BYTE * file.stat().st_size
-    if needed > limit:
-        raise ConfigurationError(
-            "model",
-            f"{file} needs at least {needed / 2**20:.0f} MiB of memory, the container's limit is"
-            f" {limit / 2**20:.0f} MiB",
-            "raise the limit, or serve a smaller --precision or --model (SENET_PRECISION,"
-            " SENET_MODEL)",
+    def _proved(self, choice: Choice) -> LoadedModel:
+        candidate = choice.candidate
+        precision = candidate.variant.precision
+        prove(choice.engine, self.found, precision, self.max_batch_size, self.checkpoint)
+        logger.info("engine (precision, threads of a run x runs): %s", choice)
+        served = ServedModel(
+            self.found.manifest,
+            candidate.variant,
+            candidate.provider,
+            candidate.layout,
+            choice.chosen_by,
         )
+        return LoadedModel(served, choice.engine, choice)
 
+    def _engine(self, candidate: Candidate) -> InferenceEngine:
+        self.checkpoint()
+        file = self._file(candidate.variant)
+        return self.engines.load(file, candidate.provider, candidate.layout)
 
-def _warm_up(loaded: LoadedModel, max_batch_size: int, checkpoint: Callable[[], None]) -> None:
-    size = loaded.model.manifest.input
-    for batch in batch_buckets(max_batch_size):
-        checkpoint()
-        _run(loaded, np.zeros((batch, size.height, size.width, 3), np.uint8), ["logits"])
+    def _file(self, variant: Variant) -> Path:
+        """The variant's file; its digest is computed once."""
+        if variant.precision not in self._verified:
+            self._verified[variant.precision] = self.found.verified_file(variant)
+        return self._verified[variant.precision]
 
+    def _that_fit(self, variants: Sequence[Variant]) -> list[Variant]:
+        """The variants that the memory limit leaves.
 
-def _self_test(loaded: LoadedModel, found: ModelVersion) -> None:
-    inputs, expected = found.golden()
-    precision = loaded.model.variant.precision
-    tolerance = found.manifest.golden.tolerance[precision]
-    # All outputs: one that is missing would later fail every batch that somebody asks it of.
-    logits = _run(loaded, inputs, ["logits", "embedding", "cam"])["logits"]
-    difference = float(np.abs(logits - expected).max()) if logits.shape == expected.shape else None
-    # Written so that NaN, which compares false, is refused.
-    if difference is None or not difference <= tolerance:
-        raise ConfigurationError(
-            "model_repository",
-            f"the {precision} engine of {loaded.model.name}:{loaded.model.version} failed its"
-            f" self-test: logits differ by {difference}, tolerance {tolerance:g}",
-            "export the model again, or choose another --precision (SENET_PRECISION)",
-        )
-
-
-def _run(
-    loaded: LoadedModel, images: NDArray[np.uint8], outputs: Collection[Output]
-) -> Mapping[Output, NDArray[np.float32]]:
-    try:
-        return loaded.engine.infer(images, outputs)
-    except Exception as error:
-        # ONNX Runtime's exceptions share no base class below Exception.
-        raise ConfigurationError(
-            "model_repository",
-            f"{loaded.model.name}:{loaded.model.version} does not run on a batch of {len(images)}:"
-            f" {' '.join(str(error).split())}",
-            "export the model again, or lower --max-batch-size (SENET_MAX_BATCH_SIZE)",
-        ) from error
+        Raises:
+            ConfigurationError: if that is none: in words what the kernel would end without one.
+        """
+        limit = self.memory_limit_bytes
+        if limit is None:
+            return list(variants)
+        needed = {
+            variant.precision: _SERVICE_BYTES
+            + _BYTES_PER_MODEL_BYTE * self._file(variant).stat().st_size
+            for variant in variants
+        }
+        fitting = [variant for variant in variants if needed[variant.precision] <= limit]
+        if not fitting:
+            smallest = min(needed.values())
+            raise ConfigurationError(
+                "model",
+                f"{self.found.manifest.name} needs at least {smallest / 2**20:.0f} MiB of memory,"
+                f" the container's limit is {limit / 2**20:.0f} MiB",
+                "raise the limit, or serve a smaller --precision or --model (SENET_PRECISION,"
+                " SENET_MODEL)",
+            )
+        return fitting

@@ -14,6 +14,7 @@ from app.metrics import Metrics
 from app.repository.models import ModelRepository
 from app.serving.admission import Admission
 from app.serving.batcher import Batcher
+from app.serving.choice_cache import choice_cache
 from app.serving.classifier import Classifier
 from app.serving.loading import LoadedModel, load_model
 from app.settings import Settings
@@ -128,6 +129,8 @@ class Service:
                 max_batch_size=settings.max_batch_size,
                 cores=available_cores(),
                 inference_threads=settings.inference_threads,
+                max_accuracy_drop=settings.max_accuracy_drop,
+                cache=choice_cache(settings.cache_directory),
                 memory_limit_bytes=memory_limit_bytes(),
                 checkpoint=self._stop_loading,
             )

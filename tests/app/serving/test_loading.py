@@ -12,7 +12,8 @@ from app.engines.engine import Layout, Output
 from app.errors import ConfigurationError
 from app.repository.manifest import Precision
 from app.repository.models import ModelRepository
-from app.serving.loading import LoadedModel, batch_buckets, load_model
+from app.serving.loading import LoadedModel, load_model
+from app.serving.proving import batch_buckets
 from tests.support.colours import COLOURS, INPUT_SIDE, colour_outputs
 from tests.support.engines import FakeEngine, FakeEngines
 from tests.support.repository import ManifestDict, write_model

@@ -1,0 +1,167 @@
+"""Choosing the engine that serves: by what is set, from the cache, or by measurement."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.engines.engine import InferenceEngine, Layout, Provider
+from app.repository.manifest import Variant
+from app.serving.candidates import Candidate, ChosenBy
+from app.serving.choice_cache import ChoiceCache, StoredChoice
+from app.serving.measuring import Speed, measure
+
+logger = logging.getLogger(__name__)
+
+# For all candidates together: what a start may cost in time.
+_SECONDS = 0.5
+_A_TIE = 0.97
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What serves, and why.
+
+    Attributes:
+        candidate: what was chosen.
+        chosen_by: why.
+        engine: the candidate's engine.
+        images_per_second: the best speed of each candidate that was measured, by its name.
+    """
+
+    candidate: Candidate
+    chosen_by: ChosenBy
+    engine: InferenceEngine
+    images_per_second: Mapping[str, int] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        table = ", ".join(f"{name} {speed}" for name, speed in self.images_per_second.items())
+        return f"{self.candidate} by {self.chosen_by}" + (f" ({table} images/s)" if table else "")
+
+
+class Chooser:
+    """Chooses among candidates. Never holds more than one engine.
+
+    Args:
+        load: loads a candidate's engine.
+        images: uint8 [n, height, width, 3] to measure with.
+        batch_sizes: to measure, rising.
+        circumstances: what a measurement depends on besides the candidates.
+        cache: of earlier choices; None to measure at every start.
+        clock: monotonic time in seconds.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[Candidate], InferenceEngine],
+        images: NDArray[np.uint8],
+        batch_sizes: Sequence[int],
+        *,
+        circumstances: Mapping[str, str],
+        cache: ChoiceCache | None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._load = load
+        self._images = images
+        self._batch_sizes = batch_sizes
+        self._circumstances = circumstances
+        self._cache = cache
+        self._clock = clock
+        self._held: tuple[Candidate, InferenceEngine] | None = None
+
+    def choose(
+        self, provider: Provider, variants: Sequence[Variant], layouts: Sequence[Layout]
+    ) -> Choice:
+        """The fastest candidate.
+
+        Args:
+            provider: what runs them.
+            variants: the likely fastest first.
+            layouts: the one that answers a lone client soonest first.
+
+        Raises:
+            ConfigurationError: if a candidate cannot be loaded.
+        """
+        candidates = [
+            Candidate(provider, variant, layout) for variant in variants for layout in layouts
+        ]
+        if len(candidates) == 1:
+            return Choice(candidates[0], "setting", self._engine(candidates[0]))
+        conditions = self._conditions(candidates)
+        if self._cache and (stored := self._cache.read(conditions)):
+            for candidate in candidates:
+                if str(candidate) == stored.chosen:
+                    engine = self._engine(candidate)
+                    return Choice(candidate, "cache", engine, stored.images_per_second)
+        choice = self._measure(provider, variants, layouts)
+        if self._cache:
+            self._cache.write(
+                StoredChoice(
+                    conditions=conditions,
+                    chosen=str(choice.candidate),
+                    images_per_second=dict(choice.images_per_second),
+                )
+            )
+        return choice
+
+    def _measure(
+        self, provider: Provider, variants: Sequence[Variant], layouts: Sequence[Layout]
+    ) -> Choice:
+        """First the arithmetic, with the fewest threads a run; then the layout for the winner."""
+        seconds = _SECONDS / (len(variants) + len(layouts) - 1)
+        speeds: dict[Candidate, Speed] = {}
+        fastest: Speed | None = None
+        for variant in variants:
+            candidate = Candidate(provider, variant, layouts[-1])
+            speeds[candidate] = self._time(candidate, seconds, rival=fastest)
+            fastest = max(speeds.values(), key=lambda speed: speed.best)
+        by_exactness = sorted(speeds, key=lambda candidate: candidate.exactness)
+        variant = _first_of_the_fastest(by_exactness, speeds).variant
+        by_latency = [Candidate(provider, variant, layout) for layout in layouts]
+        for candidate in reversed(by_latency[:-1]):
+            speeds[candidate] = self._time(candidate, seconds)
+        chosen = _first_of_the_fastest(by_latency, speeds)
+        table = {str(candidate): round(speed.best) for candidate, speed in speeds.items()}
+        return Choice(chosen, "measurement", self._engine(chosen), table)
+
+    def _time(self, candidate: Candidate, seconds: float, rival: Speed | None = None) -> Speed:
+        engine = self._engine(candidate)
+        try:
+            return measure(
+                engine,
+                self._images,
+                self._batch_sizes,
+                seconds=seconds,
+                rival=rival,
+                clock=self._clock,
+            )
+        except Exception as error:  # noqa: BLE001 - ONNX Runtime's share no base class
+            logger.warning("%s does not run: %s", candidate, " ".join(str(error).split()))
+            return Speed({1: 0.0})
+
+    def _engine(self, candidate: Candidate) -> InferenceEngine:
+        if self._held is None or self._held[0] != candidate:
+            self._held = None  # its memory is free before the next one takes some
+            self._held = (candidate, self._load(candidate))
+        return self._held[1]
+
+    def _conditions(self, candidates: Sequence[Candidate]) -> dict[str, object]:
+        return {
+            **self._circumstances,
+            "batch_sizes": list(self._batch_sizes),
+            "candidates": [
+                f"{candidate} {candidate.provider} {candidate.variant.sha256}"
+                for candidate in candidates
+            ],
+        }
+
+
+def _first_of_the_fastest(
+    preferred: Sequence[Candidate], speeds: Mapping[Candidate, Speed]
+) -> Candidate:
+    """The first that is about as fast as the fastest: measurements of the same thing differ."""
+    best = max(speeds[candidate].best for candidate in preferred)
+    return next(candidate for candidate in preferred if speeds[candidate].best >= _A_TIE * best)

@@ -1,0 +1,84 @@
+"""A loaded engine proves itself before it serves: every batch size runs, golden answers match."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.engines.engine import InferenceEngine, Output
+from app.errors import ConfigurationError
+from app.repository.manifest import Precision
+from app.repository.models import ModelVersion
+
+
+def batch_buckets(max_batch_size: int) -> Iterator[int]:
+    """The batch sizes to warm: powers of two below the largest, and the largest."""
+    size = 1
+    while size < max_batch_size:
+        yield size
+        size *= 2
+    yield max_batch_size
+
+
+def prove(
+    engine: InferenceEngine,
+    found: ModelVersion,
+    precision: Precision,
+    max_batch_size: int,
+    checkpoint: Callable[[], None],
+) -> None:
+    """Warms an engine up and tests it.
+
+    Args:
+        engine: the engine.
+        found: the model that it runs.
+        precision: of the variant that it runs.
+        max_batch_size: largest batch to warm.
+        checkpoint: called between the runs; what it raises ends the proof.
+
+    Raises:
+        ConfigurationError: if it does not run, or computes something else.
+    """
+    size = found.manifest.input
+    for batch in batch_buckets(max_batch_size):
+        checkpoint()
+        _run(engine, found, np.zeros((batch, size.height, size.width, 3), np.uint8), ["logits"])
+    _self_test(engine, found, precision)
+
+
+def _self_test(engine: InferenceEngine, found: ModelVersion, precision: Precision) -> None:
+    inputs, expected = found.golden()
+    tolerance = found.manifest.golden.tolerance[precision]
+    # All outputs: one that is missing would later fail every batch that somebody asks it of.
+    logits = _run(engine, found, inputs, ["logits", "embedding", "cam"])["logits"]
+    difference = float(np.abs(logits - expected).max()) if logits.shape == expected.shape else None
+    # Written so that NaN, which compares false, is refused.
+    if difference is None or not difference <= tolerance:
+        raise ConfigurationError(
+            "model_repository",
+            f"the {precision} engine of {_name(found)} failed its self-test: logits differ by"
+            f" {difference}, tolerance {tolerance:g}",
+            "export the model again, or choose another --precision (SENET_PRECISION)",
+        )
+
+
+def _run(
+    engine: InferenceEngine,
+    found: ModelVersion,
+    images: NDArray[np.uint8],
+    outputs: Collection[Output],
+) -> Mapping[Output, NDArray[np.float32]]:
+    try:
+        return engine.infer(images, outputs)
+    except Exception as error:
+        # ONNX Runtime's exceptions share no base class below Exception.
+        raise ConfigurationError(
+            "model_repository",
+            f"{_name(found)} does not run on a batch of {len(images)}:"
+            f" {' '.join(str(error).split())}",
+            "export the model again, or lower --max-batch-size (SENET_MAX_BATCH_SIZE)",
+        ) from error
+
+
+def _name(found: ModelVersion) -> str:
+    return f"{found.manifest.name}:{found.manifest.version}"
