@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # What the operations' tests need beyond Python, from Debian or Ubuntu; run as root.
-#   deploy/install_test_tools.sh          Prometheus, promtool and amtool, for tests/deploy
+#   deploy/install_test_tools.sh          Prometheus, promtool, amtool, faketime, for tests/deploy
 #   deploy/install_test_tools.sh image    buildah, podman and runc as well, for test_image.sh
 set -euo pipefail
-packages=(prometheus prometheus-alertmanager)
+packages=(prometheus prometheus-alertmanager faketime)
 [ "${1:-}" != image ] || packages+=(buildah podman runc)
 for package in "${packages[@]}"; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing=1

@@ -1,10 +1,13 @@
 """The service as its users start it: `python -m app`."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import httpx
 
@@ -31,15 +34,24 @@ class ServiceProcess:
     Args:
         folder: gets what the service writes.
         arguments: further command line.
+        environment: variables beside the test's own.
+        wrapper: a command line that runs the one after it.
     """
 
-    def __init__(self, folder: Path, *arguments: str | Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *arguments: str | Path,
+        environment: Mapping[str, str] = MappingProxyType({}),
+        wrapper: Sequence[str] = (),
+    ) -> None:
         self._output = folder / "stdout"
         self._errors = folder / "stderr"
         with self._output.open("wb") as output, self._errors.open("wb") as errors:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "app", "--port", "0", *map(str, arguments)],
+                [*wrapper, sys.executable, "-m", "app", "--port", "0", *map(str, arguments)],
                 cwd=ROOT,
+                env=os.environ | environment,
                 stdout=output,
                 stderr=errors,
             )
