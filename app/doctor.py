@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Literal
 
 from app.errors import ConfigurationError
 from app.hardware import available_cores, core_quota, memory_limit_bytes
+from app.serving.choice_cache import choice_cache, user_cache_directory
 from app.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -162,7 +163,6 @@ def _providers(settings: Settings) -> Iterator[Finding]:
 def _load(settings: Settings, provider: "Provider") -> str:
     from app.engines.onnx_engine import OnnxEngines
     from app.repository.models import ModelRepository
-    from app.serving.choice_cache import choice_cache
     from app.serving.loading import load_model
 
     loaded = load_model(
@@ -185,7 +185,7 @@ def _load(settings: Settings, provider: "Provider") -> str:
 
 
 def _paths(settings: Settings) -> Iterator[Finding]:
-    # The service writes nowhere, so that neither answer is a fault.
+    # The service needs to write nowhere, so that no answer about that is a fault.
     repository = settings.model_repository
     if not os.access(repository, os.R_OK | os.X_OK):
         yield Finding("models", "fault", f"{repository} cannot be read by user {os.getuid()}")
@@ -198,6 +198,19 @@ def _paths(settings: Settings) -> Iterator[Finding]:
             yield Finding("temporary files", "ok", f"{tempfile.gettempdir()}, not needed")
     except OSError:
         yield Finding("temporary files", "ok", "no writable folder, and none is needed")
+    yield Finding("cache", "ok", _cache(settings.cache_directory or user_cache_directory()))
+
+
+def _cache(folder: Path | None) -> str:
+    if folder is None:
+        return "none, for the user has no home; the engine is measured at each start"
+    if not folder.is_dir():
+        parent = next(parent for parent in folder.parents if parent.exists())
+        if parent.is_dir() and os.access(parent, os.W_OK | os.X_OK):
+            return f"{folder}, nothing measured yet"
+    elif os.access(folder, os.W_OK | os.X_OK):
+        return f"{folder}, {len(list(folder.glob('*.json')))} measured choices"
+    return f"{folder} cannot be written; the engine is measured at each start"
 
 
 def _port(settings: Settings) -> Iterator[Finding]:

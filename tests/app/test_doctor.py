@@ -10,6 +10,7 @@ import pytest
 
 from app import doctor
 from app.doctor import examine
+from app.hardware import available_cores
 from app.settings import Settings
 from tests.support.engines import FakeEngines
 from tests.support.process import run_to_its_end
@@ -37,6 +38,27 @@ def test_a_machine_in_order(options: list[str | Path]) -> None:
         assert f"  {subject}" in ended.stdout
     assert "FAULT" not in ended.stdout
     assert "colours:1 fp32 verified, warmed and self-tested" in ended.stdout
+
+
+def test_what_the_service_would_choose_is_told(options: list[str | Path], tmp_path: Path) -> None:
+    cores = available_cores()
+    _, found = findings(
+        *options, "--cache-directory", tmp_path / "cache", "--inference-threads", "1"
+    )
+    assert found["provider cpu"]["detail"].endswith(f"fp32 1x{cores} by setting")
+    assert found["cache"] == {
+        "subject": "cache",
+        "verdict": "ok",
+        "detail": f"{tmp_path / 'cache'}, nothing measured yet",
+    }
+
+
+def test_a_cache_folder_that_cannot_be_made(options: list[str | Path], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    code, found = findings(*options, "--cache-directory", tmp_path / "file" / "cache")
+    assert code == 0
+    assert found["cache"]["verdict"] == "ok"
+    assert "measured at each start" in found["cache"]["detail"]
 
 
 def test_an_empty_model_volume(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.hardware import available_cores, core_quota, memory_limit_bytes
+from app.hardware import available_cores, core_quota, memory_limit_bytes, processor
 
 
 @pytest.fixture(autouse=True)
@@ -79,3 +79,30 @@ def test_memory_limit_of_cgroup_version_1(tmp_path: Path, text: str, limit: int 
 def test_half_a_core_is_one_to_be_used_and_told_as_half(tmp_path: Path) -> None:
     assert core_quota(version_2(tmp_path, "50000 100000\n")) == 0.5
     assert available_cores(tmp_path) == 1
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "expected"),
+    [
+        (
+            (
+                "processor\t: 0\nmodel name\t: Some CPU 9\nflags\t\t: fpu smep avx2 avx512_vnni\n\n"
+                "processor\t: 1\nmodel name\t: Some CPU 9\nflags\t\t: fpu\n"
+            ),
+            "8 x Some CPU 9 avx2 avx512_vnni",
+        ),
+        (
+            "processor\t: 0\nFeatures\t: fp asimddp i8mm\nCPU part\t: 0xd40\n",
+            "8 x 0xd40 asimddp i8mm",
+        ),
+    ],
+)
+def test_a_processor_is_told_by_what_inference_may_use(
+    tmp_path: Path, cpuinfo: str, expected: str
+) -> None:
+    (tmp_path / "cpuinfo").write_text(cpuinfo)
+    assert processor(tmp_path / "cpuinfo") == expected
+
+
+def test_a_processor_that_nobody_describes_has_a_name_too(tmp_path: Path) -> None:
+    assert processor(tmp_path / "cpuinfo").startswith("8 x ")

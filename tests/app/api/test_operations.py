@@ -6,6 +6,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
+from app.hardware import available_cores
 from app.settings import Settings
 from tests.support.colours import COLOURS, INPUT_SIDE
 from tests.support.engines import FakeEngine, FakeEngines
@@ -35,6 +36,8 @@ def test_models_lists_what_is_loaded(client: httpx.Client) -> None:
     assert model["provider"] == "cpu"
     assert model["input"] == {"height": INPUT_SIDE, "width": INPUT_SIDE}
     assert model["labels"] == len(COLOURS)
+    assert (model["threads"], model["slots"]) == (1, available_cores())
+    assert model["chosen_by"] == "setting"
 
 
 def test_root_leads_to_the_documentation(client: httpx.Client) -> None:

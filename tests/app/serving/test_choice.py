@@ -1,0 +1,223 @@
+"""The fastest engine is chosen, in bounded time, and the choice is remembered."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.repository.manifest import Variant
+from app.serving.candidates import Candidate, cpu_layouts
+from app.serving.choice import Choice, Chooser
+from app.serving.choice_cache import ChoiceCache
+from tests.support.clock import Clock
+from tests.support.colours import INPUT_SIDE
+from tests.support.repository import colour_manifest
+from tests.support.timed_engines import Seconds, TimedEngines
+
+SIZES = [1, 2, 4, 8]
+IMAGES = np.zeros((3, INPUT_SIDE, INPUT_SIDE, 3), np.uint8)
+BOUND = 0.5
+
+
+def variant(precision: str) -> Variant:
+    [first] = colour_manifest()["variants"]
+    return Variant.model_validate(first | {"precision": precision})
+
+
+INT8, FP32 = variant("int8"), variant("fp32")
+
+
+def milliseconds(
+    *, int8: float = 10, fp32: float = 10, two_threads: float = 0.5, overhead: float = 0
+) -> Seconds:
+    """Time of a run: per image for each precision, its share with two threads, and a constant."""
+
+    def seconds(candidate: Candidate, images: int) -> float:
+        image = int8 if candidate.variant.precision == "int8" else fp32
+        share = two_threads if candidate.layout.threads == 2 else 1
+        return (overhead + image * images) * share / 1000
+
+    return seconds
+
+
+class Trial:
+    """Choices with the same engines at different starts."""
+
+    def __init__(self, seconds: Seconds, cache: ChoiceCache | None = None) -> None:
+        self.clock = Clock()
+        self.engines = TimedEngines(self.clock, seconds)
+        self.cache = cache
+
+    def choose(
+        self,
+        variants: Sequence[Variant] = (INT8, FP32),
+        *,
+        inference_threads: int = 0,
+        runtime: str = "1",
+        sizes: Sequence[int] = SIZES,
+    ) -> Choice:
+        chooser = Chooser(
+            self.engines.load,
+            IMAGES,
+            sizes,
+            circumstances={"runtime": runtime},
+            cache=self.cache,
+            clock=self.clock,
+        )
+        return chooser.choose("cpu", variants, cpu_layouts(2, inference_threads))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "chosen"),
+    [
+        (milliseconds(int8=3, two_threads=0.8), "int8 1x2"),
+        (milliseconds(int8=3, two_threads=0.4), "int8 2x1"),
+        (milliseconds(fp32=3, two_threads=0.8), "fp32 1x2"),
+        (milliseconds(int8=3, overhead=50, two_threads=0.45), "int8 2x1"),
+    ],
+)
+def test_the_fastest_is_chosen(seconds: Seconds, chosen: str) -> None:
+    choice = Trial(seconds).choose()
+    assert str(choice.candidate) == chosen
+    assert choice.chosen_by == "measurement"
+    assert choice.images_per_second[chosen] == max(choice.images_per_second.values())
+    assert str(choice).startswith(f"{chosen} by measurement (")
+
+
+def test_among_equals_the_exact_one_and_a_lone_client_are_preferred() -> None:
+    assert str(Trial(milliseconds()).choose().candidate) == "fp32 2x1"
+    nearly = milliseconds(int8=9.8, two_threads=0.51)
+    assert str(Trial(nearly).choose().candidate) == "fp32 2x1"
+
+
+def test_what_is_set_is_not_measured() -> None:
+    trial = Trial(milliseconds())
+    choice = trial.choose([FP32], inference_threads=1)
+    assert (str(choice.candidate), choice.chosen_by) == ("fp32 1x2", "setting")
+    assert (trial.engines.loaded, trial.engines.runs) == (["fp32 1x2"], 0)
+
+
+def test_a_set_precision_or_layout_leaves_the_other_to_be_measured() -> None:
+    slow_int8 = milliseconds(int8=30, two_threads=0.4)
+    assert str(Trial(slow_int8).choose([INT8]).candidate) == "int8 2x1"
+    assert str(Trial(slow_int8).choose(inference_threads=1).candidate) == "fp32 1x2"
+
+
+def test_one_engine_is_alive_at_a_time() -> None:
+    trial = Trial(milliseconds(int8=3, two_threads=0.8))
+    choice = trial.choose()
+    assert trial.engines.loaded == ["int8 1x2", "fp32 1x2", "int8 2x1", "int8 1x2"]
+    assert (trial.engines.alive, trial.engines.most_alive) == (1, 1)
+    assert choice.engine.slots == 2
+
+
+def test_what_was_loaded_last_is_not_loaded_again() -> None:
+    trial = Trial(milliseconds(int8=3, two_threads=0.4))
+    trial.choose()
+    assert trial.engines.loaded == ["int8 1x2", "fp32 1x2", "int8 2x1"]
+
+
+def test_the_time_is_bounded() -> None:
+    trial = Trial(milliseconds())
+    started = trial.clock.now
+    trial.choose()
+    longest_run = 0.08
+    candidates = 3
+    assert trial.clock.now - started <= BOUND + candidates * 2 * longest_run
+
+
+def test_a_huge_model_gets_two_runs_of_one_image_each() -> None:
+    trial = Trial(milliseconds(int8=2000, fp32=2000))
+    trial.choose()
+    # Two slots, two slots and one slot.
+    assert trial.engines.runs == 2 * (2 + 2 + 1)
+
+
+def test_what_is_clearly_slower_is_given_up_after_its_first_batch() -> None:
+    slow, fast = Trial(milliseconds(int8=1, fp32=100)), Trial(milliseconds(int8=1, fp32=1))
+    slow.choose(inference_threads=1)
+    fast.choose(inference_threads=1)
+    # What is left of the runs is those of int8, which took its time in both.
+    assert slow.engines.runs < 0.6 * fast.engines.runs
+
+
+def test_a_candidate_that_does_not_run_is_not_chosen(caplog: pytest.LogCaptureFixture) -> None:
+    def seconds(candidate: Candidate, images: int) -> float:
+        if candidate.variant.precision == "int8":
+            raise RuntimeError("no kernel\nfor this")
+        return 0.01 * images
+
+    assert Trial(seconds).choose().candidate.variant is FP32
+    assert "int8 1x2 does not run: no kernel for this" in caplog.messages
+
+
+def test_a_choice_is_remembered(tmp_path: Path) -> None:
+    cache = ChoiceCache(tmp_path / "made" / "when needed")
+    first = Trial(milliseconds(int8=3, two_threads=0.8), cache).choose()
+    later = Trial(milliseconds(fp32=3, two_threads=0.4), cache)
+    choice = later.choose()
+    assert choice.candidate == first.candidate
+    assert choice.images_per_second == first.images_per_second
+    assert (choice.chosen_by, later.engines.runs) == ("cache", 0)
+    assert later.engines.loaded == ["int8 1x2"]
+
+
+def test_under_other_conditions_it_is_measured_anew(tmp_path: Path) -> None:
+    trial = Trial(milliseconds(int8=3), ChoiceCache(tmp_path))
+    trial.choose()
+    other_file = FP32.model_copy(update={"sha256": "0" * 64})
+    assert trial.choose(runtime="2").chosen_by == "measurement"
+    assert trial.choose([INT8, other_file]).chosen_by == "measurement"
+    assert trial.choose([FP32]).chosen_by == "measurement"
+    assert trial.choose(sizes=[1, 2]).chosen_by == "measurement"
+    assert trial.choose().chosen_by == "cache"
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff\xfe", b"[]", b'{"schema_version": 2}', b"null", b'{"chosen": 1}']
+)
+def test_a_damaged_file_is_ignored_and_replaced(tmp_path: Path, content: bytes) -> None:
+    cache = ChoiceCache(tmp_path)
+    trial = Trial(milliseconds(int8=3), cache)
+    trial.choose()
+    [file] = tmp_path.iterdir()
+    file.write_bytes(content)
+    assert trial.choose().chosen_by == "measurement"
+    assert trial.choose().chosen_by == "cache"
+
+
+def test_a_file_about_something_else_is_ignored(tmp_path: Path) -> None:
+    trial = Trial(milliseconds(int8=3), ChoiceCache(tmp_path))
+    trial.choose()
+    [file] = tmp_path.iterdir()
+    right = file.read_text()
+    for wrong in (right.replace('"int8 2x1"', '"int8 9x9"'), right.replace('"1"', '"3"')):
+        assert wrong != right
+        file.write_text(wrong)
+        assert trial.choose().chosen_by == "measurement"
+
+
+def test_a_folder_that_cannot_be_used_costs_a_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    caplog.set_level(logging.INFO)
+    # Root, as which tests may run, could write into a read-only folder.
+    trial = Trial(milliseconds(int8=3), ChoiceCache(tmp_path / "file" / "cache"))
+    assert trial.choose().chosen_by == "measurement"
+    [message] = [text for text in caplog.messages if "cannot be kept" in text]
+    assert "Not a directory" in message
+    assert "--cache-directory" in message
+
+
+def test_nothing_half_written_is_left(tmp_path: Path) -> None:
+    (tmp_path / "cache").mkdir()
+    trial = Trial(milliseconds(int8=3), ChoiceCache(tmp_path / "cache"))
+    trial.choose()
+    [file] = (tmp_path / "cache").iterdir()
+    file.unlink()
+    file.mkdir()  # what stands in the way of the replacement
+    assert trial.choose().chosen_by == "measurement"
+    assert list((tmp_path / "cache").iterdir()) == [file]

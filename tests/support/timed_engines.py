@@ -1,0 +1,75 @@
+"""Engines whose runs take the time that a test says, on the test's clock."""
+
+import threading
+from collections.abc import Callable, Collection, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.engines.engine import Output, Provider
+from app.serving.candidates import Candidate
+from tests.support.clock import Clock
+from tests.support.colours import colour_outputs
+
+Seconds = Callable[[Candidate, int], float]
+"""How long a run of a candidate takes on a batch of so many images."""
+
+
+class TimedEngine:
+    """Moves the clock by the length of each run. Runs side by side share its length."""
+
+    def __init__(self, candidate: Candidate, owner: "TimedEngines") -> None:
+        self._candidate = candidate
+        self._owner = owner
+        owner.alive += 1
+        owner.most_alive = max(owner.most_alive, owner.alive)
+
+    def __del__(self) -> None:
+        self._owner.alive -= 1
+
+    @property
+    def provider(self) -> Provider:
+        return self._candidate.provider
+
+    @property
+    def slots(self) -> int:
+        return self._candidate.layout.slots
+
+    def infer(
+        self, images: NDArray[np.uint8], outputs: Collection[Output]
+    ) -> Mapping[Output, NDArray[np.float32]]:
+        self._owner.run(self._candidate, len(images))
+        return colour_outputs(images, outputs)
+
+
+class TimedEngines:
+    """Loads timed engines.
+
+    Args:
+        clock: what their runs move.
+        seconds: how long a run takes.
+
+    Attributes:
+        loaded: the candidates by name, in order of loading.
+        runs: how many runs there were.
+        alive: engines that exist.
+        most_alive: the most that existed at once.
+    """
+
+    def __init__(self, clock: Clock, seconds: Seconds) -> None:
+        self.loaded: list[str] = []
+        self.runs = 0
+        self.alive = 0
+        self.most_alive = 0
+        self._clock = clock
+        self._seconds = seconds
+        self._lock = threading.Lock()
+
+    def load(self, candidate: Candidate) -> TimedEngine:
+        self.loaded.append(str(candidate))
+        return TimedEngine(candidate, self)
+
+    def run(self, candidate: Candidate, images: int) -> None:
+        with self._lock:
+            self.runs += 1
+            self._clock.now += self._seconds(candidate, images) / candidate.layout.slots
