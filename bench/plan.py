@@ -19,26 +19,28 @@ class Plan:
     """Durations in seconds, and repetitions.
 
     Attributes:
-        rounds: in which contenders take turns, for what the goals are about.
-        few_rounds: for everything else.
+        rounds: in which contenders take turns.
         warm: before the first round, for each contender.
-        closed: of one run with many clients.
+        closed: of one run with many clients, for what the goals are about.
+        short: of one such run for everything else.
         lone: of one run with one client.
         open: of one run at a fixed rate.
         starts: of the service.
     """
 
     rounds: int
-    few_rounds: int
-    warm: float
-    closed: float
-    lone: float
-    open: float
+    warm: int
+    closed: int
+    short: int
+    lone: int
+    open: int
     starts: int
 
 
-FULL = Plan(rounds=4, few_rounds=3, warm=2, closed=3, lone=2, open=12, starts=5)
-QUICK = Plan(rounds=2, few_rounds=2, warm=1, closed=1, lone=1, open=4, starts=3)
+FULL = Plan(rounds=3, warm=2, closed=5, short=2, lone=2, open=12, starts=5)
+QUICK = Plan(rounds=2, warm=1, closed=2, short=1, lone=1, open=4, starts=3)
+# Of a closed loop, in seconds: until as many requests end as begin.
+_RAMP = 1
 
 
 @dataclass(frozen=True)
@@ -87,15 +89,22 @@ class Session:
     report: Report
 
     def closed(
-        self, url: str, server: Endpoint, bodies: Bodies, *, clients: int, seconds: float
+        self, url: str, server: Endpoint, bodies: Bodies, *, clients: int, seconds: int
     ) -> wrk.Run:
         """Closed-loop load; answers that are no success are noted in the report."""
         run = wrk.run(
-            url, bodies, clients=clients, seconds=seconds, memory_mib=lambda: server.resident_mib
+            url,
+            bodies,
+            clients=clients,
+            seconds=seconds,
+            ramp=0 if clients == 1 else _RAMP,
+            memory_mib=lambda: server.resident_mib,
         )
-        if run.failed or not run.requests:
+        if run.failed:
+            self.report.mistakes.append(f"{url}: {run.failed} of {run.requests} requests failed")
+        if not run.rate:
             self.report.mistakes.append(
-                f"{url}: of {run.requests} requests {run.failed} failed, with {clients} clients"
+                f"{url}: no answer to {clients} clients within {seconds} s of full load"
             )
         return run
 

@@ -1,26 +1,63 @@
--- wrk script: sends bodies in turn. Arguments: the content type, then one file for each body.
-local requests = {}
-local sent = 0
+-- wrk script: sends bodies in turn, and counts the answers of a window of time. Answers before it
+-- only fill the server, so that as much unfinished work enters the window as leaves it.
+-- Arguments: seconds before the window, its seconds, the content type, one file for each body.
+local ffi = require("ffi")
+ffi.cdef [[
+  typedef struct { long seconds; long nanoseconds; } bench_time;
+  int clock_gettime(int clock, bench_time *time);
+]]
+local MONOTONIC = 1
+local time = ffi.new("bench_time")
+local requests, sent = {}, 0
+local threads = {}
+local ramp, window, from, to
+-- Not local, for wrk reads it across threads.
+counted = 0
+
+local function now()
+  ffi.C.clock_gettime(MONOTONIC, time)
+  return tonumber(time.seconds) + tonumber(time.nanoseconds) / 1e9
+end
+
+function setup(thread)
+  threads[#threads + 1] = thread
+end
 
 function init(args)
-  for index = 2, #args do
+  ramp, window = tonumber(args[1]), tonumber(args[2])
+  for index = 4, #args do
     local file = assert(io.open(args[index], "rb"))
-    local headers = { ["Content-Type"] = args[1] }
+    local headers = { ["Content-Type"] = args[3] }
     requests[#requests + 1] = wrk.format("POST", nil, headers, file:read("*a"))
     file:close()
   end
 end
 
 function request()
+  if not from then
+    from = now() + ramp
+    to = from + window
+  end
   sent = sent % #requests + 1
   return requests[sent]
+end
+
+function response()
+  local at = now()
+  if at >= from and at < to then
+    counted = counted + 1
+  end
 end
 
 function done(summary, latency, _)
   local errors = summary.errors
   local broken = errors.connect + errors.read + errors.write + errors.timeout
+  local in_window = 0
+  for _, thread in ipairs(threads) do
+    in_window = in_window + thread:get("counted")
+  end
   io.write(string.format(
-    "bench requests=%d us=%d refused=%d broken=%d p50_us=%d p99_us=%d\n",
-    summary.requests, summary.duration, errors.status, broken,
+    "bench requests=%d counted=%d refused=%d broken=%d us=%d p50_us=%d p99_us=%d\n",
+    summary.requests, in_window, errors.status, broken, summary.duration,
     latency:percentile(50), latency:percentile(99)))
 end

@@ -14,7 +14,8 @@ from bench.bodies import Bodies
 
 _SCRIPT = Path(__file__).with_name("post.lua")
 _LINE = re.compile(
-    r"^bench requests=(\d+) us=(\d+) refused=(\d+) broken=(\d+) p50_us=(\d+) p99_us=(\d+)$",
+    r"^bench requests=(\d+) counted=(\d+) refused=(\d+) broken=(\d+) us=(\d+) p50_us=(\d+)"
+    r" p99_us=(\d+)$",
     re.MULTILINE,
 )
 _SAMPLE_SECONDS = 0.1
@@ -28,9 +29,9 @@ class Run:
     """One stretch of closed-loop load.
 
     Attributes:
-        requests: answered, whatever with.
-        seconds: that it took.
+        requests: answered in all, whatever with.
         failed: answered with a status of 400 and above, or not at all.
+        rate: answers a second, once the server was full.
         p50_ms: median latency of a request.
         p99_ms: its 99th percentile.
         busy: cores that wrk itself kept busy.
@@ -38,17 +39,12 @@ class Run:
     """
 
     requests: int
-    seconds: float
     failed: int
+    rate: float
     p50_ms: float
     p99_ms: float
     busy: float = 0.0
     memory_mib: float = 0.0
-
-    @property
-    def rate(self) -> float:
-        """Good answers a second."""
-        return max(0, self.requests - self.failed) / self.seconds
 
 
 def find() -> str:
@@ -66,7 +62,13 @@ def find() -> str:
 
 
 def run(
-    url: str, bodies: Bodies, *, clients: int, seconds: float, memory_mib: Callable[[], float]
+    url: str,
+    bodies: Bodies,
+    *,
+    clients: int,
+    seconds: int,
+    ramp: int,
+    memory_mib: Callable[[], float],
 ) -> Run:
     """Keeps `clients` waiting for answers all the time.
 
@@ -74,7 +76,8 @@ def run(
         url: where to POST.
         bodies: what to send.
         clients: connections, each with one request under way.
-        seconds: how long; wrk counts in whole ones.
+        seconds: in which answers count; wrk knows whole ones only.
+        ramp: seconds before them.
         memory_mib: tells what the server holds, now and then.
 
     Raises:
@@ -83,8 +86,8 @@ def run(
     threads = min(clients, max(1, available_cores() // _CORES_A_THREAD))
     command = [
         find(), "--threads", str(threads), "--connections", str(clients),
-        "--duration", f"{max(1, round(seconds))}s", "--timeout", _TIMEOUT,
-        "--script", str(_SCRIPT), url, "--", bodies.content_type, *map(str, bodies.files),
+        "--duration", f"{ramp + seconds}s", "--timeout", _TIMEOUT, "--script", str(_SCRIPT),
+        url, "--", str(ramp), str(seconds), bodies.content_type, *map(str, bodies.files),
     ]  # fmt: skip
     before = _children_seconds()
     memory = 0.0
@@ -98,11 +101,19 @@ def run(
             break
         except subprocess.TimeoutExpired:
             continue
-    return parse(output, _children_seconds() - before, memory)
+    return parse(output, seconds, _children_seconds() - before, memory)
 
 
-def parse(output: str, processor_seconds: float = 0.0, memory_mib: float = 0.0) -> Run:
+def parse(
+    output: str, seconds: float, processor_seconds: float = 0.0, memory_mib: float = 0.0
+) -> Run:
     """Reads what `post.lua` prints at the end.
+
+    Args:
+        output: of wrk.
+        seconds: in which answers counted.
+        processor_seconds: that wrk took.
+        memory_mib: of the server.
 
     Raises:
         RuntimeError: if wrk did not come to its end.
@@ -110,12 +121,16 @@ def parse(output: str, processor_seconds: float = 0.0, memory_mib: float = 0.0) 
     found = _LINE.search(output)
     if found is None:
         raise RuntimeError(f"wrk: {' '.join(output.split()) or 'no output'}")
-    requests, us, refused, broken, p50, p99 = map(int, found.groups())
-    seconds = us / 1e6
+    requests, counted, refused, broken, us, p50, p99 = map(int, found.groups())
     return Run(
-        requests, seconds, refused + broken, p50 / 1000, p99 / 1000,
-        processor_seconds / seconds, memory_mib,
-    )  # fmt: skip
+        requests=requests,
+        failed=refused + broken,
+        rate=counted / seconds,
+        p50_ms=p50 / 1000,
+        p99_ms=p99 / 1000,
+        busy=1e6 * processor_seconds / us,
+        memory_mib=memory_mib,
+    )
 
 
 def together(runs: Sequence[Run]) -> tuple[float, float]:

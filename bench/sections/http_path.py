@@ -17,11 +17,11 @@ def measure(session: Session, subject: Subject) -> None:
             session.closed(
                 server.url, server, bodies, clients=session.clients, seconds=session.plan.warm
             )
-            for _ in range(session.plan.few_rounds):
+            for _ in range(session.plan.rounds):
                 used = server.processor_seconds
                 run = session.closed(
                     server.url, server, bodies, clients=session.clients,
-                    seconds=session.plan.closed,
+                    seconds=session.plan.short,
                 )  # fmt: skip
                 rates.append(run.rate)
                 costs.append(1000 * (server.processor_seconds - used) / max(1, run.requests))
@@ -33,7 +33,7 @@ def measure(session: Session, subject: Subject) -> None:
     session.report.tables.append(
         Table(
             "HTTP and decoding alone: the service with an engine that answers at once",
-            f"{session.clients} clients, raw bodies, median of {session.plan.few_rounds} rounds."
+            f"{session.clients} clients, raw bodies, median of {session.plan.rounds} rounds."
             f" The input is that of {subject.name}. Processor time is the service's, whatever"
             " wrk took beside it.",
             (

@@ -68,7 +68,7 @@ def _images_a_request(session: Session, subject: Subject, server: Server) -> Non
     for count in (1, 8, 64):
         bodies = multipart(session.photos.usual, count, session.photos.folder)
         rates, latencies = [], []
-        for _ in range(session.plan.few_rounds):
+        for _ in range(session.plan.rounds):
             run = session.closed(
                 server.form_url, server, bodies, clients=1, seconds=session.plan.closed
             )
@@ -93,9 +93,9 @@ def _photo_size(session: Session, subject: Subject, server: Server) -> None:
         rates = [
             session.closed(
                 server.url, server, raw(photos), clients=session.clients,
-                seconds=session.plan.closed,
+                seconds=session.plan.short,
             ).rate
-            for _ in range(session.plan.few_rounds)
+            for _ in range(session.plan.rounds)
         ]  # fmt: skip
         rate = session.record(f"{subject.name}/photo/{size[0]}x{size[1]}", rates)
         decode = _decode_ms(photos, subject.version.manifest.preprocessing)
@@ -142,16 +142,17 @@ def _beside_bare(
     session: Session, server: Server, bare: Bare, bodies: Bodies
 ) -> dict[str, list[float]]:
     def loop() -> float:
-        done = bare.run(session.plan.closed)
+        done = bare.run(session.plan.short)
         return done.images / done.seconds
 
     def serve() -> float:
         return session.closed(
-            server.url, server, bodies, clients=session.clients, seconds=session.plan.closed
+            server.url, server, bodies, clients=session.clients, seconds=session.plan.short
         ).rate
 
+    bare.run(session.plan.warm)
     session.closed(server.url, server, bodies, clients=session.clients, seconds=session.plan.warm)
-    return interleave({"bare": loop, "service": serve}, session.plan.few_rounds)
+    return interleave({"bare": loop, "service": serve}, session.plan.rounds)
 
 
 def _decode_ms(photos: Sequence[Path], preprocessing: Preprocessing) -> float:
