@@ -32,8 +32,9 @@ class Settings(BaseSettings):
         "imagenette"
     )
     """Model to serve: a name (its highest version) or name:version."""
-    provider: Literal["auto", "cpu", "cuda", "tensorrt"] = "auto"
-    """Execution provider; auto takes the best that loads, a named one is required."""
+    provider: Literal["auto", "cpu", "openvino", "cuda", "tensorrt"] = "auto"
+    """What runs the model; auto takes the best that loads, a named one is required. openvino needs
+    the extra of that name."""
     precision: Literal["auto", "fp32", "fp16", "int8"] = "auto"
     """Variant of the model; auto measures at start which is the fastest on this machine, or takes
     fp16 on a GPU."""

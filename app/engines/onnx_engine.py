@@ -9,8 +9,9 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from app.engines.engine import InferenceEngine, Layout, Output, Provider
+from app.engines.engine import GPU_PROVIDERS, InferenceEngine, Layout, Output, Provider
 from app.engines.freed_memory import return_freed_memory
+from app.engines.openvino_engine import check_installed, load_openvino, openvino_version
 from app.engines.providers import candidates, check_loaded, session_providers
 from app.engines.tensorrt_cache import find_engine
 from app.engines.tensorrt_target import detect
@@ -69,15 +70,23 @@ class OnnxEngines:
     @property
     def runtime(self) -> str:
         """See `InferenceEngines`."""
-        return f"onnxruntime {onnxruntime.__version__}"
+        openvino = openvino_version()
+        return f"onnxruntime {onnxruntime.__version__}" + (
+            f", openvino {openvino}" if openvino else ""
+        )
 
     def providers(self) -> list[Provider]:
         """See `InferenceEngines`."""
+        if self._provider == "openvino":
+            check_installed()
+            return ["openvino"]
         return candidates(self._provider, onnxruntime.get_available_providers())
 
     def load(self, model_file: Path, provider: Provider, layout: Layout) -> InferenceEngine:
         """See `InferenceEngines`."""
-        if provider != "cpu":
+        if provider == "openvino":
+            return load_openvino(model_file, layout)
+        if provider in GPU_PROVIDERS:
             # The gpu extra's CUDA libraries lie among the Python packages, where the loader does
             # not look.
             onnxruntime.preload_dlls()

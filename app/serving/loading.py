@@ -6,7 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from app.engines.engine import InferenceEngine, InferenceEngines, Layout, Provider
+from app.engines.engine import (
+    GPU_PROVIDERS,
+    InferenceEngine,
+    InferenceEngines,
+    Layout,
+    Provider,
+)
 from app.errors import ConfigurationError
 from app.hardware import processor
 from app.repository.manifest import Precision, Variant
@@ -109,7 +115,7 @@ class _Loader:
 
     def _load_on(self, provider: Provider) -> LoadedModel:
         manifest = self.found.manifest
-        if provider != "cpu":
+        if provider in GPU_PROVIDERS:
             variant = select_variant(self.precision, provider, manifest)
             candidate = Candidate(provider, variant, Layout(threads=1, slots=1))
             chosen_by: Literal["rule", "setting"] = (
