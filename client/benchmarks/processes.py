@@ -1,5 +1,6 @@
 """The service and the command as processes of their own."""
 
+import json
 import os
 import socket
 import subprocess
@@ -47,7 +48,20 @@ def start_scoring(photos: Path, output: Path, port: int, *more: str) -> "subproc
     return subprocess.Popen(words)  # noqa: S603 - likewise
 
 
-def resident_mib(process_id: int) -> float:
-    """Memory of a process that is in RAM, in MiB (proc(5), statm)."""
-    pages = int(Path(f"/proc/{process_id}/statm").read_text().split()[1])
+def resident_mib(process_id: int) -> float | None:
+    """Memory of a process that is in RAM, in MiB (proc(5), statm); None if it has ended."""
+    try:
+        pages = int(Path(f"/proc/{process_id}/statm").read_text().split()[1])
+    except (OSError, IndexError):
+        return None
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def committed_rows(output: Path) -> int:
+    """Rows of an output file that are on disk, by the journal of the run that writes it."""
+    journal = output.with_name(output.name + ".parts") / "_journal.jsonl"
+    try:
+        _, *commits = journal.read_bytes().splitlines()
+        return sum(int(json.loads(line)["rows"]) for line in commits)
+    except (OSError, ValueError):  # not begun, or removed, or a line is half written
+        return 0

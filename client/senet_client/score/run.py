@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from senet_client.async_client import AsyncClient
@@ -90,7 +91,6 @@ class Run:
         self._clock = clock
         self._slots = Slots(lambda: pace.limit)
         self._open_parts = asyncio.Semaphore(_OPEN_PARTS)
-        self._committing = asyncio.Lock()
 
     async def run(self) -> None:
         """Runs until every input has its row on disk.
@@ -100,16 +100,21 @@ class Run:
             Stopped: if the disk cannot be used, or another model answers.
         """
         try:
-            async with asyncio.TaskGroup() as group:
-                for part, tasks in self._parts():
-                    await self._open_parts.acquire()
-                    for start in range(0, len(tasks), self._options.images_per_request):
-                        chunk = tasks[start : start + self._options.images_per_request]
-                        await self._slots.take()
-                        group.create_task(self._score(part, chunk))
+            # One thread writes all parts: Arrow's allocator keeps a heap for each that ever wrote.
+            with ThreadPoolExecutor(1, thread_name_prefix="commit") as writer:
+                await self._run(writer)
         except* (SenetClientError, Stopped) as failures:
             # What failed first has stopped the rest.
             raise failures.exceptions[0] from None
+
+    async def _run(self, writer: Executor) -> None:
+        async with asyncio.TaskGroup() as group:
+            for part, tasks in self._parts():
+                await self._open_parts.acquire()
+                for start in range(0, len(tasks), self._options.images_per_request):
+                    chunk = tasks[start : start + self._options.images_per_request]
+                    await self._slots.take()
+                    group.create_task(self._score(part, chunk, writer))
 
     def _parts(self) -> Iterator[tuple[_Part, list[Task]]]:
         """The parts that are not, or not well, on disk, and what is to be scored for them."""
@@ -123,7 +128,7 @@ class Run:
                 tasks = [task for task in inputs.read(stretch) if task[0] in failed]
                 yield _Part(stretch.part, len(tasks), good), tasks
 
-    async def _score(self, part: _Part, tasks: Sequence[Task]) -> None:
+    async def _score(self, part: _Part, tasks: Sequence[Task], writer: Executor) -> None:
         try:
             answers = await self._ask(tasks)
         finally:
@@ -137,8 +142,9 @@ class Run:
         self._on_rows(len(answers), failed)
         if not part.missing:
             part.rows.sort(key=lambda row: int(str(row[INDEX])))
-            async with self._committing:
-                await asyncio.to_thread(self._output.commit, part.number, part.rows)
+            await asyncio.get_running_loop().run_in_executor(
+                writer, self._output.commit, part.number, part.rows
+            )
             self._open_parts.release()
 
     async def _ask(self, tasks: Sequence[Task]) -> list[Answer]:
