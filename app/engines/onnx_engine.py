@@ -61,7 +61,7 @@ class OnnxEngines:
     """Loads ONNX files on the providers that the settings allow.
 
     Args:
-        provider: the setting; "auto" allows every provider that is compiled in.
+        provider: the setting; "auto" allows every provider that is installed, but TensorRT.
     """
 
     def __init__(self, provider: Literal["auto"] | Provider) -> None:
@@ -80,7 +80,10 @@ class OnnxEngines:
         if self._provider == "openvino":
             check_installed()
             return ["openvino"]
-        return candidates(self._provider, onnxruntime.get_available_providers())
+        found = candidates(self._provider, onnxruntime.get_available_providers())
+        if self._provider == "auto" and openvino_version():
+            found.append("openvino")
+        return found
 
     def load(self, model_file: Path, provider: Provider, layout: Layout) -> InferenceEngine:
         """See `InferenceEngines`."""

@@ -17,6 +17,9 @@ _FAST_ON_CPU: tuple[Precision, ...] = ("int8", "fp32")
 _BY_EXACTNESS: tuple[Precision, ...] = ("fp32", "fp16", "int8")
 _CORES_FOR_A_MIDDLE = 4
 
+Computation = tuple[Provider, Variant]
+"""What computes which variant: a candidate without its layout."""
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -27,7 +30,13 @@ class Candidate:
     layout: Layout
 
     def __str__(self) -> str:
-        return f"{self.variant.precision} {self.layout.threads}x{self.layout.slots}"
+        name = f"{self.variant.precision} {self.layout.threads}x{self.layout.slots}"
+        return name if self.provider != "openvino" else f"{name} {self.provider}"
+
+    @property
+    def computation(self) -> Computation:
+        """The candidate without its layout."""
+        return self.provider, self.variant
 
     @property
     def exactness(self) -> int:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from app.engines.engine import InferenceEngine, Layout, Provider
-from app.repository.manifest import Variant
-from app.serving.candidates import Candidate, ChosenBy
+from app.engines.engine import InferenceEngine, Layout
+from app.errors import ConfigurationError
+from app.serving.candidates import Candidate, ChosenBy, Computation
 from app.serving.choice_cache import ChoiceCache, StoredChoice
 from app.serving.measuring import Speed, measure
 
@@ -72,21 +72,18 @@ class Chooser:
         self._clock = clock
         self._held: tuple[Candidate, InferenceEngine] | None = None
 
-    def choose(
-        self, provider: Provider, variants: Sequence[Variant], layouts: Sequence[Layout]
-    ) -> Choice:
+    def choose(self, computations: Sequence[Computation], layouts: Sequence[Layout]) -> Choice:
         """The fastest candidate.
 
         Args:
-            provider: what runs them.
-            variants: the likely fastest first.
+            computations: the likely fastest first.
             layouts: the one that answers a lone client soonest first.
 
         Raises:
-            ConfigurationError: if a candidate cannot be loaded.
+            ConfigurationError: if no candidate can be loaded.
         """
         candidates = [
-            Candidate(provider, variant, layout) for variant in variants for layout in layouts
+            Candidate(*computation, layout) for computation in computations for layout in layouts
         ]
         if len(candidates) == 1:
             return Choice(candidates[0], "setting", self._engine(candidates[0]))
@@ -96,7 +93,7 @@ class Chooser:
                 if str(candidate) == stored.chosen:
                     engine = self._engine(candidate)
                     return Choice(candidate, "cache", engine, stored.images_per_second)
-        choice = self._measure(provider, variants, layouts)
+        choice = self._measure(computations, layouts)
         if self._cache:
             self._cache.write(
                 StoredChoice(
@@ -107,20 +104,18 @@ class Chooser:
             )
         return choice
 
-    def _measure(
-        self, provider: Provider, variants: Sequence[Variant], layouts: Sequence[Layout]
-    ) -> Choice:
+    def _measure(self, computations: Sequence[Computation], layouts: Sequence[Layout]) -> Choice:
         """First the arithmetic, with the fewest threads a run; then the layout for the winner."""
-        seconds = _SECONDS / (len(variants) + len(layouts) - 1)
+        seconds = _SECONDS / (len(computations) + len(layouts) - 1)
         speeds: dict[Candidate, Speed] = {}
         fastest: Speed | None = None
-        for variant in variants:
-            candidate = Candidate(provider, variant, layouts[-1])
+        for computation in computations:
+            candidate = Candidate(*computation, layouts[-1])
             speeds[candidate] = self._time(candidate, seconds, rival=fastest)
             fastest = max(speeds.values(), key=lambda speed: speed.best)
         by_exactness = sorted(speeds, key=lambda candidate: candidate.exactness)
-        variant = _first_of_the_fastest(by_exactness, speeds).variant
-        by_latency = [Candidate(provider, variant, layout) for layout in layouts]
+        winner = _first_of_the_fastest(by_exactness, speeds).computation
+        by_latency = [Candidate(*winner, layout) for layout in layouts]
         for candidate in reversed(by_latency[:-1]):
             speeds[candidate] = self._time(candidate, seconds)
         chosen = _first_of_the_fastest(by_latency, speeds)
@@ -128,7 +123,11 @@ class Chooser:
         return Choice(chosen, "measurement", self._engine(chosen), table)
 
     def _time(self, candidate: Candidate, seconds: float, rival: Speed | None = None) -> Speed:
-        engine = self._engine(candidate)
+        try:
+            engine = self._engine(candidate)
+        except ConfigurationError as error:
+            logger.warning("%s does not load: %s", candidate, error.cause)
+            return Speed({1: 0.0})
         try:
             return measure(
                 engine,

@@ -17,7 +17,7 @@ from app.errors import ConfigurationError
 from app.hardware import processor
 from app.repository.manifest import Precision, Variant
 from app.repository.models import ModelRepository, ModelVersion, select_variant
-from app.serving.candidates import Candidate, cpu_layouts, cpu_variants
+from app.serving.candidates import Candidate, Computation, cpu_layouts, cpu_variants
 from app.serving.choice import Choice, Chooser
 from app.serving.choice_cache import ChoiceCache
 from app.serving.classifier import ServedModel
@@ -104,32 +104,34 @@ class _Loader:
 
     def load(self) -> LoadedModel:
         providers = self.engines.providers()
-        for provider in providers[:-1]:
+        on_cpu = [provider for provider in providers if provider not in GPU_PROVIDERS]
+        for provider in providers:
+            if provider not in GPU_PROVIDERS:
+                continue
             try:
-                return self._load_on(provider)
+                return self._load_on_gpu(provider)
             except ConfigurationError as error:
-                if error.option != "provider":
+                if error.option != "provider" or not on_cpu:
                     raise
                 logger.warning("provider %s skipped: %s", provider, error.cause)
-        return self._load_on(providers[-1])
+        return self._load_on_cpu(on_cpu)
 
-    def _load_on(self, provider: Provider) -> LoadedModel:
-        manifest = self.found.manifest
-        if provider in GPU_PROVIDERS:
-            variant = select_variant(self.precision, provider, manifest)
-            candidate = Candidate(provider, variant, Layout(threads=1, slots=1))
-            chosen_by: Literal["rule", "setting"] = (
-                "rule" if self.precision == "auto" else "setting"
-            )
-            return self._proved(Choice(candidate, chosen_by, self._engine(candidate)))
+    def _load_on_gpu(self, provider: Provider) -> LoadedModel:
+        variant = select_variant(self.precision, provider, self.found.manifest)
+        candidate = Candidate(provider, variant, Layout(threads=1, slots=1))
+        chosen_by: Literal["rule", "setting"] = "rule" if self.precision == "auto" else "setting"
+        return self._proved(Choice(candidate, chosen_by, self._engine(candidate)))
+
+    def _load_on_cpu(self, providers: Sequence[Provider]) -> LoadedModel:
         if self.precision == "auto":
-            variants = cpu_variants(manifest, self.max_accuracy_drop)
+            variants = cpu_variants(self.found.manifest, self.max_accuracy_drop)
         else:
-            variants = [select_variant(self.precision, provider, manifest)]
-        return self._fastest(provider, self._that_fit(variants))
+            variants = [select_variant(self.precision, providers[0], self.found.manifest)]
+        fitting = self._that_fit(variants)
+        return self._fastest([(name, variant) for variant in fitting for name in providers])
 
-    def _fastest(self, provider: Provider, variants: Sequence[Variant]) -> LoadedModel:
-        """Serves the fastest of the variants that proves itself."""
+    def _fastest(self, computations: Sequence[Computation]) -> LoadedModel:
+        """Serves the fastest of those that prove themselves."""
         inputs, _ = self.found.golden()
         chooser = Chooser(
             self._engine,
@@ -138,16 +140,16 @@ class _Loader:
             circumstances={"processor": processor(), "runtime": self.engines.runtime},
             cache=self.cache,
         )
-        choice = chooser.choose(provider, variants, self.layouts)
+        choice = chooser.choose(computations, self.layouts)
         try:
             return self._proved(choice)
         except ConfigurationError as error:
-            others = [variant for variant in variants if variant is not choice.candidate.variant]
+            others = [other for other in computations if other != choice.candidate.computation]
             if not others:
                 raise
             logger.warning("%s is passed over: %s", choice.candidate, error.cause)
         del choice  # and with it the engine
-        return self._fastest(provider, others)
+        return self._fastest(others)
 
     def _proved(self, choice: Choice) -> LoadedModel:
         candidate = choice.candidate

@@ -111,6 +111,21 @@ def test_the_shipped_model_passes_its_self_test(precision: Precision) -> None:
     assert loaded.model.variant.precision == precision
 
 
+def test_auto_measures_it_beside_onnx_runtime() -> None:
+    engines = OnnxEngines("auto")
+    assert engines.providers() == ["cpu", "openvino"]
+    loaded = load_model(
+        ModelRepository(ROOT / "models"),
+        engines,
+        model="imagenette",
+        precision="int8",
+        max_batch_size=1,
+        cores=1,
+    )
+    assert loaded.choice.images_per_second.keys() == {"int8 1x1", "int8 1x1 openvino"}
+    assert loaded.model.provider == loaded.engine.provider
+
+
 def test_openvino_does_not_report_to_its_maker(model_file: Path) -> None:
     program = f"""
 import sys

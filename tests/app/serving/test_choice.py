@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.engines.engine import Provider
+from app.errors import ConfigurationError
 from app.repository.manifest import Variant
 from app.serving.candidates import Candidate, cpu_layouts
 from app.serving.choice import Choice, Chooser
@@ -14,7 +16,7 @@ from app.serving.choice_cache import ChoiceCache
 from tests.support.clock import Clock
 from tests.support.colours import INPUT_SIDE
 from tests.support.repository import colour_manifest
-from tests.support.timed_engines import Seconds, TimedEngines
+from tests.support.timed_engines import Seconds, TimedEngine, TimedEngines
 
 SIZES = [1, 2, 4, 8]
 IMAGES = np.zeros((3, INPUT_SIDE, INPUT_SIDE, 3), np.uint8)
@@ -54,6 +56,7 @@ class Trial:
         self,
         variants: Sequence[Variant] = (INT8, FP32),
         *,
+        providers: Sequence[Provider] = ("cpu",),
         inference_threads: int = 0,
         runtime: str = "1",
         sizes: Sequence[int] = SIZES,
@@ -66,7 +69,8 @@ class Trial:
             cache=self.cache,
             clock=self.clock,
         )
-        return chooser.choose("cpu", variants, cpu_layouts(2, inference_threads))
+        computations = [(provider, variant) for variant in variants for provider in providers]
+        return chooser.choose(computations, cpu_layouts(2, inference_threads))
 
 
 @pytest.mark.parametrize(
@@ -151,6 +155,35 @@ def test_a_candidate_that_does_not_run_is_not_chosen(caplog: pytest.LogCaptureFi
 
     assert Trial(seconds).choose().candidate.variant is FP32
     assert "int8 1x2 does not run: no kernel for this" in caplog.messages
+
+
+@pytest.mark.parametrize(
+    ("faster", "chosen"), [("cpu", "int8 1x2"), ("openvino", "int8 1x2 openvino")]
+)
+def test_what_computes_is_measured_too(faster: Provider, chosen: str) -> None:
+    def seconds(candidate: Candidate, images: int) -> float:
+        return (0.002 if candidate.provider == faster else 0.003) * images
+
+    choice = Trial(seconds).choose([INT8], providers=["cpu", "openvino"], inference_threads=1)
+    assert str(choice.candidate) == chosen
+    assert choice.candidate.provider == faster
+    assert set(choice.images_per_second) == {"int8 1x2", "int8 1x2 openvino"}
+
+
+def test_what_does_not_load_is_not_chosen(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(TimedEngines):
+        def load(self, candidate: Candidate) -> TimedEngine:
+            if candidate.provider == "openvino":
+                raise ConfigurationError("model_repository", "an operator is unknown", "none")
+            return super().load(candidate)
+
+    trial = Trial(milliseconds())
+    trial.engines = Broken(trial.clock, milliseconds())
+    choice = trial.choose([INT8], providers=["cpu", "openvino"])
+    assert str(choice.candidate) == "int8 2x1"
+    assert "int8 1x2 openvino does not load: an operator is unknown" in caplog.messages
+    with pytest.raises(ConfigurationError):
+        trial.choose([INT8], providers=["openvino"])
 
 
 def test_a_choice_is_remembered(tmp_path: Path) -> None:
