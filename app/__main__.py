@@ -28,6 +28,10 @@ def main() -> int:
             code, report = examine(arguments[1:])
             print(report)  # noqa: T201 - the command's result
             return code
+        elif arguments[:1] == ["tune"]:
+            from app.tune.command import tune
+
+            return tune(arguments[1:], say=lambda line: print(line, flush=True))  # noqa: T201 - likewise
         else:
             from app.server import serve
             from app.settings import load_settings
