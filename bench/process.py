@@ -99,7 +99,14 @@ class Server:
     @property
     def processor_seconds(self) -> float:
         """Processor time that its processes have used."""
-        return sum(_processor_seconds(pid) for pid in _tree(self._process.pid))
+        tree = _tree(self._process.pid)
+        return sum(_processor_seconds(Path(f"/proc/{pid}/stat")) for pid in tree)
+
+    @property
+    def event_loop_seconds(self) -> float:
+        """Processor time of its first process's main thread, on which an event loop runs."""
+        pid = self._process.pid
+        return _processor_seconds(Path(f"/proc/{pid}/task/{pid}/stat"))
 
     async def _wait(self) -> None:
         give_up = time.monotonic() + _START_SECONDS
@@ -153,10 +160,10 @@ def _resident_mib(pid: int) -> float:
         return 0.0
 
 
-def _processor_seconds(pid: int) -> float:
+def _processor_seconds(stat: Path) -> float:
     try:
         # The command's name comes second, in brackets, and may hold spaces.
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        fields = stat.read_text().rpartition(")")[2].split()
     except OSError:
         return 0.0
     return (int(fields[11]) + int(fields[12])) / _TICKS

@@ -33,11 +33,10 @@ def measure(session: Session, lineup: Lineup) -> None:
 
     with ExitStack() as stack:
         measures: dict[str, Callable[[], float]] = {}
-        for name, precision, threads in (
-            (BARE, subject.precision, 1),
-            (BARE_CORES, subject.precision, available_cores()),
-            (BARE_SHIPPED_CORES, lineup.shipped_precision, available_cores()),
-        ):
+        loops = [(BARE, subject.precision, 1), (BARE_CORES, subject.precision, available_cores())]
+        if SHIPPED in lineup.servers:
+            loops.append((BARE_SHIPPED_CORES, lineup.shipped_precision, available_cores()))
+        for name, precision, threads in loops:
             bare = stack.enter_context(subject.bare_lone(photos, precision, threads))
             bare.run(plan.warm)
             measures[name] = partial(loop, bare)

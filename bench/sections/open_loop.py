@@ -19,6 +19,9 @@ def measure(session: Session, lineup: Lineup) -> None:
         if name == PLAIN_WORKERS:
             continue
         rate = _SHARE * figures[f"{subject.name}/images_per_second/{name}"]
+        lone = figures[f"{subject.name}/lone_ms/{name}"]
+        if not rate or not lone:
+            continue  # it has not answered, which the report says already
         load = asyncio.run(_offer(server, photo, rate, plan.open))
         failed = load.offered - load.statuses[200]
         if failed:
@@ -26,7 +29,6 @@ def measure(session: Session, lineup: Lineup) -> None:
                 f"{server.url}, open loop: {failed} of {load.offered} requests failed"
             )
         p50, p99 = load.quantile_ms(0.5), load.quantile_ms(0.99)
-        lone = figures[f"{subject.name}/lone_ms/{name}"]
         session.record(f"{subject.name}/open_p50_ms/{name}", [p50])
         session.record(f"{subject.name}/open_p99_ms/{name}", [p99])
         rows.append((name, rate, p50, p99, p99 / lone, load.busy))

@@ -7,7 +7,7 @@ from functools import partial
 from app.hardware import available_cores
 from bench.bare import Bare
 from bench.bodies import raw
-from bench.contenders import BARE, BARE_SHIPPED, Endpoint, Lineup
+from bench.contenders import BARE, BARE_SHIPPED, SHIPPED, Endpoint, Lineup
 from bench.plan import Session
 from bench.report import Table
 from bench.rounds import interleave, median_ratio
@@ -33,7 +33,7 @@ def measure(session: Session, lineup: Lineup) -> None:
     with ExitStack() as stack:
         bare = stack.enter_context(subject.bare(photos, subject.precision, available_cores()))
         measures: dict[str, Callable[[], float]] = {BARE: partial(loop, bare)}
-        if lineup.shipped_precision != subject.precision:
+        if SHIPPED in lineup.servers and lineup.shipped_precision != subject.precision:
             shipped = subject.bare(photos, lineup.shipped_precision, available_cores())
             measures[BARE_SHIPPED] = partial(loop, stack.enter_context(shipped))
         bare.run(plan.warm)
@@ -57,8 +57,7 @@ def measure(session: Session, lineup: Lineup) -> None:
     session.report.tables.append(
         Table(
             f"{subject.name}: throughput with {session.clients} clients",
-            f"Raw bodies; {subject.precision} where nothing else is said, the service as shipped"
-            f" took {lineup.shipped_precision}. Median of {plan.rounds} rounds of"
+            f"Raw bodies; {_precisions(lineup)}. Median of {plan.rounds} rounds of"
             f" {plan.closed:g} s in which all take turns; the ratio is the median of each round's.",
             (
                 "", "images/s", "ratio to bare", "lowest", "highest", "resident MiB",
@@ -67,3 +66,12 @@ def measure(session: Session, lineup: Lineup) -> None:
             rows,
         )
     )  # fmt: skip
+
+
+def _precisions(lineup: Lineup) -> str:
+    if SHIPPED not in lineup.servers:
+        return f"the bare loop in {lineup.subject.precision}"
+    return (
+        f"{lineup.subject.precision} where nothing else is said, the service as shipped took"
+        f" {lineup.shipped_precision}"
+    )
