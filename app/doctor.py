@@ -167,7 +167,7 @@ def _load(settings: Settings, provider: "Provider") -> str:
 
     loaded = load_model(
         ModelRepository(settings.model_repository),
-        OnnxEngines(provider),
+        OnnxEngines(provider, max_batch_size=settings.max_batch_size),
         model=settings.model,
         precision=settings.precision,
         max_batch_size=settings.max_batch_size,

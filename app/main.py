@@ -47,7 +47,7 @@ def create_app(
     keys = KeyFile(settings.api_keys_file) if settings.api_keys_file else None
     metrics = Metrics()
     metrics.memory_limit.set(memory_limit_bytes() or 0)
-    engines = engines or OnnxEngines(settings.provider)
+    engines = engines or OnnxEngines(settings.provider, max_batch_size=settings.max_batch_size)
     tracing = tracing or (start_tracing() if settings.tracing else NoTracing())
     service = Service(settings, engines, metrics, tracing, on_failure)
 

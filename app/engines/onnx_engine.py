@@ -1,4 +1,4 @@
-"""The ONNX Runtime engine, on CPU, CUDA or TensorRT."""
+"""Engines for ONNX files on every provider, and ONNX Runtime's for the CPU."""
 
 import hashlib
 from collections.abc import Collection, Mapping
@@ -9,9 +9,12 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from app.engines.buckets import batch_buckets
 from app.engines.engine import GPU_PROVIDERS, InferenceEngine, Layout, Output, Provider
 from app.engines.freed_memory import return_freed_memory
+from app.engines.gpu_engine import GpuPlan, load_gpu
 from app.engines.openvino_engine import check_installed, load_openvino, openvino_version
+from app.engines.pinned_memory import cuda_pinned_memory
 from app.engines.providers import candidates, check_loaded, session_providers
 from app.engines.tensorrt_cache import find_engine
 from app.engines.tensorrt_target import detect
@@ -19,7 +22,7 @@ from app.errors import ConfigurationError
 
 
 class OnnxEngine:
-    """One ONNX Runtime session; on the CPU several threads may run it at once.
+    """One ONNX Runtime session on the CPU, which several threads may run at once.
 
     Args:
         session: the session, already on the provider named.
@@ -62,10 +65,12 @@ class OnnxEngines:
 
     Args:
         provider: the setting; "auto" allows every provider that is installed, but TensorRT.
+        max_batch_size: largest batch that a GPU is prepared for.
     """
 
-    def __init__(self, provider: Literal["auto"] | Provider) -> None:
+    def __init__(self, provider: Literal["auto"] | Provider, *, max_batch_size: int = 8) -> None:
         self._provider = provider
+        self._max_batch_size = max_batch_size
 
     @property
     def runtime(self) -> str:
@@ -90,34 +95,64 @@ class OnnxEngines:
         if provider == "openvino":
             return load_openvino(model_file, layout)
         if provider in GPU_PROVIDERS:
-            # The gpu extra's CUDA libraries lie among the Python packages, where the loader does
-            # not look.
-            onnxruntime.preload_dlls()
+            return self._load_gpu(model_file, provider, layout)
+        return OnnxEngine(_open(model_file, provider, layout.threads), provider, layout.slots)
+
+    def _load_gpu(self, model_file: Path, provider: Provider, layout: Layout) -> InferenceEngine:
+        # The gpu extra's CUDA libraries lie among the Python packages, where the loader does not
+        # look.
+        onnxruntime.preload_dlls()
         if provider == "tensorrt":
             with model_file.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
             model_file = find_engine(model_file.parent, digest, detect())
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = layout.threads
-        options.inter_op_num_threads = 1
-        # A thread that spins while it waits for its part of the next run takes the core that
-        # decoding needs (docs/performance.md).
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        # A memory pattern keeps a block of all activations for every batch size ever met: 94 MiB
-        # more for SE-ResNet-50 under load, at no gain in speed (docs/performance.md).
-        options.enable_mem_pattern = False
-        options.log_severity_level = 3
+        plan = GpuPlan(
+            provider=provider,
+            device="cuda",
+            buckets=tuple(batch_buckets(self._max_batch_size)),
+            slots=layout.slots,
+            graphs=provider == "cuda",
+            prepare_host=cuda_pinned_memory().pin,
+        )
         try:
-            session = onnxruntime.InferenceSession(
-                model_file, options, providers=session_providers(provider)
+            return load_gpu(
+                lambda graphs: _open(model_file, provider, layout.threads, cuda_graphs=graphs), plan
             )
+        except ConfigurationError:
+            raise
         except Exception as error:
             # ONNX Runtime's exceptions share no base class below Exception.
             raise ConfigurationError(
                 "model_repository",
-                f"ONNX Runtime cannot load {model_file}: {' '.join(str(error).split())}",
-                "export the model again",
+                f"{model_file} does not run on {provider}: {' '.join(str(error).split())}",
+                "lower --max-batch-size (SENET_MAX_BATCH_SIZE), or export the model again",
             ) from error
-        check_loaded(provider, session.get_providers())
-        return_freed_memory()
-        return OnnxEngine(session, provider, layout.slots)
+
+
+def _open(
+    model_file: Path, provider: Provider, threads: int, *, cuda_graphs: bool = False
+) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # A thread that spins while it waits for its part of the next run takes the core that
+    # decoding needs (docs/performance.md).
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # A memory pattern keeps a block of all activations for every batch size ever met: 94 MiB
+    # more for SE-ResNet-50 under load, at no gain in speed (docs/performance.md).
+    options.enable_mem_pattern = False
+    options.log_severity_level = 3
+    try:
+        session = onnxruntime.InferenceSession(
+            model_file, options, providers=session_providers(provider, cuda_graphs=cuda_graphs)
+        )
+    except Exception as error:
+        # ONNX Runtime's exceptions share no base class below Exception.
+        raise ConfigurationError(
+            "model_repository",
+            f"ONNX Runtime cannot load {model_file}: {' '.join(str(error).split())}",
+            "export the model again",
+        ) from error
+    check_loaded(provider, session.get_providers())
+    return_freed_memory()
+    return session

@@ -69,9 +69,19 @@ def candidates(provider: Literal["auto"] | Provider, available: Collection[str])
     return [provider]
 
 
-def session_providers(provider: Provider) -> list[tuple[str, dict[str, str]]]:
-    """What ONNX Runtime's `InferenceSession` takes as `providers`."""
-    return [(_NAMES[name], dict(_OPTIONS[name])) for name in _CHAINS[provider]]
+def session_providers(
+    provider: Provider, *, cuda_graphs: bool = False
+) -> list[tuple[str, dict[str, str]]]:
+    """What ONNX Runtime's `InferenceSession` takes as `providers`.
+
+    Args:
+        provider: that of ONNX Runtime's.
+        cuda_graphs: whether CUDA shall capture graphs.
+    """
+    asked = [(_NAMES[name], dict(_OPTIONS[name])) for name in _CHAINS[provider]]
+    if cuda_graphs:
+        asked[0][1]["enable_cuda_graph"] = "1"
+    return asked
 
 
 def check_loaded(provider: Provider, loaded: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from app.engines.buckets import batch_buckets
 from app.engines.engine import (
     GPU_PROVIDERS,
     InferenceEngine,
@@ -21,7 +22,7 @@ from app.serving.candidates import Candidate, Computation, cpu_layouts, cpu_vari
 from app.serving.choice import Choice, Chooser
 from app.serving.choice_cache import ChoiceCache
 from app.serving.classifier import ServedModel
-from app.serving.proving import batch_buckets, prove
+from app.serving.proving import prove
 
 logger = logging.getLogger(__name__)
 
@@ -118,7 +119,8 @@ class _Loader:
 
     def _load_on_gpu(self, provider: Provider) -> LoadedModel:
         variant = select_variant(self.precision, provider, self.found.manifest)
-        candidate = Candidate(provider, variant, Layout(threads=1, slots=1))
+        # While one slot copies, the other computes.
+        candidate = Candidate(provider, variant, Layout(threads=1, slots=2))
         chosen_by: Literal["rule", "setting"] = "rule" if self.precision == "auto" else "setting"
         return self._proved(Choice(candidate, chosen_by, self._engine(candidate)))
 

@@ -1,23 +1,15 @@
 """A loaded engine proves itself before it serves: every batch size runs, golden answers match."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.engines.buckets import batch_buckets
 from app.engines.engine import InferenceEngine, Output
 from app.errors import ConfigurationError
 from app.repository.manifest import Precision
 from app.repository.models import ModelVersion
-
-
-def batch_buckets(max_batch_size: int) -> Iterator[int]:
-    """The batch sizes to warm: powers of two below the largest, and the largest."""
-    size = 1
-    while size < max_batch_size:
-        yield size
-        size *= 2
-    yield max_batch_size
 
 
 def prove(

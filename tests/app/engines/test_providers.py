@@ -41,6 +41,13 @@ def test_cuda_options_and_the_cpu_for_what_is_left() -> None:
     assert none == {}
 
 
+def test_cuda_graphs_are_captured_where_they_are_wanted() -> None:
+    [(_, options), (_, none)] = session_providers("cuda", cuda_graphs=True)
+    assert options["enable_cuda_graph"] == "1"
+    assert none == {}
+    assert "enable_cuda_graph" not in session_providers("cuda")[0][1]
+
+
 def test_tensorrt_comes_before_cuda_and_the_cpu() -> None:
     names, options = zip(*session_providers("tensorrt"), strict=True)
     assert names == (TENSORRT, CUDA, CPU)

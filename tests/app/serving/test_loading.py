@@ -14,7 +14,6 @@ from app.repository.manifest import Precision
 from app.repository.models import ModelRepository
 from app.serving.choice_cache import ChoiceCache
 from app.serving.loading import LoadedModel, load_model
-from app.serving.proving import batch_buckets
 from tests.support.colours import COLOURS, INPUT_SIDE, colour_outputs
 from tests.support.engines import FakeEngine, FakeEngines
 from tests.support.repository import ManifestDict, write_model
@@ -54,14 +53,6 @@ def refusal(
     with pytest.raises(ConfigurationError) as raised:
         load(root, engines, model=model, precision=precision)
     return raised.value
-
-
-@pytest.mark.parametrize(
-    ("largest", "buckets"),
-    [(1, [1]), (2, [1, 2]), (6, [1, 2, 4, 6]), (8, [1, 2, 4, 8]), (9, [1, 2, 4, 8, 9])],
-)
-def test_batch_buckets(largest: int, buckets: list[int]) -> None:
-    assert list(batch_buckets(largest)) == buckets
 
 
 def test_loads_warms_and_tests(repository: Path) -> None:

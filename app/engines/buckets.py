@@ -1,0 +1,22 @@
+"""Batch buckets: the few batch sizes that a GPU is prepared for, to which batches are padded."""
+
+from collections.abc import Iterator, Sequence
+
+
+def batch_buckets(max_batch_size: int) -> Iterator[int]:
+    """The sizes to prepare: powers of two below the largest, and the largest."""
+    size = 1
+    while size < max_batch_size:
+        yield size
+        size *= 2
+    yield max_batch_size
+
+
+def bucket_for(images: int, buckets: Sequence[int]) -> int:
+    """The smallest bucket that takes so many images.
+
+    Args:
+        images: at least 1, at most the largest bucket.
+        buckets: rising.
+    """
+    return next(size for size in buckets if size >= images)

@@ -1,0 +1,201 @@
+"""Slots, threads and the fall-back of the GPU engine, and the engine on a real session."""
+
+import logging
+import threading
+from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+from numpy.typing import NDArray
+
+from app.engines.engine import Output
+from app.engines.gpu_engine import GpuEngine, GpuPlan, Slot, load_gpu
+from app.errors import ConfigurationError
+from tests.support.colours import INPUT_SIDE, colour_outputs
+from tests.support.repository import colour_model
+
+BOUND_SECONDS = 30
+
+
+def images(batch: int, seed: int = 0) -> NDArray[np.uint8]:
+    generator = np.random.default_rng(seed)
+    return generator.integers(0, 256, (batch, INPUT_SIDE, INPUT_SIDE, 3), dtype=np.uint8)
+
+
+class FakeBatch:
+    """Answers with the colours' outputs, and notes sizes and threads."""
+
+    def __init__(self, size: int, runs: list[tuple[int, int]], threads: set[int]) -> None:
+        self._size = size
+        self._runs = runs
+        self._threads = threads
+
+    def capture(self) -> None:
+        self._threads.add(threading.get_ident())
+
+    def run(
+        self, images: NDArray[np.uint8], outputs: Collection[Output]
+    ) -> Mapping[Output, NDArray[np.float32]]:
+        self._threads.add(threading.get_ident())
+        self._runs.append((self._size, len(images)))
+        return colour_outputs(images, outputs)
+
+
+class FakeSlot:
+    """A slot of fake batches, and what they noted: (bucket, images) of each run."""
+
+    def __init__(self, *sizes: int) -> None:
+        self.runs: list[tuple[int, int]] = []
+        self.threads: set[int] = set()
+        self.slot = Slot(lambda: {size: FakeBatch(size, self.runs, self.threads) for size in sizes})
+        self.slot.start()
+
+
+@pytest.mark.parametrize(
+    ("count", "runs"),
+    [
+        (1, [(1, 1)]),
+        (3, [(4, 3)]),
+        (4, [(4, 4)]),
+        (11, [(4, 4), (4, 4), (4, 3)]),
+        (5, [(4, 4), (1, 1)]),
+    ],
+)
+def test_a_batch_goes_to_its_bucket_or_in_parts(count: int, runs: list[tuple[int, int]]) -> None:
+    fake = FakeSlot(1, 2, 4)
+    engine = GpuEngine([fake.slot], "cuda")
+    found = engine.infer(images(count), ["logits", "embedding"])
+    assert fake.runs == runs
+    for name, expected in colour_outputs(images(count), ["logits", "embedding"]).items():
+        np.testing.assert_array_equal(found[name], expected)
+
+
+def test_one_thread_captures_and_runs_a_slot_whoever_calls() -> None:
+    fakes = [FakeSlot(2), FakeSlot(2)]
+    engine = GpuEngine([fake.slot for fake in fakes], "cuda")
+    with ThreadPoolExecutor(6) as callers:
+        list(callers.map(lambda seed: engine.infer(images(2, seed), ["logits"]), range(40)))
+    assert [len(fake.threads) for fake in fakes] == [1, 1]
+    assert fakes[0].threads != fakes[1].threads
+    assert sum(len(fake.runs) for fake in fakes) == 40
+
+
+def test_slots_run_side_by_side() -> None:
+    both = threading.Barrier(2, timeout=BOUND_SECONDS)
+
+    class Waiting(FakeBatch):
+        def run(
+            self, images: NDArray[np.uint8], outputs: Collection[Output]
+        ) -> Mapping[Output, NDArray[np.float32]]:
+            both.wait()
+            return super().run(images, outputs)
+
+    slots = [Slot(lambda: {1: Waiting(1, [], set())}) for _ in range(2)]
+    for slot in slots:
+        slot.start()
+    engine = GpuEngine(slots, "cuda")
+    assert engine.slots == 2
+    with ThreadPoolExecutor(2) as callers:
+        found = list(callers.map(lambda _: engine.infer(images(1), ["logits"]), range(2)))
+    assert len(found) == 2
+
+
+def test_a_failed_run_frees_its_slot() -> None:
+    class Failing(FakeBatch):
+        def run(
+            self, images: NDArray[np.uint8], outputs: Collection[Output]
+        ) -> Mapping[Output, NDArray[np.float32]]:
+            if not images.any():
+                raise RuntimeError("the card fell off the bus")
+            return super().run(images, outputs)
+
+    slot = Slot(lambda: {1: Failing(1, [], set())})
+    slot.start()
+    engine = GpuEngine([slot], "cuda")
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="fell off"):
+            engine.infer(np.zeros_like(images(1)), ["logits"])
+    assert engine.infer(images(1), ["logits"])["logits"].shape[0] == 1
+
+
+@pytest.fixture(scope="module")
+def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("gpu") / "model.onnx"
+    path.write_bytes(colour_model())
+    return path
+
+
+def plan(*, graphs: bool = True, slots: int = 2) -> GpuPlan:
+    return GpuPlan(
+        provider="cuda",
+        device="cpu",
+        buckets=(1, 2, 4),
+        slots=slots,
+        graphs=graphs,
+        prepare_host=lambda array: None,
+    )
+
+
+class Sessions:
+    """Opens real sessions of the CPU provider, and notes for each whether graphs were wanted.
+
+    Args:
+        refusal: raised instead where graphs are wanted.
+    """
+
+    def __init__(self, model_file: Path, refusal: Exception | None = None) -> None:
+        self._file = model_file
+        self._refusal = refusal
+        self.graphs: list[bool] = []
+
+    def open(self, graphs: bool) -> onnxruntime.InferenceSession:
+        self.graphs.append(graphs)
+        if graphs and self._refusal is not None:
+            raise self._refusal
+        return onnxruntime.InferenceSession(self._file, providers=["CPUExecutionProvider"])
+
+
+@pytest.mark.parametrize("graphs", [True, False])
+def test_the_engine_computes_the_model_on_real_sessions(model_file: Path, graphs: bool) -> None:
+    sessions = Sessions(model_file)
+    engine = load_gpu(sessions.open, plan(graphs=graphs))
+    assert sessions.graphs == [graphs, graphs]
+    assert (engine.provider, engine.slots) == ("cuda", 2)
+    batches = [images(1 + seed % 9, seed) for seed in range(30)]
+    outputs: tuple[Output, ...] = ("logits", "embedding", "cam")
+    with ThreadPoolExecutor(3) as callers:
+        found = list(callers.map(lambda batch: engine.infer(batch, outputs), batches))
+    for batch, answers in zip(batches, found, strict=True):
+        for name, expected in colour_outputs(batch, outputs).items():
+            np.testing.assert_allclose(answers[name], expected, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        RuntimeError("not all nodes\nare on CUDA"),
+        ConfigurationError("model_repository", "not all nodes\nare on CUDA", "none"),
+    ],
+)
+def test_a_refused_capture_costs_one_line(
+    model_file: Path, caplog: pytest.LogCaptureFixture, refusal: Exception
+) -> None:
+    caplog.set_level(logging.WARNING)
+    sessions = Sessions(model_file, refusal)
+    engine = load_gpu(sessions.open, plan(slots=1))
+    assert sessions.graphs == [True, False]
+    assert len(engine.infer(images(3), ["logits"])["logits"]) == 3
+    [line] = caplog.messages
+    assert line.startswith("CUDA graphs are not used: ")
+    assert "not all nodes are on CUDA" in line
+
+
+def test_a_provider_that_does_not_load_is_no_refused_capture(model_file: Path) -> None:
+    sessions = Sessions(model_file, ConfigurationError("provider", "CUDA did not load", "none"))
+    with pytest.raises(ConfigurationError) as raised:
+        load_gpu(sessions.open, plan())
+    assert raised.value.option == "provider"
+    assert sessions.graphs == [True]
