@@ -10,170 +10,24 @@ Workers must see the model repository, the output folder and the inputs under th
 
 import argparse
 import sys
-import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
 import ray
-from numpy.typing import NDArray
-from senet_client.errors import BY_CODE, ImageError, SenetClientError
-from senet_client.results import Model, Prediction
 from senet_client.score.failures import ScoreError, WrongOption
-from senet_client.score.formats import ParquetFormat
-from senet_client.score.frozen import FrozenList, Stretch
 from senet_client.score.journal import Commit
-from senet_client.score.listing import Input, list_inputs
-from senet_client.score.output import Output, Target, write_part
-from senet_client.score.rows import Row, Sending, columns, row
+from senet_client.score.listing import list_inputs
+from senet_client.score.output import Output
+from senet_client.score.rows import columns
+from senet_client.score.target import Target
 
-from app.engines.onnx_engine import OnnxEngines
 from app.errors import ConfigurationError
-from app.errors import ImageError as ServiceImageError
 from app.repository.models import ModelRepository, select_variant
-from app.serving.loading import load_model
-from app.serving.postprocess import postprocess
-from app.serving.preprocess import preprocess
+from scripts.ray_worker import Options, PartScorer
 
-# As the service rounds them.
-_SCORE_DIGITS = 7
 # Ray plans each block on its own; more would only cost it memory.
 _MOST_BLOCKS = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What a worker must know.
-
-    Attributes:
-        repository: folder of the model repository.
-        model: `name:version`.
-        precision: fp32, fp16 or int8.
-        provider: what runs the model.
-        cpus: cores of a worker.
-        top_k: classes a row.
-        batch_size: images in a run of the engine.
-        max_image_bytes: nothing larger is read.
-        max_image_pixels: nothing larger is decoded.
-        inputs: the frozen list of inputs.
-        output: the folder of parts.
-    """
-
-    repository: str
-    model: str
-    precision: Literal["fp32", "fp16", "int8"]
-    provider: Literal["cpu", "cuda"]
-    cpus: int
-    top_k: int
-    batch_size: int
-    max_image_bytes: int
-    max_image_pixels: int
-    inputs: str
-    output: str
-
-
-class PartScorer:
-    """A worker: has the model loaded, verified and self-tested, and scores whole parts.
-
-    Args:
-        options: what to do.
-    """
-
-    def __init__(self, options: Options) -> None:
-        engines = OnnxEngines(options.provider)
-        loaded = load_model(
-            ModelRepository(Path(options.repository)),
-            engines,
-            model=options.model,
-            precision=options.precision,
-            max_batch_size=options.batch_size,
-            cores=options.cpus,
-            inference_threads=options.cpus,
-        )
-        self._options = options
-        self._engine = loaded.engine
-        self._manifest = loaded.model.manifest
-        calibration = self._manifest.calibration
-        self._temperature = calibration.temperature if calibration else 1.0
-        self._model = Model(
-            loaded.model.name,
-            loaded.model.version,
-            options.precision,
-            loaded.model.digest,
-            self._manifest.preprocessing.digest,
-        )
-        self._decoders = ThreadPoolExecutor(options.cpus)
-
-    def __call__(self, stretches: dict[str, NDArray[np.int64]]) -> dict[str, NDArray[np.int64]]:
-        """Scores and writes parts.
-
-        Args:
-            stretches: the fields of `Stretch`, each int64 [parts].
-
-        Returns:
-            The fields of `Commit`, each int64 [parts].
-        """
-        frozen = FrozenList(Path(self._options.inputs))
-        form, shape = ParquetFormat(), columns(self._options.top_k)
-        errors = []
-        for values in zip(*(stretches[name] for name in Stretch.__slots__), strict=True):
-            stretch = Stretch(*map(int, values))
-            path = Path(self._options.output) / f"part-{stretch.part:06}.parquet"
-            rows = list(self._rows(frozen.read(stretch)))
-            errors.append(write_part(path, form, shape, rows))
-        return {"part": stretches["part"], "rows": stretches["rows"], "errors": np.array(errors)}
-
-    def _rows(self, inputs: list[tuple[int, Input]]) -> Iterator[Row]:
-        """Decodes ahead in threads while the engine runs."""
-        size = self._options.batch_size
-        decoded = self._decoders.map(self._decode, (found for _, found in inputs))
-        for start in range(0, len(inputs), size):
-            began = time.monotonic()
-            group = inputs[start : start + size]
-            images = [next(decoded) for _ in group]
-            answers = self._infer(images)
-            sending = Sending(1, time.monotonic() - began)
-            for (index, found), answer in zip(group, answers, strict=True):
-                yield row(index, found.path, self._model, answer, sending, self._options.top_k)
-
-    def _decode(self, found: Input) -> NDArray[np.uint8] | SenetClientError:
-        options = self._options
-        try:
-            data = found.read(options.max_image_bytes)
-            return preprocess(
-                data, self._manifest.preprocessing, max_pixels=options.max_image_pixels
-            )
-        except ImageError as error:
-            return error
-        except ServiceImageError as error:
-            return BY_CODE[error.code](str(error))
-
-    def _infer(
-        self, images: list[NDArray[np.uint8] | SenetClientError]
-    ) -> list[list[Prediction] | SenetClientError]:
-        good = [image for image in images if not isinstance(image, SenetClientError)]
-        logits = iter(self._engine.infer(np.stack(good), ["logits"])["logits"] if good else ())
-        return [
-            image if isinstance(image, SenetClientError) else self._ranked(next(logits))
-            for image in images
-        ]
-
-    def _ranked(self, logits: NDArray[np.float32]) -> list[Prediction]:
-        ranked = postprocess(logits, temperature=self._temperature, top_k=self._options.top_k)
-        labels = self._manifest.labels
-        return [
-            Prediction(
-                rank,
-                item.class_index,
-                labels[item.class_index].id,
-                labels[item.class_index].name,
-                round(item.score, _SCORE_DIGITS),
-            )
-            for rank, item in enumerate(ranked, start=1)
-        ]
 
 
 def main(arguments: list[str] | None = None) -> int:

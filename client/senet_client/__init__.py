@@ -6,8 +6,8 @@ from senet_client.client import Client
 from senet_client.errors import SenetClientError
 from senet_client.flow import Retries, Retry, Timeouts
 from senet_client.images import ImageLike
+from senet_client.requests import ClassifyOptions
 from senet_client.results import Batch, Classification, LoadedModel, Model, Prediction, Result
-from senet_client.wire import ClassifyOptions
 
 __all__ = [
     "AsyncClient",

@@ -10,8 +10,8 @@ import httpx
 from senet_client.base import BaseClient, build, only
 from senet_client.flow import Flow, Outcome, Pause
 from senet_client.images import ImageLike
+from senet_client.requests import ClassifyOptions
 from senet_client.results import Batch, Classification, LoadedModel, Result
-from senet_client.wire import ClassifyOptions
 
 T = TypeVar("T")
 

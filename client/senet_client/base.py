@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 import httpx
 
+from senet_client.answers import parse_classify, parse_models
 from senet_client.errors import (
     BodyTooLarge,
     ConnectionFailed,
@@ -22,15 +23,13 @@ from senet_client.errors import (
 )
 from senet_client.flow import Attempt, Flow, Policy, Retries, Retry, Timeouts
 from senet_client.images import EncodedImage, ImageLike, batches, encode
-from senet_client.results import Batch, Classification, LoadedModel, Result
-from senet_client.wire import (
+from senet_client.requests import (
     ClassifyOptions,
     classify_request,
     models_request,
-    parse_classify,
-    parse_models,
     ready_request,
 )
+from senet_client.results import Batch, Classification, LoadedModel, Result
 
 API_KEY_VARIABLE = "SENET_API_KEY"
 # The service's default of `max_body_bytes`; a fourth of that of `max_images_per_request`.

@@ -13,6 +13,7 @@ from typing import TypeAlias, TypeVar
 
 import httpx
 
+from senet_client.answers import parse_error
 from senet_client.errors import (
     CertificateRejected,
     ConnectionFailed,
@@ -22,7 +23,7 @@ from senet_client.errors import (
     TimedOut,
     Unavailable,
 )
-from senet_client.wire import WireRequest, parse_error
+from senet_client.requests import WireRequest
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ import pytest
 import trustme
 
 from senet_client import Client, Retries, Retry, Timeouts, errors
-from senet_client.wire import parse_error
+from senet_client.answers import parse_error
 from tests.conftest import Clock, Surface
 from tests.fake_service import FakeService, Reply, best_class, listening, problem, url_of
 

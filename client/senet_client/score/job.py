@@ -16,11 +16,12 @@ from senet_client.results import Model
 from senet_client.score.failures import ScoreError, WrongOption
 from senet_client.score.journal import Header
 from senet_client.score.listing import displayed, list_inputs
-from senet_client.score.output import Output, Target
+from senet_client.score.output import Output
 from senet_client.score.pace import AutomaticPace, FixedPace, Pace
 from senet_client.score.progress import ProgressKind, report
 from senet_client.score.rows import columns
 from senet_client.score.run import Run, RunOptions
+from senet_client.score.target import Target
 
 # How long the service may take to say which model it serves, before anything is begun.
 _FIRST_ANSWER_SECONDS = 30.0

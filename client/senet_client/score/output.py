@@ -5,94 +5,15 @@ import shutil
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from senet_client.score.failures import Stopped, WrongOption
-from senet_client.score.formats import FORMATS, SUFFIXES, Format
+from senet_client.score.formats import FORMATS, Format
 from senet_client.score.frozen import FrozenList
 from senet_client.score.journal import Commit, Header, Journal, differences, sync_folder
 from senet_client.score.listing import Input
 from senet_client.score.rows import ERROR_CODE, INDEX, Column, Row
-
-_JOURNAL = "_journal.jsonl"
-_LIST = "_inputs.jsonl"
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where the output goes, and as what.
-
-    Attributes:
-        path: the file, or the folder of parts.
-        folder: where parts, journal and list of inputs are: the output folder itself, or
-            `<file>.parts` beside an output file.
-        format: csv, jsonl or parquet.
-    """
-
-    path: Path
-    folder: Path
-    format: str
-
-    @classmethod
-    def of(cls, output: str, format_name: str | None) -> "Target":
-        """Reads `--output` and `--format`.
-
-        Raises:
-            WrongOption: if they do not go together.
-        """
-        if "://" in output:
-            raise WrongOption("--output", f"{output} is a URL", "write to disk and copy from there")
-        path = Path(output)
-        by_suffix = SUFFIXES.get(path.suffix.lower())
-        if by_suffix is None or path.is_dir():
-            return cls(path, path, format_name or "parquet")
-        if format_name not in (None, by_suffix):
-            raise WrongOption(
-                "--format", f"{format_name} and {output} contradict each other", "drop one of them"
-            )
-        return cls(path, path.with_name(path.name + ".parts"), by_suffix)
-
-    @property
-    def is_file(self) -> bool:
-        """Whether the output is one file."""
-        return self.path != self.folder
-
-    @property
-    def is_begun(self) -> bool:
-        """Whether a run has begun to write parts."""
-        return (self.folder / _JOURNAL).is_file()
-
-    @property
-    def is_taken(self) -> bool:
-        """Whether there is anything that a new run would overwrite."""
-        if self.is_file and self.path.exists():
-            return True
-        return self.folder.exists() and (
-            not self.folder.is_dir() or any(name not in _scraps() for name in _names(self.folder))
-        )
-
-    def clear(self) -> None:
-        """Removes an earlier run's parts. An output file stays until the new one is complete.
-
-        Raises:
-            WrongOption: if the folder holds anything that no run wrote.
-        """
-        if not self.folder.exists():
-            return
-        foreign = [name for name in _names(self.folder) if not self._is_ours(name)]
-        if foreign:
-            raise WrongOption(
-                "--overwrite",
-                f"{self.folder} also holds {foreign[0]}, which is not of a scoring run",
-                "choose another --output or empty it yourself",
-            )
-        # The journal last: until then the run can be resumed.
-        for name in sorted(_names(self.folder), key=lambda name: name == _JOURNAL):
-            (self.folder / name).unlink()
-
-    def _is_ours(self, name: str) -> bool:
-        return name == _JOURNAL or name in _scraps() or name.startswith(("part-", ".part-"))
+from senet_client.score.target import JOURNAL, LIST, Target
 
 
 class Output:
@@ -123,12 +44,12 @@ class Output:
     ) -> "Output":
         """Freezes the list of inputs and begins a journal."""
         writer = FORMATS[target.format]()
-        frozen = FrozenList(target.folder / _LIST)
+        frozen = FrozenList(target.folder / LIST)
         try:
             with stopping("the output cannot be begun"):
                 target.folder.mkdir(parents=True, exist_ok=True)
                 frozen.freeze(inputs)
-                journal = Journal.create(target.folder / _JOURNAL, header)
+                journal = Journal.create(target.folder / JOURNAL, header)
         except WrongOption:
             target.clear()
             with suppress(OSError):  # the folder was there before, and is not empty
@@ -145,7 +66,7 @@ class Output:
                 writing it.
         """
         writer = FORMATS[target.format]()
-        journal = Journal.open(target.folder / _JOURNAL)
+        journal = Journal.open(target.folder / JOURNAL)
         different = differences(journal.header, header)
         if different:
             journal.close()
@@ -169,7 +90,7 @@ class Output:
     @property
     def inputs(self) -> FrozenList:
         """The list of inputs."""
-        return FrozenList(self.target.folder / _LIST)
+        return FrozenList(self.target.folder / LIST)
 
     def failed_rows(self, part: int) -> tuple[list[Row], set[int]]:
         """A committed part's good rows, and the indices of those that tell of an error."""
@@ -259,12 +180,3 @@ def _publish(new: Path, path: Path) -> None:
         os.fsync(file.fileno())
     new.replace(path)
     sync_folder(path.parent)
-
-
-def _names(folder: Path) -> list[str]:
-    return [child.name for child in folder.iterdir()]
-
-
-def _scraps() -> tuple[str, str, str]:
-    """What a run leaves that was killed before it began its journal."""
-    return (_LIST, _LIST + ".new", _JOURNAL + ".new")

@@ -1,0 +1,83 @@
+"""The service's wire format on the way out: requests. Does no input or output."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypedDict
+
+from senet_client import errors
+from senet_client.images import EncodedImage
+
+Output = Literal["embedding", "cam"]
+Priority = Literal["interactive", "bulk"]
+
+
+class ClassifyOptions(TypedDict, total=False):
+    """What a classification may ask for; the service's own defaults hold for what is left out."""
+
+    model: str
+    """Name of the model that must answer."""
+    version: str
+    """Version of the model that must answer."""
+    top_k: int
+    """Most classes per image."""
+    min_score: float
+    """Classes with a lower score are left out."""
+    include: Sequence[Output]
+    """Outputs beyond the classes: `embedding`, `cam`."""
+    priority: Priority
+    """`bulk` lets interactive images go first."""
+
+
+@dataclass(frozen=True, slots=True)
+class WireRequest:
+    """A request, independent of who sends it and how often."""
+
+    method: str
+    path: str
+    params: tuple[tuple[str, str], ...] = ()
+    content: bytes = b""
+    content_type: str | None = None
+
+
+def classify_request(images: Sequence[EncodedImage], options: ClassifyOptions) -> WireRequest:
+    """One request for all the images: the raw body for one, multipart for several.
+
+    Raises:
+        InvalidArgument: for an option that does not exist.
+    """
+    params = []
+    for name, value in options.items():
+        if name not in ClassifyOptions.__annotations__:
+            raise errors.InvalidArgument(f"there is no option {name!r}")
+        joined = ",".join(value) if isinstance(value, list | tuple) else str(value)
+        params.append((name, joined))
+    if len(images) == 1:
+        content, content_type = images[0].data, "application/octet-stream"
+    else:
+        content, content_type = _multipart(images)
+    return WireRequest("POST", "classify", tuple(params), content, content_type)
+
+
+def models_request() -> WireRequest:
+    """Asks what is loaded."""
+    return WireRequest("GET", "models")
+
+
+def ready_request() -> WireRequest:
+    """Asks whether images may be sent."""
+    return WireRequest("GET", "readyz")
+
+
+def _multipart(images: Sequence[EncodedImage]) -> tuple[bytes, str]:
+    # Built here, once, because the same bytes are sent again on a retry. Parts carry no names:
+    # answers come by position, and paths may hold what a header cannot.
+    boundary = secrets.token_hex(16)
+    head = (
+        f"--{boundary}\r\n"
+        'Content-Disposition: form-data; name="image"; filename=""\r\n'
+        "Content-Type: application/octet-stream\r\n\r\n"
+    ).encode()
+    pieces = [piece for image in images for piece in (head, image.data, b"\r\n")]
+    pieces.append(f"--{boundary}--\r\n".encode())
+    return b"".join(pieces), f"multipart/form-data; boundary={boundary}"

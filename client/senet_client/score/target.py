@@ -1,0 +1,98 @@
+"""Where an output goes, and what is there already."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from senet_client.score.failures import WrongOption
+from senet_client.score.formats import SUFFIXES
+
+JOURNAL = "_journal.jsonl"
+"""The journal's file in an output's folder."""
+
+LIST = "_inputs.jsonl"
+"""The frozen list of inputs beside it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where the output goes, and as what.
+
+    Attributes:
+        path: the file, or the folder of parts.
+        folder: where parts, journal and list of inputs are: the output folder itself, or
+            `<file>.parts` beside an output file.
+        format: csv, jsonl or parquet.
+    """
+
+    path: Path
+    folder: Path
+    format: str
+
+    @classmethod
+    def of(cls, output: str, format_name: str | None) -> "Target":
+        """Reads `--output` and `--format`.
+
+        Raises:
+            WrongOption: if they do not go together.
+        """
+        if "://" in output:
+            raise WrongOption("--output", f"{output} is a URL", "write to disk and copy from there")
+        path = Path(output)
+        by_suffix = SUFFIXES.get(path.suffix.lower())
+        if by_suffix is None or path.is_dir():
+            return cls(path, path, format_name or "parquet")
+        if format_name not in (None, by_suffix):
+            raise WrongOption(
+                "--format", f"{format_name} and {output} contradict each other", "drop one of them"
+            )
+        return cls(path, path.with_name(path.name + ".parts"), by_suffix)
+
+    @property
+    def is_file(self) -> bool:
+        """Whether the output is one file."""
+        return self.path != self.folder
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether a run has begun to write parts."""
+        return (self.folder / JOURNAL).is_file()
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether there is anything that a new run would overwrite."""
+        if self.is_file and self.path.exists():
+            return True
+        return self.folder.exists() and (
+            not self.folder.is_dir() or any(name not in _scraps() for name in _names(self.folder))
+        )
+
+    def clear(self) -> None:
+        """Removes an earlier run's parts. An output file stays until the new one is complete.
+
+        Raises:
+            WrongOption: if the folder holds anything that no run wrote.
+        """
+        if not self.folder.exists():
+            return
+        foreign = [name for name in _names(self.folder) if not self._is_ours(name)]
+        if foreign:
+            raise WrongOption(
+                "--overwrite",
+                f"{self.folder} also holds {foreign[0]}, which is not of a scoring run",
+                "choose another --output or empty it yourself",
+            )
+        # The journal last: until then the run can be resumed.
+        for name in sorted(_names(self.folder), key=lambda name: name == JOURNAL):
+            (self.folder / name).unlink()
+
+    def _is_ours(self, name: str) -> bool:
+        return name == JOURNAL or name in _scraps() or name.startswith(("part-", ".part-"))
+
+
+def _names(folder: Path) -> list[str]:
+    return [child.name for child in folder.iterdir()]
+
+
+def _scraps() -> tuple[str, str, str]:
+    """What a run leaves that was killed before it began its journal."""
+    return (LIST, LIST + ".new", JOURNAL + ".new")
