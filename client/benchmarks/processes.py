@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
+
 from senet_client import Client, Retries, Timeouts
 
 ROOT = Path(__file__).parents[2]
@@ -65,3 +67,14 @@ def committed_rows(output: Path) -> int:
         return sum(int(json.loads(line)["rows"]) for line in commits)
     except (OSError, ValueError):  # not begun, or removed, or a line is half written
         return 0
+
+
+def mean_batch_ms(port: int) -> float:
+    """The mean time of the service's batches since it started, from its metrics."""
+    text = httpx.get(f"{url(port)}/metrics", trust_env=False).text
+    sums = dict[str, float]()
+    for line in text.splitlines():
+        name, _, value = line.partition("{")
+        if name in ("senet_inference_seconds_sum", "senet_inference_seconds_count"):
+            sums[name] = float(value.rpartition(" ")[2])
+    return 1000 * sums["senet_inference_seconds_sum"] / sums["senet_inference_seconds_count"]

@@ -1,207 +1,204 @@
-"""Measures `senet-client score` before the real service; prints findings, a JSON object each.
+"""Measures `senet-client score` before the real service; prints a Markdown table.
 
-    python -m benchmarks.score_run --sources PHOTOS --models ../models --work DIR [--count 20000]
+    python -m benchmarks.score_run prepare --sources PHOTOS --work DIR
+    python -m benchmarks.score_run throughput --work DIR
+    python -m benchmarks.score_run kills --work DIR
+    python -m benchmarks.score_run interactive --work DIR
 
-makes `count` photos by re-encoding, starts the service from the repository's `.venv`, and:
+`prepare` makes the photos by re-encoding and notes the class that preprocessing and engine alone
+give each. The others start the service from the repository's `.venv`, and:
 
-- `capacity`: images/s that the service answers to a bare loop over prepared requests, before and
-  after the scored run; `ratio` is the scored run's images/s, start and finish of the process
-  included, to their mean;
-- `verdict`: the rows against the inputs and against direct evaluation;
-- `run.memory_mib`: the command's resident memory at its first 1,000 rows and at the end;
-- `interactive_idle_ms`, `interactive_during_ms`: the latency of a lone caller;
-- `killed`: the verdict on a run whose client was killed five times and whose service twice.
+- `throughput`: the rate of a whole run, start and finish of the process included, beside that of a
+  bare loop before and after it;
+- `kills`: a run whose client is killed five times and whose service twice, resumed each time;
+- `interactive`: the latency of a lone caller, alone and while a run is under way.
+
+Each compares the rows with the inputs and their classes. Options: --count, --models.
 """
 
 import argparse
-import asyncio
 import json
 import os
 import random
 import shutil
 import signal
-import statistics
 import subprocess
 import sys
-import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from benchmarks.callers import Caller, capacity
 from benchmarks.photos import make
-from benchmarks.processes import free_port, resident_mib, start_scoring, start_service, url
+from benchmarks.processes import (
+    ROOT,
+    free_port,
+    mean_batch_ms,
+    start_scoring,
+    start_service,
+)
 from benchmarks.rows import direct_classes, verdict
-from senet_client import AsyncClient, Client
 
-_IMAGES = 16
 _CLIENT_KILLS, _SERVICE_KILLS = 5, 2
+_CAPACITY_SECONDS = 5.0
+_IDLE_SECONDS = 20.0
 
 
-async def capacity(port: int, photos: list[Path], requests: int, at_once: int) -> float:
-    """Images/s of a bare loop: prepared bytes, a fixed number of requests at once, no output."""
-    data = [path.read_bytes() for path in photos[: _IMAGES * 20]]
-    groups = [data[start : start + _IMAGES] for start in range(0, len(data), _IMAGES)]
-    remaining = iter(range(requests))
-    async with AsyncClient(url(port)) as client:
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What the measurements share.
 
-        async def loop() -> None:
-            for number in remaining:
-                await client.classify_batch(groups[number % len(groups)], priority="bulk")
-
-        started = time.monotonic()
-        await asyncio.gather(*(loop() for _ in range(at_once)))
-        return requests * _IMAGES / (time.monotonic() - started)
-
-
-def best_capacity(port: int, photos: list[Path]) -> float:
-    """The best of several numbers of requests at once."""
-    return max(
-        asyncio.run(capacity(port, photos, requests=100, at_once=at_once)) for at_once in (2, 4, 8)
-    )
-
-
-class Caller(threading.Thread):
-    """A lone interactive caller: one image at a time, ten times a second."""
-
-    def __init__(self, port: int, photo: Path) -> None:
-        super().__init__()
-        self._port = port
-        self._photo = photo
-        self._stopped = threading.Event()
-        self.latencies_ms: list[float] = []
-
-    def run(self) -> None:
-        """Calls until stopped."""
-        with Client(url(self._port)) as client:
-            while not self._stopped.wait(0.1):
-                started = time.monotonic()
-                client.classify(self._photo)
-                self.latencies_ms.append((time.monotonic() - started) * 1000)
-
-    def stop(self) -> dict[str, float]:
-        """Ends and returns median and 95th percentile in milliseconds."""
-        self._stopped.set()
-        self.join()
-        cuts = statistics.quantiles(self.latencies_ms, n=20)
-        return {
-            "calls": len(self.latencies_ms),
-            "p50": round(cuts[9], 2),
-            "p95": round(cuts[18], 2),
-        }
-
-
-def interactive(port: int, photo: Path, seconds: float) -> dict[str, float]:
-    """The lone caller while nothing else happens."""
-    caller = Caller(port, photo)
-    caller.start()
-    time.sleep(seconds)
-    return caller.stop()
-
-
-def scored(port: int, photos: Path, output: Path, count: int) -> dict[str, Any]:
-    """One whole run: its rate and its memory."""
-    journal = output.with_name(output.name + ".parts") / "_journal.jsonl"
-    started = time.monotonic()
-    process = start_scoring(photos, output, port)
-    at_1000 = last = 0.0
-    while process.poll() is None:
-        time.sleep(0.05)
-        try:
-            last = resident_mib(process.pid) or last
-            if not at_1000 and len(journal.read_bytes().splitlines()) > 1:
-                at_1000 = last
-        except (OSError, IndexError):  # not begun, or ended between the two lines
-            continue
-    seconds = time.monotonic() - started
-    return {
-        "exit_code": process.returncode,
-        "images_per_second": round(count / seconds, 1),
-        "memory_mib": {"at_1000": round(at_1000, 1), "at_end": round(last, 1)},
-    }
-
-
-def killed(
-    models: Path,
-    port: int,
-    service: "subprocess.Popen[bytes]",
-    photos: Path,
-    output: Path,
-    run_seconds: float,
-) -> tuple[dict[str, Any], "subprocess.Popen[bytes]"]:
-    """A run whose client and service are killed at random moments, resumed each time.
-
-    Returns:
-        What happened, and the service that lives.
+    Attributes:
+        work: folder for photos and outputs.
+        models: the service's model repository.
+        count: how many photos.
     """
-    chance = random.Random(1)  # noqa: S311 - no secret
-    kills = ["client"] * _CLIENT_KILLS + ["service"] * _SERVICE_KILLS
-    chance.shuffle(kills)
-    process = start_scoring(photos, output, port, "--resume", "--rows-per-part", "256")
-    done: list[str] = []
-    for victim in kills:
-        time.sleep(1.5 + chance.random() * run_seconds / len(kills))
-        if process.poll() is not None:
-            break
-        done.append(victim)
-        if victim == "client":
-            os.kill(process.pid, signal.SIGKILL)
-            process.wait()
-            process = start_scoring(photos, output, port, "--resume", "--rows-per-part", "256")
-        else:
-            service.kill()
-            service.wait()
-            service = start_service(models, port)
-    return {"exit_code": process.wait(), "kills": done}, service
+
+    work: Path
+    models: Path
+    count: int
+
+    @property
+    def folder(self) -> Path:
+        """Where the photos are."""
+        return self.work / f"photos-{self.count}"
+
+    @property
+    def classes(self) -> Path:
+        """The file of their classes."""
+        return self.work / f"classes-{self.count}.json"
+
+    @property
+    def photos(self) -> list[Path]:
+        """The photos in their order."""
+        return sorted(self.folder.iterdir())
+
+    def output(self, name: str) -> Path:
+        """An output's path, with nothing left of an earlier run."""
+        path = self.work / f"{name}.parquet"
+        path.unlink(missing_ok=True)
+        shutil.rmtree(self.work / f"{name}.parquet.parts", ignore_errors=True)
+        return path
+
+    def verdict(self, output: Path) -> str:
+        """How the rows compare, in words."""
+        found = verdict(output, json.loads(self.classes.read_text()))
+        return ", ".join(f"{name.replace('_', ' ')} {number}" for name, number in found.items())
 
 
-def tell(**found: object) -> None:
-    """Prints a finding as it comes."""
-    print(json.dumps(found), flush=True)
+def prepare(bench: Bench, sources: Path) -> None:
+    """Makes photos and classes."""
+    found = sorted(p for p in sources.rglob("*") if p.suffix.lower() in (".jpg", ".jpeg"))
+    if not found:
+        raise SystemExit(f"{sources} holds no JPEG photo")
+    make(found, bench.folder, bench.count)
+    bench.classes.write_text(json.dumps(direct_classes(bench.models, bench.folder)))
 
 
-def main() -> int:
-    """Runs everything."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+def throughput(bench: Bench) -> None:
+    """The rate of a run beside the bare loop's."""
+    port, output = free_port(), bench.output("throughput")
+    with start_service(bench.models, port) as service:
+        try:
+            before = capacity(port, bench.photos, _CAPACITY_SECONDS)
+            started = time.monotonic()
+            code = start_scoring(bench.folder, output, port).wait()
+            rate = bench.count / (time.monotonic() - started)
+            after = capacity(port, bench.photos, _CAPACITY_SECONDS)
+        finally:
+            service.terminate()
+    ratio = rate / ((before + after) / 2)
+    print("| bare loop before | scored | bare loop after | ratio | exit code | rows |")
+    print("|" + " --- |" * 6)
+    print(
+        f"| {before:.0f} images/s | {rate:.0f} images/s | {after:.0f} images/s | {ratio:.3f} |"
+        f" {code} | {bench.verdict(output)} |"
     )
-    parser.add_argument("--sources", type=Path, required=True, help="folder of photos, any depth")
-    parser.add_argument("--models", type=Path, required=True, help="model repository")
-    parser.add_argument("--work", type=Path, required=True, help="for photos and outputs")
-    parser.add_argument("--count", type=int, default=20_000)
-    options = parser.parse_args()
-    folder = options.work / f"photos-{options.count}"
-    sources = sorted(p for p in options.sources.rglob("*") if p.suffix.lower() in (".jpg", ".jpeg"))
-    make(sources, folder, options.count)
-    photos = sorted(folder.iterdir())
-    for old in options.work.glob("*.parquet*"):
-        shutil.rmtree(old) if old.is_dir() else old.unlink()
-    expected = direct_classes(options.models, folder)
 
-    port = free_port()
-    service = start_service(options.models, port)
+
+def kills(bench: Bench) -> None:
+    """A run in which client and service are killed at random moments."""
+    port, output = free_port(), bench.output("kills")
+    chance = random.Random(1)  # noqa: S311 - no secret
+    victims = ["client"] * _CLIENT_KILLS + ["service"] * _SERVICE_KILLS
+    chance.shuffle(victims)
+    service = start_service(bench.models, port)
     try:
-        tell(count=options.count, cores=os.cpu_count(), load=os.getloadavg()[0])
-        tell(interactive_idle_ms=interactive(port, photos[0], 20))
-        before = best_capacity(port, photos)
-        whole = options.work / "whole.parquet"
-        run = scored(port, folder, whole, options.count)
-        after = best_capacity(port, photos)
-        tell(run=run, verdict=verdict(whole, expected))
-        ratio = run["images_per_second"] / ((before + after) / 2)
-        tell(capacity=[round(before, 1), round(after, 1)], ratio=round(ratio, 3))
-
-        seconds = options.count / run["images_per_second"]
-        output = options.work / "killed.parquet"
-        result, service = killed(options.models, port, service, folder, output, seconds)
-        tell(killed=result, verdict=verdict(output, expected))
-
-        caller = Caller(port, photos[0])
-        caller.start()
-        scored(port, folder, options.work / "shared.parquet", options.count)
-        tell(interactive_during_ms=caller.stop())
+        seconds = bench.count / capacity(port, bench.photos, _CAPACITY_SECONDS)
+        started = time.monotonic()
+        scoring = _resumed(bench, output, port)
+        done: list[str] = []
+        for victim in victims:
+            time.sleep(1.5 + chance.random() * seconds / len(victims))
+            if scoring.poll() is not None:
+                break
+            done.append(f"{victim} after {time.monotonic() - started:.1f} s")
+            if victim == "client":
+                os.kill(scoring.pid, signal.SIGKILL)
+                scoring.wait()
+                scoring = _resumed(bench, output, port)
+            else:
+                service.kill()
+                service.wait()
+                service = start_service(bench.models, port)
+        code = scoring.wait()
     finally:
         service.terminate()
         service.wait()
+    print("| killed | seconds | exit code | rows |\n| --- | --- | --- | --- |")
+    print(
+        f"| {', '.join(done)} | {time.monotonic() - started:.0f} | {code} |"
+        f" {bench.verdict(output)} |"
+    )
+
+
+def _resumed(bench: Bench, output: Path, port: int) -> "subprocess.Popen[bytes]":
+    return start_scoring(bench.folder, output, port, "--resume", "--rows-per-part", "256")
+
+
+def interactive(bench: Bench) -> None:
+    """A lone caller's latency, alone and beside a run."""
+    port, output = free_port(), bench.output("interactive")
+    with start_service(bench.models, port) as service:
+        try:
+            idle = Caller(port, bench.photos[0])
+            idle.start()
+            time.sleep(_IDLE_SECONDS)
+            rows = [("alone", *idle.stop(), mean_batch_ms(port))]
+            beside = Caller(port, bench.photos[0])
+            beside.start()
+            code = start_scoring(bench.folder, output, port).wait()
+            rows.append(("beside a run", *beside.stop(), mean_batch_ms(port)))
+        finally:
+            service.terminate()
+    print("| interactive | calls | p50 ms | p95 ms | a batch's mean ms so far |")
+    print("|" + " --- |" * 5)
+    for name, calls, p50, p95, batch in rows:
+        print(f"| {name} | {calls} | {p50:.1f} | {p95:.1f} | {batch:.1f} |")
+    print(f"\nexit code {code}; {bench.verdict(output)}")
+
+
+def main() -> int:
+    """Runs one of them."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("what", choices=["prepare", "throughput", "kills", "interactive"])
+    parser.add_argument("--work", type=Path, required=True, help="for photos and outputs")
+    parser.add_argument("--sources", type=Path, help="of prepare: folder of photos, any depth")
+    parser.add_argument("--models", type=Path, default=ROOT / "models", help="model repository")
+    parser.add_argument("--count", type=int, default=20_000)
+    options = parser.parse_args()
+    bench = Bench(options.work, options.models, options.count)
+    if options.what == "prepare":
+        if options.sources is None:
+            parser.error("prepare needs --sources")
+        prepare(bench, options.sources)
+        return 0
+    if not bench.classes.is_file():
+        parser.error(f"{bench.classes} is missing: run prepare with the same --work and --count")
+    print(f"{bench.count} images, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n")
+    {"throughput": throughput, "kills": kills, "interactive": interactive}[options.what](bench)
     return 0
 
 
