@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from app.errors import Overloaded
 from app.metrics import Metrics
-from app.serving.batcher import Priority
 from app.serving.fair_share import FairShare
+from app.serving.priority import Priority
 
 # Weight of the newest answer in the measured time per image.
 _SMOOTHING = 0.05

@@ -4,11 +4,9 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,14 +21,11 @@ from app.errors import (
     RequestError,
 )
 from app.metrics import Metrics
+from app.serving.priority import Priority, PriorityQueue
+from app.serving.worker_threads import WorkerThreads
 from app.tracing import NoTracing, QueuedImage, Tracing
 
 logger = logging.getLogger(__name__)
-
-Priority = Literal["interactive", "bulk"]
-
-# While both kinds wait, every eighth place of the batches goes to bulk, so that it advances.
-_BULK_EVERY = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +94,10 @@ class Batcher:
         self._inference_timeout = inference_timeout_seconds
         self._tracing = tracing or NoTracing()
         self._clock = clock
-        self._queues: dict[Priority, deque[_Entry]] = {"interactive": deque(), "bulk": deque()}
-        self._since_bulk = 0
+        self._queue: PriorityQueue[_Entry] = PriorityQueue()
         self._arrival = asyncio.Event()
         self._full = asyncio.Event()
-        self._pool = ThreadPoolExecutor(engine.slots, thread_name_prefix="inference")
+        self._threads = WorkerThreads(engine.slots, "inference")
         self._slots: list[asyncio.Task[None]] = []
         self._queue_seconds = metrics.queue.labels(*model)
         self._inference_seconds = metrics.inference.labels(*model)
@@ -121,9 +115,10 @@ class Batcher:
             if task.cancelled() or (error := task.exception()) is None:
                 return
             if all(slot.done() for slot in self._slots):
-                self._empty_queues(NotReady("the engine has failed"))
+                self._empty_queue(NotReady("the engine has failed"))
             on_death(error)
 
+        self._threads.start()
         for _ in range(self._engine.slots):
             task = asyncio.create_task(self._run_slot())
             task.add_done_callback(ended)
@@ -137,8 +132,8 @@ class Batcher:
         for task in self._slots:
             task.cancel()
         await asyncio.gather(*self._slots, return_exceptions=True)
-        self._empty_queues(Draining("the service is shutting down"))
-        self._pool.shutdown(wait=False)
+        self._empty_queue(Draining("the service is shutting down"))
+        self._threads.stop()
 
     async def submit(
         self,
@@ -167,18 +162,15 @@ class Batcher:
         answer: asyncio.Future[Inference] = asyncio.get_running_loop().create_future()
         parent = self._tracing.parent()
         entry = _Entry(image, outputs, deadline, self._clock(), parent, answer)
-        self._queues[priority].append(entry)
+        self._queue.push(entry, priority)
         self._note_depth()
         return await answer
 
     def _note_depth(self) -> None:
-        depth = self._depth()
+        depth = len(self._queue)
         self._queue_depth.set(depth)
         _set(self._arrival, depth > 0)
         _set(self._full, depth >= self._max_batch_size)
-
-    def _depth(self) -> int:
-        return len(self._queues["interactive"]) + len(self._queues["bulk"])
 
     async def _run_slot(self) -> None:
         while True:
@@ -223,13 +215,14 @@ class Batcher:
     async def _infer(
         self, images: NDArray[np.uint8], names: frozenset[Output]
     ) -> Mapping[Output, NDArray[np.float32]]:
-        running = asyncio.get_running_loop().run_in_executor(
-            self._pool, self._engine.infer, images, names
-        )
-        done, _ = await asyncio.wait({running}, timeout=self._inference_timeout)
-        if not done:
-            raise _Hung
-        return running.result()
+        running = self._threads.run(partial(self._engine.infer, images, names))
+        try:
+            async with asyncio.timeout(self._inference_timeout) as timeout:
+                return await running
+        except TimeoutError:
+            if timeout.expired():
+                raise _Hung from None
+            raise  # the engine's own
 
     async def _next_batch(self) -> list[_Entry]:
         while True:
@@ -237,39 +230,30 @@ class Batcher:
             if self._max_delay:
                 await self._wait_until_full()
             batch: list[_Entry] = []
-            while len(batch) < self._max_batch_size and (queue := self._next_queue()):
-                entry = queue.popleft()
+            while len(batch) < self._max_batch_size and self._queue:
+                entry = self._queue.pop()
                 if entry.answer.done():  # its caller has left
                     continue
                 if entry.deadline <= self._clock():
                     _fail([entry], DeadlineExceeded("the deadline passed in the queue"))
                     continue
                 batch.append(entry)
-                bulk = self._queues["bulk"]
-                self._since_bulk = self._since_bulk + 1 if bulk and queue is not bulk else 0
             self._note_depth()
             if batch:
                 return batch
 
     async def _wait_until_full(self) -> None:
         # Another slot may have emptied the queue since this one was woken.
-        heads = [queue[0].submitted for queue in self._queues.values() if queue]
+        heads = (entry.submitted for entry in self._queue.heads())
         remaining = min(heads, default=self._clock()) + self._max_delay - self._clock()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(max(0.0, remaining)):
                 await self._full.wait()
 
-    def _empty_queues(self, error: RequestError) -> None:
-        for queue in self._queues.values():
-            _fail(queue, error)
-            queue.clear()
+    def _empty_queue(self, error: RequestError) -> None:
+        while self._queue:
+            _fail([self._queue.pop()], error)
         self._note_depth()
-
-    def _next_queue(self) -> deque[_Entry]:
-        """The queue whose turn it is; empty only if both are."""
-        interactive, bulk = self._queues["interactive"], self._queues["bulk"]
-        bulk_is_due = bulk and self._since_bulk >= _BULK_EVERY - 1
-        return bulk if bulk_is_due or not interactive else interactive
 
 
 def _set(event: asyncio.Event, on: bool) -> None:

@@ -1,7 +1,6 @@
 """Choosing the engine that serves: by what is set, from the cache, or by measurement."""
 
 import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -12,13 +11,13 @@ from app.engines.engine import InferenceEngine, Layout
 from app.errors import ConfigurationError
 from app.serving.candidates import Candidate, ChosenBy, Computation
 from app.serving.choice_cache import ChoiceCache, StoredChoice
-from app.serving.measuring import Speed, measure
+from app.serving.measuring import Clocks, Speed, measure
 
 logger = logging.getLogger(__name__)
 
 # For all candidates together: what a start may cost in time.
 _SECONDS = 0.5
-_A_TIE = 0.97
+_A_TIE = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,7 @@ class Choice:
         candidate: what was chosen.
         chosen_by: why.
         engine: the candidate's engine.
-        images_per_second: the best speed of each candidate that was measured, by its name.
+        images_per_second: what each candidate that was measured would serve, by its name.
     """
 
     candidate: Candidate
@@ -51,7 +50,7 @@ class Chooser:
         batch_sizes: to measure, rising.
         circumstances: what a measurement depends on besides the candidates.
         cache: of earlier choices; None to measure at every start.
-        clock: monotonic time in seconds.
+        clocks: the time.
     """
 
     def __init__(
@@ -62,14 +61,14 @@ class Chooser:
         *,
         circumstances: Mapping[str, str],
         cache: ChoiceCache | None,
-        clock: Callable[[], float] = time.perf_counter,
+        clocks: Clocks | None = None,
     ) -> None:
         self._load = load
         self._images = images
         self._batch_sizes = batch_sizes
         self._circumstances = circumstances
         self._cache = cache
-        self._clock = clock
+        self._clocks = clocks or Clocks()
         self._held: tuple[Candidate, InferenceEngine] | None = None
 
     def choose(self, computations: Sequence[Computation], layouts: Sequence[Layout]) -> Choice:
@@ -107,22 +106,25 @@ class Chooser:
     def _measure(self, computations: Sequence[Computation], layouts: Sequence[Layout]) -> Choice:
         """First the arithmetic, with the fewest threads a run; then the layout for the winner."""
         seconds = _SECONDS / (len(computations) + len(layouts) - 1)
+        cores = max(layout.threads * layout.slots for layout in layouts)
         speeds: dict[Candidate, Speed] = {}
         fastest: Speed | None = None
         for computation in computations:
             candidate = Candidate(*computation, layouts[-1])
-            speeds[candidate] = self._time(candidate, seconds, rival=fastest)
+            speeds[candidate] = self._time(candidate, cores, seconds, rival=fastest)
             fastest = max(speeds.values(), key=lambda speed: speed.best)
         by_exactness = sorted(speeds, key=lambda candidate: candidate.exactness)
         winner = _first_of_the_fastest(by_exactness, speeds).computation
         by_latency = [Candidate(*winner, layout) for layout in layouts]
         for candidate in reversed(by_latency[:-1]):
-            speeds[candidate] = self._time(candidate, seconds)
+            speeds[candidate] = self._time(candidate, cores, seconds)
         chosen = _first_of_the_fastest(by_latency, speeds)
         table = {str(candidate): round(speed.best) for candidate, speed in speeds.items()}
         return Choice(chosen, "measurement", self._engine(chosen), table)
 
-    def _time(self, candidate: Candidate, seconds: float, rival: Speed | None = None) -> Speed:
+    def _time(
+        self, candidate: Candidate, cores: int, seconds: float, rival: Speed | None = None
+    ) -> Speed:
         try:
             engine = self._engine(candidate)
         except ConfigurationError as error:
@@ -133,9 +135,10 @@ class Chooser:
                 engine,
                 self._images,
                 self._batch_sizes,
+                cores=cores,
                 seconds=seconds,
                 rival=rival,
-                clock=self._clock,
+                clocks=self._clocks,
             )
         except Exception as error:  # noqa: BLE001 - ONNX Runtime's share no base class
             logger.warning("%s does not run: %s", candidate, " ".join(str(error).split()))

@@ -3,9 +3,8 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
-from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +18,7 @@ from app.serving.batcher import Batcher, Inference
 from app.serving.candidates import ChosenBy
 from app.serving.postprocess import postprocess
 from app.serving.preprocess import preprocess
+from app.serving.worker_threads import WorkerThreads
 from app.tracing import NoTracing, Tracing
 
 
@@ -117,7 +117,6 @@ class Classifier:
         batcher: runs the model.
         admission: the bound on images in the house.
         decoders: threads that decode.
-        decode_threads: how many there are.
         metrics: gets outcomes, scores and decode times.
         max_image_pixels: largest width * height of an image.
         tracing: records the decoding.
@@ -129,10 +128,9 @@ class Classifier:
         model: ServedModel,
         batcher: Batcher,
         admission: Admission,
-        decoders: Executor,
+        decoders: WorkerThreads,
         metrics: Metrics,
         *,
-        decode_threads: int,
         max_image_pixels: int,
         tracing: Tracing | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -141,9 +139,6 @@ class Classifier:
         self._batcher = batcher
         self._admission = admission
         self._decoders = decoders
-        # The threads' queue is first in, first out. Bulk images wait for a thread here instead,
-        # so that an interactive image never stands behind a row of them.
-        self._bulk_turn = asyncio.Semaphore(decode_threads)
         self._metrics = metrics
         self._max_image_pixels = max_image_pixels
         self._tracing = tracing or NoTracing()
@@ -199,11 +194,10 @@ class Classifier:
         return answer
 
     async def _classify_one(self, data: bytes, options: ClassifyOptions) -> Classification:
-        turn = self._bulk_turn if options.caller.priority == "bulk" else nullcontext()
-        async with turn:
-            image, decode_seconds = await asyncio.get_running_loop().run_in_executor(
-                self._decoders, self._decode, data, options.deadline, self._tracing.parent()
-            )
+        image, decode_seconds = await self._decoders.run(
+            partial(self._decode, data, options.deadline, self._tracing.parent()),
+            options.caller.priority,
+        )
         inference = await self._batcher.submit(
             image,
             outputs=options.include | {"logits"},

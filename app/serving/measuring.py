@@ -11,6 +11,16 @@ from numpy.typing import NDArray
 from app.engines.engine import InferenceEngine
 
 _CLEARLY_SLOWER = 0.7
+# Of processor time for an image of 500 x 375, scaled by the JPEG decoder.
+_DECODE_SECONDS = 0.002
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """Times in seconds: one that goes on steadily, and the processor time of this process."""
+
+    wall: Callable[[], float] = time.perf_counter
+    processor: Callable[[], float] = time.process_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +28,7 @@ class Speed:
     """What an engine reached.
 
     Attributes:
-        images_per_second: by batch size, with all slots busy.
+        images_per_second: by batch size, with all slots busy and images to decode.
     """
 
     images_per_second: Mapping[int, float]
@@ -34,11 +44,15 @@ def measure(
     images: NDArray[np.uint8],
     batch_sizes: Iterable[int],
     *,
+    cores: int,
     seconds: float,
     rival: Speed | None = None,
-    clock: Callable[[], float] = time.perf_counter,
+    clocks: Clocks,
 ) -> Speed:
     """Times an engine with all its slots busy, as the batcher keeps them under load.
+
+    A service also decodes, in the time that the engine leaves the cores idle. So an engine serves
+    what its slots can run or what the cores can decode and compute, whichever is less.
 
     Every batch size gets a run to warm up and at least one that counts; the fastest counts, for
     other processes can only slow a run down. Once the time is spent no larger batch is tried.
@@ -47,37 +61,54 @@ def measure(
         engine: what to time.
         images: uint8 [n, height, width, 3], repeated to fill batches.
         batch_sizes: rising.
+        cores: that inference and decoding share.
         seconds: what may be spent; exceeded only by the runs that are under way.
         rival: the fastest so far; an engine that is clearly slower is given up.
-        clock: monotonic time in seconds.
+        clocks: the time.
     """
+    clock = clocks.wall
     speeds: dict[int, float] = {}
     sizes = list(batch_sizes)
     end = clock() + seconds
     with ThreadPoolExecutor(engine.slots, thread_name_prefix="measure") as threads:
         for index, size in enumerate(sizes):
             batch = np.resize(images, (size, *images.shape[1:]))
-            _run_all_slots(threads, engine, batch, clock)
-            fastest = _run_all_slots(threads, engine, batch, clock)
+            _run_all_slots(threads, engine, batch, clocks)
+            fastest = _run_all_slots(threads, engine, batch, clocks)
             share_end = clock() + (end - clock()) / (len(sizes) - index)
-            speeds[size] = engine.slots * size / fastest
+            speeds[size] = fastest.images_per_second(engine.slots * size, cores)
             if rival and speeds[size] < _CLEARLY_SLOWER * rival.images_per_second.get(size, 0):
                 break
             while clock() < share_end:
-                fastest = min(fastest, _run_all_slots(threads, engine, batch, clock))
-            speeds[size] = engine.slots * size / fastest
+                fastest = fastest.least(_run_all_slots(threads, engine, batch, clocks))
+            speeds[size] = fastest.images_per_second(engine.slots * size, cores)
             if clock() >= end:
                 break
     return Speed(speeds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """Seconds that every slot's run took, side by side, and of all cores' time."""
+
+    wall: float
+    processor: float
+
+    def least(self, other: "_Round") -> "_Round":
+        return _Round(min(self.wall, other.wall), min(self.processor, other.processor))
+
+    def images_per_second(self, images: int, cores: int) -> float:
+        computed = images / self.wall
+        return min(computed, cores / (self.processor / images + _DECODE_SECONDS))
 
 
 def _run_all_slots(
     threads: Executor,
     engine: InferenceEngine,
     batch: NDArray[np.uint8],
-    clock: Callable[[], float],
-) -> float:
-    """Seconds until every slot has run the batch once."""
-    started = clock()
+    clocks: Clocks,
+) -> _Round:
+    """The time until every slot has run the batch once."""
+    wall, processor = clocks.wall(), clocks.processor()
     list(threads.map(lambda _: engine.infer(batch, ["logits"]), range(engine.slots)))
-    return clock() - started
+    return _Round(clocks.wall() - wall, clocks.processor() - processor)

@@ -5,7 +5,6 @@ import enum
 import logging
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 from app.engines.engine import InferenceEngines
 from app.errors import Draining, ModelNotFound, NotReady
@@ -17,6 +16,7 @@ from app.serving.batcher import Batcher
 from app.serving.choice_cache import choice_cache
 from app.serving.classifier import Classifier
 from app.serving.loading import LoadedModel, load_model
+from app.serving.worker_threads import WorkerThreads
 from app.settings import Settings
 from app.tracing import Tracing
 
@@ -60,7 +60,7 @@ class Service:
         self._state = State.STARTING
         self._loading: asyncio.Task[None] | None = None
         self._stopping = threading.Event()
-        self._decoders: ThreadPoolExecutor | None = None
+        self._decoders: WorkerThreads | None = None
         self._batcher: Batcher | None = None
         self._classifier: Classifier | None = None
 
@@ -115,7 +115,7 @@ class Service:
         if self._batcher is not None:
             await self._batcher.stop()
         if self._decoders is not None:
-            self._decoders.shutdown(wait=False, cancel_futures=True)
+            self._decoders.stop()
 
     async def _load(self) -> None:
         settings = self._settings
@@ -145,8 +145,8 @@ class Service:
 
     def _open(self, loaded: LoadedModel) -> None:
         settings, model = self._settings, loaded.model
-        decode_threads = settings.decode_threads or available_cores()
-        self._decoders = ThreadPoolExecutor(decode_threads, thread_name_prefix="decode")
+        self._decoders = WorkerThreads(settings.decode_threads or available_cores(), "decode")
+        self._decoders.start()
         self._batcher = Batcher(
             loaded.engine,
             self._metrics,
@@ -163,7 +163,6 @@ class Service:
             self._admission,
             self._decoders,
             self._metrics,
-            decode_threads=decode_threads,
             max_image_pixels=settings.max_image_pixels,
             tracing=self._tracing,
         )

@@ -13,6 +13,7 @@ from app.repository.manifest import Variant
 from app.serving.candidates import Candidate, cpu_layouts
 from app.serving.choice import Choice, Chooser
 from app.serving.choice_cache import ChoiceCache
+from app.serving.measuring import Clocks
 from tests.support.clock import Clock
 from tests.support.colours import INPUT_SIDE
 from tests.support.repository import colour_manifest
@@ -67,7 +68,7 @@ class Trial:
             sizes,
             circumstances={"runtime": runtime},
             cache=self.cache,
-            clock=self.clock,
+            clocks=Clocks(self.clock, self.engines.processor),
         )
         computations = [(provider, variant) for variant in variants for provider in providers]
         return chooser.choose(computations, cpu_layouts(2, inference_threads))
@@ -92,8 +93,16 @@ def test_the_fastest_is_chosen(seconds: Seconds, chosen: str) -> None:
 
 def test_among_equals_the_exact_one_and_a_lone_client_are_preferred() -> None:
     assert str(Trial(milliseconds()).choose().candidate) == "fp32 2x1"
-    nearly = milliseconds(int8=9.8, two_threads=0.51)
+    nearly = milliseconds(int8=9.8, two_threads=0.52)
     assert str(Trial(nearly).choose().candidate) == "fp32 2x1"
+
+
+def test_gaps_that_decoding_fills_do_not_count() -> None:
+    # One run over both cores leaves a third of their time idle and needs no more of it in all.
+    gaps = milliseconds(two_threads=0.75)
+    assert str(Trial(gaps).choose([INT8]).candidate) == "int8 1x2"
+    few = milliseconds(int8=2, two_threads=0.6, processor=3)
+    assert str(Trial(few).choose([INT8]).candidate) == "int8 2x1"
 
 
 def test_what_is_set_is_not_measured() -> None:
