@@ -27,7 +27,7 @@ from app.serving.proving import prove
 logger = logging.getLogger(__name__)
 
 # Measured: 82 MiB for the service itself; weights in ONNX Runtime take three times their file's
-# size while they are laid out (SE-ResNet-50, fp32: a file of 107 MiB, 415 MiB in all).
+# size while they are laid out (SE-ResNet-50, fp32: a file of 107 MiB, 388 MiB at the peak).
 _SERVICE_BYTES = 80 * 2**20
 _BYTES_PER_MODEL_BYTE = 3
 
