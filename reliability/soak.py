@@ -46,9 +46,10 @@ async def soak(service: ServiceProcess, images: int) -> list[Sample]:
         RuntimeError: if one is not classified.
     """
     kinds = [
-        (encode(picture(*size), name), weight)
-        for name in FORMATS
+        (encode(image, name), weight)
         for size, weight in _SIZES.items()
+        for image in [picture(*size)]
+        for name in FORMATS
         if name != "AVIF" or size[0] <= _AVIF_WIDEST
     ]
     pictures, weights = zip(*kinds, strict=True)
