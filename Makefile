@@ -88,7 +88,7 @@ image-test: ## build the image with buildah and try it under podman; needs root 
 	deploy/test_image.sh
 
 audit: .venv-audit/.audit ## look for known vulnerabilities in what is pinned
-	.venv-audit/bin/python -m scripts.audit requirements/cpu.txt requirements/gpu.txt requirements/export.txt
+	.venv-audit/bin/python -m scripts.audit requirements/cpu.txt requirements/openvino.txt requirements/gpu.txt requirements/export.txt
 
 sbom: .venv-audit/.audit ## write the bill of materials of the service, sbom.cdx.json (CycloneDX)
 	.venv-audit/bin/cyclonedx-py requirements requirements/$(EXTRA).txt --pyproject pyproject.toml \
