@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from app.engines.engine import Provider
 from app.errors import ConfigurationError
@@ -20,9 +20,9 @@ from bench.process import Server
 from reliability.client import Connection
 
 BARE = "bare loop"
-BARE_CORES = "bare, all cores in a run"
+BARE_SAME_THREADS = "bare, with the service's threads"
 BARE_SHIPPED = "bare loop, shipped precision"
-BARE_SHIPPED_CORES = "bare, shipped precision, all cores in a run"
+BARE_SHIPPED_THREADS = "bare, shipped precision, with the service's threads"
 SAME = "service, same file"
 SHIPPED = "service, as shipped"
 PLAIN = "plain server"
@@ -100,7 +100,10 @@ class Subject:
 
     def same(self, cores: Collection[int] = ()) -> Server:
         """This service with the file that all share."""
-        return self.service("--precision", self.precision, cores=cores)
+        options = ["--precision", self.precision]
+        if self.provider == "cpu":
+            options += ["--provider", "cpu"]  # or it might take OpenVINO
+        return self.service(*options, cores=cores)
 
     def as_shipped(self, cores: Collection[int] = ()) -> Server:
         """This service with the precision that it would take by itself."""
@@ -148,11 +151,13 @@ class Lineup:
         subject: the model.
         servers: by contender.
         shipped_precision: what the service took by itself.
+        threads: of one run, by contender, where the service says so.
     """
 
     subject: Subject
     servers: dict[str, Endpoint] = field(default_factory=dict)
     shipped_precision: Precision = "fp32"
+    threads: dict[str, int] = field(default_factory=dict)
 
 
 @contextmanager
@@ -169,10 +174,14 @@ def lineup(subject: Subject, given: Endpoint | None = None) -> Iterator[Lineup]:
         yield found
         return
     with ExitStack() as stack:
-        shipped = stack.enter_context(subject.as_shipped())
-        found.shipped_precision = _precision(shipped)
+        shipped, same = (
+            stack.enter_context(server) for server in (subject.as_shipped(), subject.same())
+        )
+        served = _served(shipped)
+        found.shipped_precision = served["precision"]
+        found.threads = {SHIPPED: served["threads"], SAME: _served(same)["threads"]}
         found.servers = {
-            SAME: stack.enter_context(subject.same()),
+            SAME: same,
             SHIPPED: shipped,
             PLAIN: stack.enter_context(subject.plain()),
         }
@@ -213,13 +222,14 @@ def subject(
     )
 
 
-def _precision(server: Server) -> Precision:
+def _served(server: Server) -> dict[str, Any]:
+    """What the service says of the model that it serves."""
     connection = Connection(server.port)
 
-    async def ask() -> Precision:
+    async def ask() -> dict[str, Any]:
         body = (await connection.request("/models", method="GET")).json()
         connection.close()
-        precision: Precision = body["models"][0]["precision"]
-        return precision
+        model: dict[str, Any] = body["models"][0]
+        return model
 
     return asyncio.run(ask())

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from bench.contenders import BARE, BARE_CORES, BARE_SHIPPED_CORES, SAME, SHIPPED
+from bench.contenders import BARE, BARE_SAME_THREADS, BARE_SHIPPED_THREADS, SAME, SHIPPED
 from bench.report import Cell, Table
 
 DEFAULT_MODEL, LARGE_MODEL = "imagenette", "se_resnet50"
@@ -76,7 +76,7 @@ def _latency(model: str, figures: Mapping[str, float]) -> list[Goal]:
         return figures.get(f"{model}/lone_ms/{contender}")
 
     found: list[Goal] = []
-    for contender, bare in ((SAME, BARE_CORES), (SHIPPED, BARE_SHIPPED_CORES)):
+    for contender, bare in ((SAME, BARE_SAME_THREADS), (SHIPPED, BARE_SHIPPED_THREADS)):
         served, alone = lone(contender), lone(bare)
         added = served - alone if served is not None and alone is not None else None
         found.append(

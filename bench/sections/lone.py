@@ -9,9 +9,10 @@ from bench.bare import Bare
 from bench.bodies import raw
 from bench.contenders import (
     BARE,
-    BARE_CORES,
-    BARE_SHIPPED_CORES,
+    BARE_SAME_THREADS,
+    BARE_SHIPPED_THREADS,
     PLAIN_WORKERS,
+    SAME,
     SHIPPED,
     Endpoint,
     Lineup,
@@ -33,9 +34,13 @@ def measure(session: Session, lineup: Lineup) -> None:
 
     with ExitStack() as stack:
         measures: dict[str, Callable[[], float]] = {}
-        loops = [(BARE, subject.precision, 1), (BARE_CORES, subject.precision, available_cores())]
+        cores = available_cores()
+        loops = [
+            (BARE, subject.precision, 1),
+            (BARE_SAME_THREADS, subject.precision, lineup.threads.get(SAME, cores)),
+        ]
         if SHIPPED in lineup.servers:
-            loops.append((BARE_SHIPPED_CORES, lineup.shipped_precision, available_cores()))
+            loops.append((BARE_SHIPPED_THREADS, lineup.shipped_precision, lineup.threads[SHIPPED]))
         for name, precision, threads in loops:
             bare = stack.enter_context(subject.bare_lone(photos, precision, threads))
             bare.run(plan.warm)
@@ -54,9 +59,9 @@ def measure(session: Session, lineup: Lineup) -> None:
         Table(
             f"{subject.name}: latency of one lone client",
             f"Median latency of a run, median of {plan.rounds} rounds of {plan.lone:g} s. The bare"
-            " loop has one thread in the first row and as many as there are cores below it; the"
-            " last column is against that, in the contender's own precision.",
-            ("", "ms", "added to one thread, ms", "added to all cores, ms"),
+            f" loop runs {subject.precision} with one thread in the first row;"
+            f"{_threads(lineup)} the last column is against the bare loop that does the same work.",
+            ("", "ms", "added to one thread, ms", "added to bare, ms"),
             rows,
         )
     )
@@ -64,4 +69,13 @@ def measure(session: Session, lineup: Lineup) -> None:
 
 def _fellow(name: str) -> str:
     """The bare loop that does the same work."""
-    return BARE_SHIPPED_CORES if name in (SHIPPED, BARE_SHIPPED_CORES) else BARE_CORES
+    return BARE_SHIPPED_THREADS if name in (SHIPPED, BARE_SHIPPED_THREADS) else BARE_SAME_THREADS
+
+
+def _threads(lineup: Lineup) -> str:
+    if SHIPPED not in lineup.servers:
+        return " below it as many as there are cores;"
+    return (
+        f" the service has {lineup.threads[SAME]} in a run with the same file and"
+        f" {lineup.threads[SHIPPED]} as shipped;"
+    )

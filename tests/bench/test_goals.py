@@ -1,6 +1,6 @@
 import pytest
 
-from bench.contenders import BARE_CORES, SAME, SHIPPED
+from bench.contenders import BARE_SAME_THREADS, SAME, SHIPPED
 from bench.goals import DEFAULT_MODEL, LARGE_MODEL, Goal, goals, table
 
 
@@ -27,7 +27,7 @@ def test_more_is_asked_of_a_processor_with_vnni(*, vnni: bool, met: bool) -> Non
 def test_a_lone_client_is_compared_with_the_same_work_alone(served: float, met: bool) -> None:
     figures = {
         f"{DEFAULT_MODEL}/lone_ms/{SAME}": served,
-        f"{DEFAULT_MODEL}/lone_ms/{BARE_CORES}": 10.0,
+        f"{DEFAULT_MODEL}/lone_ms/{BARE_SAME_THREADS}": 10.0,
     }
 
     assert _find(goals(figures, vnni=True), f"{DEFAULT_MODEL}, lone client", SAME).met is met
