@@ -48,21 +48,25 @@ class TimedEngines:
     Args:
         clock: what their runs move.
         seconds: how long a run takes.
+        processor_seconds: processor time of an image.
 
     Attributes:
         loaded: the candidates by name, in order of loading.
         runs: how many runs there were.
         alive: engines that exist.
         most_alive: the most that existed at once.
+        processor: the processor time that runs have taken.
     """
 
-    def __init__(self, clock: Clock, seconds: Seconds) -> None:
+    def __init__(self, clock: Clock, seconds: Seconds, processor_seconds: float = 0) -> None:
         self.loaded: list[str] = []
         self.runs = 0
         self.alive = 0
         self.most_alive = 0
+        self.processor = Clock()
         self._clock = clock
         self._seconds = seconds
+        self._processor_seconds = processor_seconds
         self._lock = threading.Lock()
 
     def load(self, candidate: Candidate) -> TimedEngine:
@@ -73,3 +77,4 @@ class TimedEngines:
         with self._lock:
             self.runs += 1
             self._clock.now += self._seconds(candidate, images) / candidate.layout.slots
+            self.processor.now += self._processor_seconds * images

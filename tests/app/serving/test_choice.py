@@ -48,9 +48,11 @@ def milliseconds(
 class Trial:
     """Choices with the same engines at different starts."""
 
-    def __init__(self, seconds: Seconds, cache: ChoiceCache | None = None) -> None:
+    def __init__(
+        self, seconds: Seconds, cache: ChoiceCache | None = None, *, processor_ms: float = 0
+    ) -> None:
         self.clock = Clock()
-        self.engines = TimedEngines(self.clock, seconds)
+        self.engines = TimedEngines(self.clock, seconds, processor_ms / 1000)
         self.cache = cache
 
     def choose(
@@ -98,11 +100,13 @@ def test_among_equals_the_exact_one_and_a_lone_client_are_preferred() -> None:
 
 
 def test_gaps_that_decoding_fills_do_not_count() -> None:
-    # One run over both cores leaves a third of their time idle and needs no more of it in all.
-    gaps = milliseconds(two_threads=0.75)
+    # One run over both cores takes 1.2 ms an image, two runs side by side 1 ms; but what both
+    # need of the cores leaves time for 400 images a second.
+    gaps = milliseconds(int8=2, two_threads=0.6)
     assert str(Trial(gaps).choose([INT8]).candidate) == "int8 1x2"
-    few = milliseconds(int8=2, two_threads=0.6, processor=3)
-    assert str(Trial(few).choose([INT8]).candidate) == "int8 2x1"
+    busy = Trial(gaps, processor_ms=3).choose([INT8])
+    assert str(busy.candidate) == "int8 2x1"
+    assert busy.images_per_second == {"int8 1x2": 400, "int8 2x1": 400}
 
 
 def test_what_is_set_is_not_measured() -> None:
