@@ -18,6 +18,8 @@ logger = logging.getLogger(__name__)
 # For all candidates together: what a start may cost in time.
 _SECONDS = 0.5
 _A_TIE = 0.95
+# Raised whenever measuring changes, so that earlier measurements are void.
+_METHOD = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +155,7 @@ class Chooser:
     def _conditions(self, candidates: Sequence[Candidate]) -> dict[str, object]:
         return {
             **self._circumstances,
+            "method": _METHOD,
             "batch_sizes": list(self._batch_sizes),
             "candidates": [
                 f"{candidate} {candidate.provider} {candidate.variant.sha256}"
