@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from app.engines.engine import Output
 from app.errors import DeadlineExceeded, Draining, EngineHung, InferenceFailed, NotReady
 from app.metrics import Metrics
-from app.serving.batcher import Batcher, Inference, Priority
+from app.serving.batcher import Batcher, Inference
+from app.serving.priority import Priority
 from tests.support.clock import Clock
 from tests.support.engines import FakeEngine
 
