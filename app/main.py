@@ -10,7 +10,8 @@ from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
 from app.api.auth import KeyFile, authoriser
-from app.api.classify import classify_router
+from app.api.classify import CLASSIFY_PATH, classify_endpoint, classify_router
+from app.api.direct import DirectRoute
 from app.api.middleware import BodyGuard, RequestContext, SecurityHeaders
 from app.api.operations import operations_router, root_router
 from app.api.problems import install_error_handlers
@@ -67,19 +68,20 @@ def create_app(
         telemetry=tracing.fastapi,
     )
     app.state.service = service
-    app.include_router(
-        classify_router(
-            service,
-            authoriser(keys, "classify"),
-            max_images=settings.max_images_per_request,
-            request_timeout_ms=settings.request_timeout_ms,
-        )
+    classify = classify_endpoint(
+        service,
+        authoriser(keys, "classify"),
+        max_images=settings.max_images_per_request,
+        request_timeout_ms=settings.request_timeout_ms,
     )
+    app.include_router(classify_router(classify))
     operators = None if settings.open_operations else authoriser(keys, scope=None)
     app.include_router(operations_router(service, metrics, operators))
     app.include_router(root_router())
     install_error_handlers(app)
     # The last one added is the outermost.
+    if isinstance(tracing, NoTracing):  # a trace names the route that FastAPI has found
+        app.add_middleware(DirectRoute, path=CLASSIFY_PATH, endpoint=classify)
     app.add_middleware(
         BodyGuard,
         metrics=metrics,

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 import orjson
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
-from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 
+from app.api.direct import Endpoint
 from app.api.forms import Upload, read_uploads
 from app.api.openapi import classify_request_body, problem_responses
 from app.api.parameters import ClassifyParameters, openapi_parameters, timeout_ms
@@ -23,28 +23,22 @@ from app.serving.admission import Caller
 from app.serving.classifier import Classification, Classifier, ClassifyOptions, ServedModel
 from app.serving.service import Service
 
+CLASSIFY_PATH = "/classify"
+
 Result = TypeVar("Result")
 # Enough to tell any two scores apart that a float32 softmax can.
 _SCORE_DIGITS = 7
 _QUERIES_REMEMBERED = 256
 
 
-class _DirectRoute(APIRoute):
-    """A route whose endpoint takes the request and gives the response, so nothing is solved."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        endpoint: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint
-        return endpoint
-
-
-def classify_router(
+def classify_endpoint(
     service: Service,
     authorise: Callable[[Request], Awaitable[str]],
     *,
     max_images: int,
     request_timeout_ms: int,
-) -> APIRouter:
-    """The route, bound to its service.
+) -> Endpoint:
+    """The endpoint, bound to its service.
 
     Args:
         service: hands out the classifier.
@@ -52,20 +46,9 @@ def classify_router(
         max_images: most images in one request.
         request_timeout_ms: the longest deadline.
     """
-    router = APIRouter(route_class=_DirectRoute)
     # A client sends the same query again and again.
     parse = lru_cache(maxsize=_QUERIES_REMEMBERED)(ClassifyParameters.parse)
 
-    @router.post(
-        "/classify",
-        summary="Classify one or several images",
-        response_model=ClassifyBody,
-        responses=problem_responses(),
-        openapi_extra={
-            "parameters": openapi_parameters(),
-            "requestBody": classify_request_body(),
-        },
-    )
     async def classify(request: Request) -> Response:
         """Takes one image as the raw body, or several as multipart parts or as base64 in JSON.
 
@@ -89,6 +72,24 @@ def classify_router(
         work = classifier.classify([upload.data for upload in uploads], options)
         return _response(classifier, uploads, await _unless_client_leaves(request, work))
 
+    return classify
+
+
+def classify_router(endpoint: Endpoint) -> APIRouter:
+    """The route and its documentation."""
+    router = APIRouter()
+    router.add_api_route(
+        CLASSIFY_PATH,
+        endpoint,
+        methods=["POST"],
+        summary="Classify one or several images",
+        response_model=ClassifyBody,
+        responses=problem_responses(),
+        openapi_extra={
+            "parameters": openapi_parameters(),
+            "requestBody": classify_request_body(),
+        },
+    )
     return router
 
 

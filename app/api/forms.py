@@ -69,9 +69,9 @@ async def read_uploads(request: Request, max_images: int) -> list[Upload]:
     if encoding.strip().lower() != "identity":
         raise UnsupportedMediaType(f"content encoding {encoding!r}; send the body as it is")
     header = request.headers.get("content-type", "")
-    media_type, parameters = parse_options_header(header)
-    kind = media_type.decode("latin-1").lower()
+    kind = header.partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
+        _, parameters = parse_options_header(header)
         uploads = await _read_multipart(request.stream(), parameters.get(b"boundary"), max_images)
     elif kind == "application/json":
         uploads = await _read_json(await request.body(), max_images)

@@ -8,6 +8,7 @@ import time
 import uuid
 import zlib
 from dataclasses import dataclass
+from functools import cache
 from http import HTTPStatus
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -25,6 +26,8 @@ logger = logging.getLogger(__name__)
 _ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 # How long a refused sender may go on before the connection is closed on it.
 _LINGER_SECONDS = 1.0
+# Bodies up to this size are read even if their request is refused.
+_SMALL_BYTES = 512 * 1024
 
 
 class RequestContext:
@@ -41,7 +44,9 @@ class RequestContext:
         self, app: ASGIApp, metrics: Metrics, tracing: Tracing, *, log_share: float
     ) -> None:
         self._app = app
-        self._metrics = metrics
+        # Finding a series by its labels costs more than counting. Routes and statuses are few.
+        self._requests = cache(metrics.requests.labels)
+        self._duration = cache(metrics.request_duration.labels)
         self._tracing = tracing
         self._log_share = log_share
 
@@ -87,8 +92,8 @@ class RequestContext:
     def _account(self, scope: Scope, status: int | None, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")
         # Without a status the client left before there was one.
-        self._metrics.requests.labels(route, str(status or CLIENT_CLOSED_REQUEST)).inc()
-        self._metrics.request_duration.labels(route).observe(seconds)
+        self._requests(route, str(status or CLIENT_CLOSED_REQUEST)).inc()
+        self._duration(route).observe(seconds)
         succeeded = status is not None and status < HTTPStatus.BAD_REQUEST
         if succeeded and not _is_sampled(request_id.get() or "", self._log_share):
             return
@@ -215,6 +220,15 @@ class BodyGuard:
             return message
 
         async def guarded_send(message: Message) -> None:
+            if (
+                message["type"] == "http.response.start"
+                and 0 < declared <= _SMALL_BYTES
+                and not body.complete
+                and "expect" not in headers
+            ):
+                # It is here or about to be. Reading it keeps the connection, which a refused
+                # client needs for its next try.
+                body.complete = await _discard(receive, _SMALL_BYTES)
             if body.complete:
                 await send(message)
             elif message["type"] == "http.response.start":
@@ -237,8 +251,12 @@ class BodyGuard:
         return BodyTooLarge(f"{size} bytes or more; at most {self._max_bytes} are accepted")
 
 
-async def _discard(receive: Receive, max_bytes: int) -> None:
-    """Reads on without keeping anything, for a moment and up to `max_bytes`."""
+async def _discard(receive: Receive, max_bytes: int) -> bool:
+    """Reads on without keeping anything, for a moment and up to `max_bytes`.
+
+    Returns:
+        Whether the body came to its end.
+    """
     discarded = 0
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_LINGER_SECONDS):
@@ -246,4 +264,5 @@ async def _discard(receive: Receive, max_bytes: int) -> None:
                 message = await receive()
                 discarded += len(message.get("body", b""))
                 if not message.get("more_body", False):
-                    return
+                    return bool(message["type"] == "http.request")
+    return False

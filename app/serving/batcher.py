@@ -149,7 +149,7 @@ class Batcher:
             image: uint8 [height, width, 3].
             outputs: what to return.
             deadline: on the batcher's clock; not run after it.
-            priority: interactive goes first, bulk gets at least an eighth of the places.
+            priority: batches of interactive images go first, every eighth may be of bulk.
 
         Raises:
             DeadlineExceeded: if no batch took the image in time.
@@ -229,9 +229,13 @@ class Batcher:
             await self._arrival.wait()
             if self._max_delay:
                 await self._wait_until_full()
+            if not self._queue:  # another slot was woken, too, and has taken it all
+                continue
             batch: list[_Entry] = []
-            while len(batch) < self._max_batch_size and self._queue:
-                entry = self._queue.pop()
+            # Of one kind: an interactive image does not wait for bulk to be computed with it.
+            kind = self._queue.turn()
+            while len(batch) < self._max_batch_size and self._queue.waiting(kind):
+                entry = self._queue.pop(kind)
                 if entry.answer.done():  # its caller has left
                     continue
                 if entry.deadline <= self._clock():
@@ -252,7 +256,7 @@ class Batcher:
 
     def _empty_queue(self, error: RequestError) -> None:
         while self._queue:
-            _fail([self._queue.pop()], error)
+            _fail([self._queue.pop(self._queue.turn())], error)
         self._note_depth()
 
 

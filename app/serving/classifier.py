@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -139,7 +139,6 @@ class Classifier:
         self._batcher = batcher
         self._admission = admission
         self._decoders = decoders
-        self._metrics = metrics
         self._max_image_pixels = max_image_pixels
         self._tracing = tracing or NoTracing()
         self._clock = clock
@@ -148,6 +147,9 @@ class Classifier:
         labels = (model.name, model.version)
         self._decode_seconds = metrics.decode.labels(*labels)
         self._top1_score = metrics.top1_score.labels(*labels)
+        # Finding a series by its labels costs more than counting.
+        self._outcome = cache(partial(metrics.images.labels, *labels))
+        self._predicted = cache(partial(metrics.predictions.labels, *labels))
 
     def check_room(self, caller: Caller) -> None:
         """Refuses early what cannot be admitted now.
@@ -234,9 +236,7 @@ class Classifier:
         )
         labels = self.model.manifest.labels
         self._top1_score.observe(ranked[0].score)
-        self._metrics.predictions.labels(
-            self.model.name, self.model.version, labels[ranked[0].class_index].name
-        ).inc()
+        self._predicted(labels[ranked[0].class_index].name).inc()
         cam = inference.outputs.get("cam")
         return [
             Prediction(
@@ -253,4 +253,4 @@ class Classifier:
         return error
 
     def _count_outcome(self, outcome: str) -> None:
-        self._metrics.images.labels(self.model.name, self.model.version, outcome).inc()
+        self._outcome(outcome).inc()

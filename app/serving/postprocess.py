@@ -1,6 +1,7 @@
 """Logits -> ranked classes."""
 
-from dataclasses import dataclass
+import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,8 +9,7 @@ from numpy.typing import NDArray
 from app.errors import InferenceFailed
 
 
-@dataclass(frozen=True, slots=True)
-class RankedClass:
+class RankedClass(NamedTuple):
     """A class and its score; scores of all classes sum to 1."""
 
     class_index: int
@@ -32,10 +32,13 @@ def postprocess(
     Raises:
         InferenceFailed: if a logit is not finite, as after an overflow in fp16.
     """
-    if not np.isfinite(logits).all():
+    scores = logits.astype(np.float64)
+    # One value that is not finite makes the sum so.
+    if not math.isfinite(scores.sum()):
         raise InferenceFailed("the network's output is not finite")
-    scaled = logits.astype(np.float64) / temperature
-    scores = np.exp(scaled - scaled.max())
+    scores -= scores.max()
+    scores /= temperature
+    np.exp(scores, out=scores)
     scores /= scores.sum()
     best = np.argsort(-scores, kind="stable")[:top_k]
-    return [RankedClass(int(index), float(scores[index])) for index in best]
+    return list(map(RankedClass, best.tolist(), scores[best].tolist()))

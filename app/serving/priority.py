@@ -25,19 +25,32 @@ class PriorityQueue(Generic[Item]):
         """Puts an item at the end of its kind."""
         self._queues[priority].append(item)
 
-    def pop(self) -> Item:
-        """Takes the item whose turn it is.
+    def turn(self) -> Priority:
+        """Whose turn it is now; asking takes the turn.
 
         Raises:
-            IndexError: if there is none.
+            IndexError: if nobody waits.
         """
         interactive, bulk = self._queues["interactive"], self._queues["bulk"]
         if bulk and (not interactive or self._since_bulk >= _BULK_EVERY - 1):
             self._since_bulk = 0
-            return bulk.popleft()
-        item = interactive.popleft()
+            return "bulk"
+        if not interactive:
+            raise IndexError("nobody waits")
         self._since_bulk = self._since_bulk + 1 if bulk else 0
-        return item
+        return "interactive"
+
+    def waiting(self, priority: Priority) -> int:
+        """How many of a kind wait."""
+        return len(self._queues[priority])
+
+    def pop(self, priority: Priority) -> Item:
+        """Takes the first item of a kind.
+
+        Raises:
+            IndexError: if there is none.
+        """
+        return self._queues[priority].popleft()
 
     def heads(self) -> Iterator[Item]:
         """The first item of each kind that has one."""

@@ -57,7 +57,7 @@ class WorkerThreads:
         self._stopped = True
         with self._lock:
             while self._jobs:
-                _settle(self._jobs.pop(), None, Draining(_STOPPING))
+                _settle(self._jobs.pop(self._jobs.turn()), None, Draining(_STOPPING))
         for _ in self._threads:
             self._tokens.put(False)
 
@@ -93,7 +93,7 @@ class WorkerThreads:
             with self._lock:
                 if not self._jobs:  # emptied by `stop`
                     continue
-                job = self._jobs.pop()
+                job = self._jobs.pop(self._jobs.turn())
             if job.done.cancelled():
                 continue
             result, error = None, None

@@ -92,13 +92,29 @@ def test_a_refusal_by_the_query_comes_before_the_body(server: LiveServer) -> Non
         assert_raw_problem(connection.read_answer(), 422, "invalid_parameter")
 
 
-def test_an_error_answered_early_leaves_the_connection_in_order(server: LiveServer) -> None:
+def test_a_refused_request_with_a_small_body_keeps_its_connection(server: LiveServer) -> None:
     with RawConnection(server.port) as connection:
-        connection.send_head(OCTETS, f"content-length: {len(GOOD)}", path="/classify?model=x")
+        for path in ("/classify?model=x", "/classify?version=9"):
+            connection.send_head(OCTETS, f"content-length: {len(GOOD)}", path=path)
+            connection.send(GOOD)
+            answer = connection.read_answer()
+            assert_raw_problem(answer, 404, "model_not_found")
+            assert b"connection: close" not in answer.lower()
+        connection.send_head(OCTETS, f"content-length: {len(GOOD)}")
         connection.send(GOOD)
+        assert connection.read_answer().startswith(b"HTTP/1.1 200 ")
+
+
+def test_an_error_answered_before_a_body_of_unknown_length_closes_the_connection(
+    server: LiveServer,
+) -> None:
+    with RawConnection(server.port) as connection:
+        connection.send_head(OCTETS, "transfer-encoding: chunked", path="/classify?model=x")
+        connection.send(b"1\r\nx\r\n")
         answer = connection.read_answer()
         assert_raw_problem(answer, 404, "model_not_found")
         assert b"connection: close" in answer.lower()
+        connection.send(b"0\r\n\r\n")
         assert connection.is_closed_by_server()
 
 

@@ -165,10 +165,30 @@ async def test_with_a_delay_a_batch_waits_no_longer_than_that(
     assert numbers(engine) == [[1, 2, 3], [4]]
 
 
-async def test_interactive_goes_first_and_every_eighth_place_is_for_bulk(
+async def test_slots_that_find_nothing_left_go_on_waiting(
+    make: Make, deaths: list[BaseException]
+) -> None:
+    batcher = await make(FakeEngine(slots=3, respond=echo))
+    for index in range(5):
+        assert number(await submit(batcher, index)) == index
+    assert deaths == []
+
+
+async def test_a_batch_is_of_one_kind(make: Make, engine: FakeEngine) -> None:
+    batcher = await make(engine, max_batch_size=8)
+    tasks = [await busy(batcher, engine)]
+    tasks += [submit(batcher, 100 + index, priority="bulk") for index in range(3)]
+    tasks += [submit(batcher, index) for index in range(1, 3)]
+    await settle()
+    engine.gate.open()
+    await asyncio.gather(*tasks)
+    assert numbers(engine) == [[0], [1, 2], [100, 101, 102]]
+
+
+async def test_interactive_goes_first_and_every_eighth_batch_is_bulk(
     make: Make, engine: FakeEngine
 ) -> None:
-    batcher = await make(engine, max_batch_size=8)
+    batcher = await make(engine, max_batch_size=1)
     tasks = [await busy(batcher, engine)]
     tasks += [submit(batcher, 100 + index, priority="bulk") for index in range(3)]
     tasks += [submit(batcher, index) for index in range(1, 21)]

@@ -6,7 +6,7 @@ from app.serving.priority import PriorityQueue
 
 
 def taken(queue: PriorityQueue[str]) -> list[str]:
-    return [queue.pop() for _ in range(len(queue))]
+    return [queue.pop(queue.turn()) for _ in range(len(queue))]
 
 
 def test_each_kind_keeps_its_order_and_interactive_goes_first() -> None:
@@ -30,7 +30,7 @@ def test_turns_without_bulk_waiting_are_no_debt_to_it() -> None:
     queue: PriorityQueue[str] = PriorityQueue()
     for index in range(20):
         queue.push(f"i{index}", "interactive")
-    assert [queue.pop() for _ in range(10)] == [f"i{index}" for index in range(10)]
+    assert [queue.pop(queue.turn()) for _ in range(10)] == [f"i{index}" for index in range(10)]
     queue.push("b0", "bulk")
     assert taken(queue)[:8] == [*(f"i{index}" for index in range(10, 17)), "b0"]
 
@@ -38,6 +38,7 @@ def test_turns_without_bulk_waiting_are_no_debt_to_it() -> None:
 def test_an_empty_queue_has_nothing() -> None:
     queue: PriorityQueue[str] = PriorityQueue()
     assert not queue
+    assert queue.waiting("bulk") == 0
     assert list(queue.heads()) == []
     with pytest.raises(IndexError):
-        queue.pop()
+        queue.turn()
