@@ -78,6 +78,10 @@ class Connection:
             self._reader, self._writer = await asyncio.open_connection(
                 "127.0.0.1", self._port, local_addr=(self._address, 0)
             )
+            if self._writer.get_extra_info("sockname") == self._writer.get_extra_info("peername"):
+                # Nobody listens yet, and TCP connected the socket, whose own port it is, to itself.
+                self.close()
+                raise ConnectionRefusedError("nobody listens")
         self._writer.write(data)
         await self._writer.drain()
 
