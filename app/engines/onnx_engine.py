@@ -96,7 +96,11 @@ class OnnxEngines:
             return load_openvino(model_file, layout)
         if provider in GPU_PROVIDERS:
             return self._load_gpu(model_file, provider, layout)
-        return OnnxEngine(_open(model_file, provider, layout.threads), provider, layout.slots)
+        slots = layout.slots
+        if slots == 1 and layout.threads > 1:
+            # A run over all cores leaves gaps where its threads wait for each other.
+            slots = 2
+        return OnnxEngine(_open(model_file, provider, layout.threads), provider, slots)
 
     def _load_gpu(self, model_file: Path, provider: Provider, layout: Layout) -> InferenceEngine:
         # The gpu extra's CUDA libraries lie among the Python packages, where the loader does not

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -142,6 +142,7 @@ class Batcher:
         outputs: frozenset[Output],
         deadline: float,
         priority: Priority = "interactive",
+        caller: Hashable = None,
     ) -> Inference:
         """Queues one image and waits for its result.
 
@@ -150,6 +151,7 @@ class Batcher:
             outputs: what to return.
             deadline: on the batcher's clock; not run after it.
             priority: batches of interactive images go first, every eighth may be of bulk.
+            caller: for whom it is; callers take turns.
 
         Raises:
             DeadlineExceeded: if no batch took the image in time.
@@ -162,7 +164,7 @@ class Batcher:
         answer: asyncio.Future[Inference] = asyncio.get_running_loop().create_future()
         parent = self._tracing.parent()
         entry = _Entry(image, outputs, deadline, self._clock(), parent, answer)
-        self._queue.push(entry, priority)
+        self._queue.push(entry, priority, caller)
         self._note_depth()
         return await answer
 

@@ -199,12 +199,14 @@ class Classifier:
         image, decode_seconds = await self._decoders.run(
             partial(self._decode, data, options.deadline, self._tracing.parent()),
             options.caller.priority,
+            options.caller.client,
         )
         inference = await self._batcher.submit(
             image,
             outputs=options.include | {"logits"},
             deadline=options.deadline,
             priority=options.caller.priority,
+            caller=options.caller.client,
         )
         return Classification(
             predictions=self._predictions(inference, options),

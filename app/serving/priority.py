@@ -1,7 +1,7 @@
 """Who goes first."""
 
-from collections import deque
-from collections.abc import Iterator
+from collections import OrderedDict, deque
+from collections.abc import Hashable, Iterator
 from typing import Generic, Literal, TypeVar
 
 Item = TypeVar("Item")
@@ -12,18 +12,21 @@ _BULK_EVERY = 8
 
 
 class PriorityQueue(Generic[Item]):
-    """Interactive items go first, bulk ones get at least an eighth of the turns."""
+    """Interactive items go first, bulk ones get at least an eighth of the turns.
+
+    Within a kind callers take turns, so that nobody waits behind all that another has queued.
+    """
 
     def __init__(self) -> None:
-        self._queues: dict[Priority, deque[Item]] = {"interactive": deque(), "bulk": deque()}
+        self._kinds: dict[Priority, _Turns[Item]] = {"interactive": _Turns(), "bulk": _Turns()}
         self._since_bulk = 0
 
     def __len__(self) -> int:
-        return sum(map(len, self._queues.values()))
+        return sum(kind.length for kind in self._kinds.values())
 
-    def push(self, item: Item, priority: Priority) -> None:
-        """Puts an item at the end of its kind."""
-        self._queues[priority].append(item)
+    def push(self, item: Item, priority: Priority, caller: Hashable) -> None:
+        """Puts an item at the end of its caller's row."""
+        self._kinds[priority].push(item, caller)
 
     def turn(self) -> Priority:
         """Whose turn it is now; asking takes the turn.
@@ -31,7 +34,7 @@ class PriorityQueue(Generic[Item]):
         Raises:
             IndexError: if nobody waits.
         """
-        interactive, bulk = self._queues["interactive"], self._queues["bulk"]
+        interactive, bulk = self.waiting("interactive"), self.waiting("bulk")
         if bulk and (not interactive or self._since_bulk >= _BULK_EVERY - 1):
             self._since_bulk = 0
             return "bulk"
@@ -42,16 +45,38 @@ class PriorityQueue(Generic[Item]):
 
     def waiting(self, priority: Priority) -> int:
         """How many of a kind wait."""
-        return len(self._queues[priority])
+        return self._kinds[priority].length
 
     def pop(self, priority: Priority) -> Item:
-        """Takes the first item of a kind.
+        """Takes the first item of the caller of this kind whose turn it is.
 
         Raises:
             IndexError: if there is none.
         """
-        return self._queues[priority].popleft()
+        return self._kinds[priority].pop()
 
     def heads(self) -> Iterator[Item]:
-        """The first item of each kind that has one."""
-        return (queue[0] for queue in self._queues.values() if queue)
+        """The first item of each caller's row."""
+        return (row[0] for kind in self._kinds.values() for row in kind.rows.values())
+
+
+class _Turns(Generic[Item]):
+    """One row for each caller that waits, in the order of their turns."""
+
+    def __init__(self) -> None:
+        self.rows: OrderedDict[Hashable, deque[Item]] = OrderedDict()
+        self.length = 0
+
+    def push(self, item: Item, caller: Hashable) -> None:
+        self.rows.setdefault(caller, deque()).append(item)
+        self.length += 1
+
+    def pop(self) -> Item:
+        if not self.rows:
+            raise IndexError("nobody waits")
+        caller, row = self.rows.popitem(last=False)
+        item = row.popleft()
+        if row:
+            self.rows[caller] = row
+        self.length -= 1
+        return item

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
@@ -25,7 +25,7 @@ class _Job:
 
 
 class WorkerThreads:
-    """Runs functions for coroutines, interactive ones first.
+    """Runs functions for coroutines, interactive ones first, callers in turn.
 
     A job costs half of what `run_in_executor` does: no second future, no condition, and one lock.
 
@@ -61,12 +61,18 @@ class WorkerThreads:
         for _ in self._threads:
             self._tokens.put(False)
 
-    async def run(self, work: Callable[[], Result], priority: Priority = "interactive") -> Result:
+    async def run(
+        self,
+        work: Callable[[], Result],
+        priority: Priority = "interactive",
+        caller: Hashable = None,
+    ) -> Result:
         """Runs `work` in a thread; not at all if the caller is cancelled before its turn.
 
         Args:
             work: what to run; its exception is the caller's.
             priority: whose turn it is, see `PriorityQueue`.
+            caller: for whom it is.
 
         Raises:
             Draining: if the threads were stopped first.
@@ -76,7 +82,7 @@ class WorkerThreads:
         loop = asyncio.get_running_loop()
         job = _Job(work, loop.create_future(), loop)
         with self._lock:
-            self._jobs.push(job, priority)
+            self._jobs.push(job, priority, caller)
         self._tokens.put(True)
         result: Result = await job.done
         return result

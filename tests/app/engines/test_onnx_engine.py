@@ -57,10 +57,15 @@ def test_one_session_serves_several_threads(engine: InferenceEngine) -> None:
         np.testing.assert_allclose(logits, colour_outputs(batch, ["logits"])["logits"], atol=1e-3)
 
 
-def test_slots_are_the_layout_s(model_file: Path) -> None:
-    engine = OnnxEngines("cpu").load(model_file, "cpu", Layout(threads=1, slots=3))
-    assert engine.slots == 3
+@pytest.mark.parametrize(
+    ("threads", "slots", "expected"),
+    # A second run fills the gaps of one that has all cores.
+    [(1, 3, 3), (2, 2, 2), (2, 1, 2), (1, 1, 1)],
+)
+def test_slots_follow_the_layout(model_file: Path, threads: int, slots: int, expected: int) -> None:
+    engine = OnnxEngines("cpu").load(model_file, "cpu", Layout(threads=threads, slots=slots))
     assert engine.provider == "cpu"
+    assert engine.slots == expected
 
 
 def test_auto_offers_the_cpu(model_file: Path) -> None:
