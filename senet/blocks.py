@@ -17,20 +17,9 @@ def convolution(
 
 
 def initialise(network: nn.Module) -> None:
-    """Draws the convolutions' weights anew, as He et al. 2015 (section 2.2) do for ReLUs.
-
-    The SE blocks' layers keep PyTorch's own start. Its small weights leave every gate near 1/2;
-    fan-out scaling would multiply by the reduction ratio what goes into the gates and begin with
-    many of them shut.
-    """
-    gates = {
-        layer
-        for module in network.modules()
-        if isinstance(module, SqueezeExcitation)
-        for layer in (module.fc1, module.fc2)
-    }
+    """Draws the convolutions' weights anew, as He et al. 2015 (section 2.2) do for ReLUs."""
     for module in network.modules():
-        if isinstance(module, nn.Conv2d) and module not in gates:
+        if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
