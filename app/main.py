@@ -10,9 +10,10 @@ from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
 from app.api.auth import KeyFile, authoriser
+from app.api.body_guard import BodyGuard
 from app.api.classify import CLASSIFY_PATH, classify_endpoint, classify_router
 from app.api.direct import DirectRoute
-from app.api.middleware import BodyGuard, RequestContext, SecurityHeaders
+from app.api.middleware import RequestContext, SecurityHeaders
 from app.api.operations import operations_router, root_router
 from app.api.problems import install_error_handlers
 from app.engines.engine import InferenceEngines

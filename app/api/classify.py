@@ -20,7 +20,8 @@ from app.api.schemas import ClassifyBody, ItemBody, ItemError, ModelReference, P
 from app.errors import RequestError
 from app.log import annotate
 from app.serving.admission import Caller
-from app.serving.classifier import Classification, Classifier, ClassifyOptions, ServedModel
+from app.serving.classification import Classification, ClassifyOptions, ServedModel
+from app.serving.classifier import Classifier
 from app.serving.service import Service
 
 CLASSIFY_PATH = "/classify"

@@ -3,110 +3,25 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.engines.engine import Layout, Output, Provider
 from app.errors import DeadlineExceeded, RequestError
 from app.metrics import Metrics
-from app.repository.manifest import Label, Manifest, Variant
 from app.serving.admission import Admission, Caller
 from app.serving.batcher import Batcher, Inference
-from app.serving.candidates import ChosenBy
+from app.serving.classification import (
+    Classification,
+    ClassifyOptions,
+    Prediction,
+    ServedModel,
+)
 from app.serving.postprocess import postprocess
 from app.serving.preprocess import preprocess
 from app.serving.worker_threads import WorkerThreads
 from app.tracing import NoTracing, Tracing
-
-
-@dataclass(frozen=True, slots=True)
-class ServedModel:
-    """The model version that a classifier serves, and how.
-
-    Attributes:
-        manifest: of the model.
-        variant: the ONNX file that runs.
-        provider: what runs it.
-        layout: how runs share the cores.
-        chosen_by: why this engine serves.
-    """
-
-    manifest: Manifest
-    variant: Variant
-    provider: Provider
-    layout: Layout
-    chosen_by: ChosenBy
-
-    @property
-    def name(self) -> str:
-        """The model's name."""
-        return self.manifest.name
-
-    @property
-    def version(self) -> str:
-        """The model's version, as it stands in answers."""
-        return str(self.manifest.version)
-
-    @property
-    def digest(self) -> str:
-        """`sha256:<hex>` of the ONNX file."""
-        return f"sha256:{self.variant.sha256}"
-
-
-@dataclass(frozen=True, slots=True)
-class ClassifyOptions:
-    """What one request asks for.
-
-    Attributes:
-        caller: who asks, and how urgently.
-        deadline: on the monotonic clock, in seconds.
-        top_k: most classes per image.
-        min_score: classes below it are left out.
-        include: outputs beyond the classes.
-    """
-
-    caller: Caller
-    deadline: float
-    top_k: int = 5
-    min_score: float = 0.0
-    include: frozenset[Output] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """One class for one image.
-
-    Attributes:
-        label: the class.
-        score: between 0 and 1.
-        cam: float32 [h, w], the class activation map (Zhou et al. 2016), if asked for.
-    """
-
-    label: Label
-    score: float
-    cam: NDArray[np.float32] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Classification:
-    """The answer for one image.
-
-    Attributes:
-        predictions: by falling score.
-        embedding: float32 [dim], the pooled features before the classifier, if asked for.
-        decode_seconds: decoding and resizing.
-        queue_seconds: wait for the batch.
-        inference_seconds: the batch in the engine.
-    """
-
-    predictions: list[Prediction]
-    embedding: NDArray[np.float32] | None
-    decode_seconds: float
-    queue_seconds: float
-    inference_seconds: float
 
 
 class Classifier:

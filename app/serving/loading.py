@@ -21,7 +21,7 @@ from app.repository.models import ModelRepository, ModelVersion, select_variant
 from app.serving.candidates import Candidate, Computation, cpu_layouts, cpu_variants
 from app.serving.choice import Choice, Chooser
 from app.serving.choice_cache import ChoiceCache
-from app.serving.classifier import ServedModel
+from app.serving.classification import ServedModel
 from app.serving.proving import prove
 
 logger = logging.getLogger(__name__)

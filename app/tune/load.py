@@ -58,8 +58,8 @@ class Load:
             seconds: how long to send.
             limit_ms: the objective. Latency counts from the time that a request was due.
         """
-        # Not for secrets: the same times in every trial make settings comparable.
-        times = random.Random(_SEED)  # noqa: S311
+        # The same times in every trial make settings comparable.
+        times = random.Random(_SEED)  # noqa: S311 - no secret comes of it
         due = [0.0]
         while due[-1] < seconds:
             due.append(due[-1] + times.expovariate(rate))

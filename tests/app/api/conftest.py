@@ -1,21 +1,3 @@
-from collections.abc import Callable, Iterator
+from tests.support.services import client, server
 
-import httpx
-import pytest
-
-from app.settings import Settings
-from tests.support.engines import FakeEngines
-from tests.support.server import LiveServer, running
-
-
-@pytest.fixture(scope="module")
-def server(make_settings: Callable[..., Settings]) -> Iterator[LiveServer]:
-    """A ready service with default options, shared by the tests of a module."""
-    with running(make_settings(), FakeEngines()) as live:
-        yield live
-
-
-@pytest.fixture
-def client(server: LiveServer) -> Iterator[httpx.Client]:
-    with server.client() as client:
-        yield client
+__all__ = ["client", "server"]
