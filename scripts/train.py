@@ -55,9 +55,8 @@ def _parser() -> argparse.ArgumentParser:
             parser.add_argument(flag(name), required=True, help=text)
         else:
             default = available_cores() if name == "threads" else field.default
-            parser.add_argument(
-                flag(name), default=default, help=f"{text} Default: {default}.", metavar="VALUE"
-            )
+            text += "" if default is None else f" Default: {default}."
+            parser.add_argument(flag(name), default=default, help=text, metavar="VALUE")
     return parser
 
 

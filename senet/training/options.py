@@ -24,6 +24,9 @@ class TrainingOptions(BaseModel):
     """Network to train; `python -m senet.table` lists them."""
     epochs: PositiveInt = 60
     """Passes over the training photos."""
+    start_from: str | None = None
+    """Checkpoint of the same architecture whose weights the training begins with, instead of
+    random ones; of one with other classes, all but the last layer."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Decides the initial weights, the order of the photos and the augmentation."""
     size: Side = 128

@@ -23,6 +23,7 @@ from senet.training.moving_average import MovingAverage
 from senet.training.options import TrainingOptions, refuse_contradictions
 from senet.training.photos import load_training_photos
 from senet.training.replicas import Replicas
+from senet.training.start import start
 from senet.training.state import RunDirectory, TrainingState
 
 # Evaluation batch of one thread.
@@ -54,6 +55,7 @@ class Training:
         network = networks.build(options.architecture, len(labels))
         _refuse_racing_dropout(network, options.threads)
         _start_as_identity(network)
+        ancestry = start(network, options, labels)
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's stub
         self._state = TrainingState(
             network,
@@ -61,7 +63,7 @@ class Training:
             _optimizer(network, options),
             [],
         )
-        self._directory = RunDirectory(output, options, labels)
+        self._directory = RunDirectory(output, options, labels, ancestry)
         self._directory.restore(self._state)
         data = Path(options.data)
         photos = load_training_photos(data / "train", labels, options.size * 5 // 4)

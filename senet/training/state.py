@@ -42,12 +42,15 @@ class RunDirectory:
         path: the directory, created if it is missing.
         options: the run's options.
         labels: the classes.
+        ancestry: provenance of the weights that the run started from; empty if random.
 
     Raises:
         ConfigurationError: if the directory cannot be created.
     """
 
-    def __init__(self, path: Path, options: TrainingOptions, labels: tuple[Label, ...]) -> None:
+    def __init__(
+        self, path: Path, options: TrainingOptions, labels: tuple[Label, ...], ancestry: str = ""
+    ) -> None:
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -58,6 +61,7 @@ class RunDirectory:
         self._log = path / LOG
         self._options = options
         self._labels = labels
+        self._started = f", started from weights {ancestry}" if ancestry else ""
 
     def save(self, state: TrainingState) -> None:
         """Writes the checkpoint, then the log, which the checkpoint holds as well.
@@ -72,7 +76,7 @@ class RunDirectory:
             preprocessing=options.preprocessing,
             weights=state.average.network.state_dict(),
             provenance=f"trained on {Path(options.data).absolute().name}, "
-            f"{len(state.history)} of {options.epochs} epochs, seed {options.seed}",
+            f"{len(state.history)} of {options.epochs} epochs, seed {options.seed}" + self._started,
         )
         training = {
             "options": options.model_dump(),

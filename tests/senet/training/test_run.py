@@ -140,6 +140,26 @@ def test_the_checkpoint_has_what_serving_needs(data: Path, tmp_path: Path) -> No
     assert served.provenance == "trained on drawn, 3 of 3 epochs, seed 5"
 
 
+def test_a_run_from_a_checkpoint_starts_there_and_says_so(data: Path, tmp_path: Path) -> None:
+    training(data, tmp_path / "first", epochs=1).run()
+    before = checkpoint.load(tmp_path / "first" / "checkpoint.pt")
+
+    second = training(
+        data, tmp_path / "second", epochs=1, start_from=str(tmp_path / "first" / "checkpoint.pt"),
+        learning_rate=1e-12, weight_decay=0,
+    )  # fmt: skip
+    second.run()
+
+    after = checkpoint.load(tmp_path / "second" / "checkpoint.pt")
+    torch.testing.assert_close(
+        after.weights["last_linear.weight"], before.weights["last_linear.weight"]
+    )
+    assert after.provenance == (
+        "trained on drawn, 1 of 1 epochs, seed 0, "
+        "started from weights trained on drawn, 1 of 1 epochs, seed 0"
+    )
+
+
 def test_seeds_give_different_weights(data: Path, tmp_path: Path) -> None:
     for seed in (0, 1):
         training(data, tmp_path / str(seed), epochs=1, seed=seed).run()
