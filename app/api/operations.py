@@ -68,6 +68,7 @@ def operations_router(
                     labels=len(model.manifest.labels),
                     threads=model.layout.threads,
                     slots=model.layout.slots,
+                    max_batch_size=model.max_batch_size,
                     chosen_by=model.chosen_by,
                 )
             ]

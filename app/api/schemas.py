@@ -61,7 +61,9 @@ class InputSize(TypedDict):
 
 
 class ModelBody(ModelReference):
-    """A loaded model. `slots` runs of `threads` threads each go side by side."""
+    """A loaded model. `slots` runs of `threads` threads each go side by side, each of at most
+    `max_batch_size` images.
+    """
 
     architecture: str
     provider: str
@@ -69,6 +71,7 @@ class ModelBody(ModelReference):
     labels: int
     threads: int
     slots: int
+    max_batch_size: int
     chosen_by: ChosenBy
 
 

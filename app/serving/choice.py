@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 _SECONDS = 0.5
 _A_TIE = 0.95
 # Raised whenever measuring changes, so that earlier measurements are void.
-_METHOD = 2
+_METHOD = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +30,21 @@ class Choice:
         candidate: what was chosen.
         chosen_by: why.
         engine: the candidate's engine.
+        max_batch_size: most images in a batch that it should get.
         images_per_second: what each candidate that was measured would serve, by its name.
     """
 
     candidate: Candidate
     chosen_by: ChosenBy
     engine: InferenceEngine
+    max_batch_size: int
     images_per_second: Mapping[str, int] = field(default_factory=dict)
 
     def __str__(self) -> str:
         table = ", ".join(f"{name} {speed}" for name, speed in self.images_per_second.items())
-        return f"{self.candidate} by {self.chosen_by}" + (f" ({table} images/s)" if table else "")
+        return f"{self.candidate}, batches of up to {self.max_batch_size}, by {self.chosen_by}" + (
+            f" ({table} images/s)" if table else ""
+        )
 
 
 class Chooser:
@@ -87,19 +91,27 @@ class Chooser:
             Candidate(*computation, layout) for computation in computations for layout in layouts
         ]
         if len(candidates) == 1:
-            return Choice(candidates[0], "setting", self._engine(candidates[0]))
+            return Choice(
+                candidates[0], "setting", self._engine(candidates[0]), self._batch_sizes[-1]
+            )
         conditions = self._conditions(candidates)
         if self._cache and (stored := self._cache.read(conditions)):
             for candidate in candidates:
                 if str(candidate) == stored.chosen:
-                    engine = self._engine(candidate)
-                    return Choice(candidate, "cache", engine, stored.images_per_second)
+                    return Choice(
+                        candidate,
+                        "cache",
+                        self._engine(candidate),
+                        stored.max_batch_size,
+                        stored.images_per_second,
+                    )
         choice = self._measure(computations, layouts)
         if self._cache:
             self._cache.write(
                 StoredChoice(
                     conditions=conditions,
                     chosen=str(choice.candidate),
+                    max_batch_size=choice.max_batch_size,
                     images_per_second=dict(choice.images_per_second),
                 )
             )
@@ -122,7 +134,8 @@ class Chooser:
             speeds[candidate] = self._time(candidate, cores, seconds)
         chosen = _first_of_the_fastest(by_latency, speeds)
         table = {str(candidate): round(speed.best) for candidate, speed in speeds.items()}
-        return Choice(chosen, "measurement", self._engine(chosen), table)
+        enough = speeds[chosen].enough or self._batch_sizes[-1]
+        return Choice(chosen, "measurement", self._engine(chosen), enough, table)
 
     def _time(
         self, candidate: Candidate, cores: int, seconds: float, rival: Speed | None = None

@@ -8,9 +8,9 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +28,8 @@ class StoredChoice(BaseModel):
     """All that the choice depends on."""
     chosen: str
     """Name of the candidate."""
+    max_batch_size: Annotated[int, Field(ge=1)]
+    """Most images in a batch that it should get."""
     images_per_second: dict[str, int]
     """The measurement behind it: the best speed of each candidate by its name."""
 

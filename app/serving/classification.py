@@ -20,6 +20,7 @@ class ServedModel:
         variant: the ONNX file that runs.
         provider: what runs it.
         layout: how runs share the cores.
+        max_batch_size: most images in one of its batches.
         chosen_by: why this engine serves.
     """
 
@@ -27,6 +28,7 @@ class ServedModel:
     variant: Variant
     provider: Provider
     layout: Layout
+    max_batch_size: int
     chosen_by: ChosenBy
 
     @property

@@ -64,7 +64,7 @@ def load_model(
         engines: loads it.
         model: `name` or `name:version`.
         precision: the setting.
-        max_batch_size: largest batch to warm.
+        max_batch_size: largest batch to run.
         cores: cores that inference may use.
         inference_threads: threads of one run on the CPU; 0 to measure which number is best.
         max_accuracy_drop: top-1 accuracy in points that "auto" may give up for speed.
@@ -122,7 +122,9 @@ class _Loader:
         # While one slot copies, the other computes.
         candidate = Candidate(provider, variant, Layout(threads=1, slots=2))
         chosen_by: Literal["rule", "setting"] = "rule" if self.precision == "auto" else "setting"
-        return self._proved(Choice(candidate, chosen_by, self._engine(candidate)))
+        return self._proved(
+            Choice(candidate, chosen_by, self._engine(candidate), self.max_batch_size)
+        )
 
     def _load_on_cpu(self, providers: Sequence[Provider]) -> LoadedModel:
         if self.precision == "auto":
@@ -156,13 +158,14 @@ class _Loader:
     def _proved(self, choice: Choice) -> LoadedModel:
         candidate = choice.candidate
         precision = candidate.variant.precision
-        prove(choice.engine, self.found, precision, self.max_batch_size, self.checkpoint)
+        prove(choice.engine, self.found, precision, choice.max_batch_size, self.checkpoint)
         logger.info("engine (precision, threads of a run x runs): %s", choice)
         served = ServedModel(
             self.found.manifest,
             candidate.variant,
             candidate.provider,
             candidate.layout,
+            choice.max_batch_size,
             choice.chosen_by,
         )
         return LoadedModel(served, choice.engine, choice)

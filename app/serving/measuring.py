@@ -11,6 +11,11 @@ from numpy.typing import NDArray
 from app.engines.engine import InferenceEngine
 
 _CLEARLY_SLOWER = 0.7
+# A batch that brings less than this has brought nothing.
+_GAIN = 1.03
+# A run as long as this makes little of what else a batch costs the service: threads that hand
+# over, and wait for a core (docs/performance.md).
+_LONG_RUN_SECONDS = 0.02
 # Of processor time for an image of 500 x 375, scaled by the JPEG decoder.
 _DECODE_SECONDS = 0.002
 
@@ -29,9 +34,12 @@ class Speed:
 
     Attributes:
         images_per_second: by batch size, with all slots busy and images to decode.
+        enough: the batch size beyond which larger ones, having been tried, bring nothing;
+            None if there is none.
     """
 
     images_per_second: Mapping[int, float]
+    enough: int | None = None
 
     @property
     def best(self) -> float:
@@ -55,7 +63,8 @@ def measure(
     what its slots can run or what the cores can decode and compute, whichever is less.
 
     Every batch size gets a run to warm up and at least one that counts; the fastest counts, for
-    other processes can only slow a run down. Once the time is spent no larger batch is tried.
+    other processes can only slow a run down. No larger batch is tried once the time is spent, or
+    when one has brought nothing and runs are long.
 
     Args:
         engine: what to time.
@@ -68,6 +77,7 @@ def measure(
     """
     clock = clocks.wall
     speeds: dict[int, float] = {}
+    enough: int | None = None
     sizes = list(batch_sizes)
     end = clock() + seconds
     with ThreadPoolExecutor(engine.slots, thread_name_prefix="measure") as threads:
@@ -82,6 +92,9 @@ def measure(
             while clock() < share_end:
                 fastest = fastest.least(_run_all_slots(threads, engine, batch, clocks))
             speeds[size] = fastest.images_per_second(engine.slots * size, cores)
+            if enough and speeds[size] < _GAIN * speeds[enough]:
+                return Speed(speeds, enough)
+            enough = size if fastest.wall >= _LONG_RUN_SECONDS else None
             if clock() >= end:
                 break
     return Speed(speeds)

@@ -151,7 +151,7 @@ class Service:
             loaded.engine,
             self._metrics,
             (model.name, model.version),
-            max_batch_size=settings.max_batch_size,
+            max_batch_size=model.max_batch_size,
             max_queue_delay_seconds=settings.max_queue_delay_ms / 1000,
             inference_timeout_seconds=settings.inference_timeout_ms / 1000,
             tracing=self._tracing,

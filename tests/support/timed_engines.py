@@ -53,6 +53,7 @@ class TimedEngines:
     Attributes:
         loaded: the candidates by name, in order of loading.
         runs: how many runs there were.
+        largest: images in the largest of them.
         alive: engines that exist.
         most_alive: the most that existed at once.
         processor: the processor time that runs have taken.
@@ -61,6 +62,7 @@ class TimedEngines:
     def __init__(self, clock: Clock, seconds: Seconds, processor_seconds: float = 0) -> None:
         self.loaded: list[str] = []
         self.runs = 0
+        self.largest = 0
         self.alive = 0
         self.most_alive = 0
         self.processor = Clock()
@@ -76,5 +78,6 @@ class TimedEngines:
     def run(self, candidate: Candidate, images: int) -> None:
         with self._lock:
             self.runs += 1
+            self.largest = max(self.largest, images)
             self._clock.now += self._seconds(candidate, images) / candidate.layout.slots
             self.processor.now += self._processor_seconds * images

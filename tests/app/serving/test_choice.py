@@ -90,7 +90,7 @@ def test_the_fastest_is_chosen(seconds: Seconds, chosen: str) -> None:
     assert str(choice.candidate) == chosen
     assert choice.chosen_by == "measurement"
     assert choice.images_per_second[chosen] == max(choice.images_per_second.values())
-    assert str(choice).startswith(f"{chosen} by measurement (")
+    assert str(choice).startswith(f"{chosen}, batches of up to 8, by measurement (")
 
 
 def test_among_equals_the_exact_one_and_a_lone_client_are_preferred() -> None:
@@ -109,11 +109,41 @@ def test_gaps_that_decoding_fills_do_not_count() -> None:
     assert busy.images_per_second == {"int8 1x2": 400, "int8 2x1": 400}
 
 
+@pytest.mark.parametrize(
+    ("seconds", "largest"),
+    [
+        (milliseconds(int8=30), 1),
+        (milliseconds(int8=11), 2),
+        (milliseconds(int8=30, overhead=5), 8),
+        (milliseconds(int8=1), 8),
+    ],
+    ids=["long runs", "runs that get long", "batching pays", "short runs"],
+)
+def test_batches_grow_while_that_brings_something(seconds: Seconds, largest: int) -> None:
+    choice = Trial(seconds).choose([INT8], inference_threads=1, providers=["cpu", "openvino"])
+    assert choice.max_batch_size == largest
+
+
+def test_no_larger_batch_is_tried_than_brings_something() -> None:
+    flat, short = Trial(milliseconds(int8=30)), Trial(milliseconds(int8=1))
+    for trial in (flat, short):
+        trial.choose([INT8], inference_threads=1, providers=["cpu", "openvino"])
+    assert flat.engines.largest == 2
+    assert short.engines.largest == 8
+
+
+def test_a_batch_size_that_was_never_compared_is_not_the_limit() -> None:
+    # Its first run has taken all the time there is.
+    choice = Trial(milliseconds(int8=2000)).choose([INT8])
+    assert choice.max_batch_size == 8
+
+
 def test_what_is_set_is_not_measured() -> None:
     trial = Trial(milliseconds())
     choice = trial.choose([FP32], inference_threads=1)
     assert (str(choice.candidate), choice.chosen_by) == ("fp32 1x2", "setting")
     assert (trial.engines.loaded, trial.engines.runs) == (["fp32 1x2"], 0)
+    assert choice.max_batch_size == 8
 
 
 def test_a_set_precision_or_layout_leaves_the_other_to_be_measured() -> None:
@@ -206,6 +236,7 @@ def test_a_choice_is_remembered(tmp_path: Path) -> None:
     choice = later.choose()
     assert choice.candidate == first.candidate
     assert choice.images_per_second == first.images_per_second
+    assert choice.max_batch_size == first.max_batch_size
     assert (choice.chosen_by, later.engines.runs) == ("cache", 0)
     assert later.engines.loaded == ["int8 1x2"]
 
