@@ -1,69 +1,34 @@
 """Gathers images into batches and runs them on the engine."""
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.engines.engine import InferenceEngine, Output
-from app.errors import (
-    DeadlineExceeded,
-    Draining,
-    EngineHung,
-    InferenceFailed,
-    NotReady,
-    RequestError,
-)
+from app.errors import Draining, EngineHung, InferenceFailed, NotReady, RequestError
 from app.metrics import Metrics
-from app.serving.priority import Priority, PriorityQueue
+from app.serving.batch_queue import BatchQueue, Inference, Waiting
+from app.serving.priority import Priority
 from app.serving.worker_threads import WorkerThreads
 from app.tracing import NoTracing, QueuedImage, Tracing
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Inference:
-    """What the engine gave for one image.
-
-    Attributes:
-        outputs: float32 arrays without batch axis, one per output asked for.
-        queue_seconds: from submission to the start of the batch.
-        inference_seconds: the batch's time in the engine.
-        batch_size: images in the batch.
-    """
-
-    outputs: dict[Output, NDArray[np.float32]]
-    queue_seconds: float
-    inference_seconds: float
-    batch_size: int
-
-
 class _Hung(Exception):
     """The engine's call has not come back in time."""
-
-
-@dataclass(slots=True, eq=False)
-class _Entry:
-    image: NDArray[np.uint8]
-    outputs: frozenset[Output]
-    deadline: float
-    submitted: float
-    parent: object
-    answer: asyncio.Future[Inference]
 
 
 class Batcher:
     """Work-conserving dynamic batching: a free engine slot takes what is queued.
 
-    For one event loop. Its future lives in the queue's entry, so that a caller who is cancelled
-    takes its entry out of the next batch, and nobody waits for anybody who has left.
+    For one event loop. Each image that waits has its caller's future, so that nobody waits for
+    anybody who has left.
 
     Args:
         engine: runs the batches; as many at once as it has slots.
@@ -89,20 +54,20 @@ class Batcher:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
-        self._max_batch_size = max_batch_size
-        self._max_delay = max_queue_delay_seconds
         self._inference_timeout = inference_timeout_seconds
         self._tracing = tracing or NoTracing()
         self._clock = clock
-        self._queue: PriorityQueue[_Entry] = PriorityQueue()
-        self._arrival = asyncio.Event()
-        self._full = asyncio.Event()
+        self._queue = BatchQueue(
+            max_batch_size=max_batch_size,
+            max_delay_seconds=max_queue_delay_seconds,
+            depth=metrics.queue_depth.labels(*model),
+            clock=clock,
+        )
         self._threads = WorkerThreads(engine.slots, "inference")
         self._slots: list[asyncio.Task[None]] = []
         self._queue_seconds = metrics.queue.labels(*model)
         self._inference_seconds = metrics.inference.labels(*model)
         self._batch_size = metrics.batch_size.labels(*model)
-        self._queue_depth = metrics.queue_depth.labels(*model)
 
     def start(self, on_death: Callable[[BaseException], None]) -> None:
         """Starts one loop per engine slot.
@@ -115,7 +80,7 @@ class Batcher:
             if task.cancelled() or (error := task.exception()) is None:
                 return
             if all(slot.done() for slot in self._slots):
-                self._empty_queue(NotReady("the engine has failed"))
+                self._queue.clear(NotReady("the engine has failed"))
             on_death(error)
 
         self._threads.start()
@@ -132,7 +97,7 @@ class Batcher:
         for task in self._slots:
             task.cancel()
         await asyncio.gather(*self._slots, return_exceptions=True)
-        self._empty_queue(Draining("the service is shutting down"))
+        self._queue.clear(Draining("the service is shutting down"))
         self._threads.stop()
 
     async def submit(
@@ -163,20 +128,13 @@ class Batcher:
             raise NotReady("the engine has failed")
         answer: asyncio.Future[Inference] = asyncio.get_running_loop().create_future()
         parent = self._tracing.parent()
-        entry = _Entry(image, outputs, deadline, self._clock(), parent, answer)
-        self._queue.push(entry, priority, caller)
-        self._note_depth()
+        waiting = Waiting(image, outputs, deadline, self._clock(), parent, answer)
+        self._queue.push(waiting, priority, caller)
         return await answer
-
-    def _note_depth(self) -> None:
-        depth = len(self._queue)
-        self._queue_depth.set(depth)
-        _set(self._arrival, depth > 0)
-        _set(self._full, depth >= self._max_batch_size)
 
     async def _run_slot(self) -> None:
         while True:
-            batch = await self._next_batch()
+            batch = await self._queue.next_batch()
             started = self._clock()
             names = frozenset[Output]().union(*(entry.outputs for entry in batch))
             try:
@@ -210,7 +168,7 @@ class Batcher:
                     own = {name: outputs[name][row] for name in entry.outputs}
                     entry.answer.set_result(Inference(own, waited, seconds, len(batch)))
 
-    def _trace(self, batch: Iterable[_Entry], started: float, *, failed: bool) -> None:
+    def _trace(self, batch: Iterable[Waiting], started: float, *, failed: bool) -> None:
         images = [QueuedImage(entry.parent, entry.submitted) for entry in batch]
         self._tracing.batch(images, started, self._clock(), failed=failed)
 
@@ -226,51 +184,7 @@ class Batcher:
                 raise _Hung from None
             raise  # the engine's own
 
-    async def _next_batch(self) -> list[_Entry]:
-        while True:
-            await self._arrival.wait()
-            if self._max_delay:
-                await self._wait_until_full()
-            if not self._queue:  # another slot was woken, too, and has taken it all
-                continue
-            batch: list[_Entry] = []
-            # Of one kind: an interactive image does not wait for bulk to be computed with it.
-            kind = self._queue.turn()
-            while len(batch) < self._max_batch_size and self._queue.waiting(kind):
-                entry = self._queue.pop(kind)
-                if entry.answer.done():  # its caller has left
-                    continue
-                if entry.deadline <= self._clock():
-                    _fail([entry], DeadlineExceeded("the deadline passed in the queue"))
-                    continue
-                batch.append(entry)
-            self._note_depth()
-            if batch:
-                return batch
 
-    async def _wait_until_full(self) -> None:
-        # Another slot may have emptied the queue since this one was woken.
-        heads = (entry.submitted for entry in self._queue.heads())
-        remaining = min(heads, default=self._clock()) + self._max_delay - self._clock()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(max(0.0, remaining)):
-                await self._full.wait()
-
-    def _empty_queue(self, error: RequestError) -> None:
-        while self._queue:
-            _fail([self._queue.pop(self._queue.turn())], error)
-        self._note_depth()
-
-
-def _set(event: asyncio.Event, on: bool) -> None:
-    if on:
-        event.set()
-    else:
-        event.clear()
-
-
-def _fail(entries: Iterable[_Entry], error: RequestError) -> None:
-    for entry in entries:
-        if not entry.answer.done():
-            # One exception each: a shared one would gather the tracebacks of all its raisers.
-            entry.answer.set_exception(type(error)(str(error)))
+def _fail(batch: Iterable[Waiting], error: RequestError) -> None:
+    for waiting in batch:
+        waiting.fail(error)

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from app.errors import DeadlineExceeded, RequestError
 from app.metrics import Metrics
 from app.serving.admission import Admission, Caller
-from app.serving.batcher import Batcher, Inference
+from app.serving.batch_queue import Inference
+from app.serving.batcher import Batcher
 from app.serving.classification import (
     Classification,
     ClassifyOptions,

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from app.engines.engine import Output
 from app.errors import DeadlineExceeded, Draining, EngineHung, InferenceFailed, NotReady
 from app.metrics import Metrics
-from app.serving.batcher import Batcher, Inference
+from app.serving.batch_queue import Inference
+from app.serving.batcher import Batcher
 from app.serving.priority import Priority
 from tests.support.clock import Clock
 from tests.support.engines import FakeEngine
@@ -202,14 +203,26 @@ async def test_interactive_goes_first_and_every_eighth_batch_is_bulk(
     assert [place for place, index in enumerate(order) if index >= 100] == [8, 16, 23]
 
 
-async def test_bulk_alone_is_not_held_back(make: Make, engine: FakeEngine) -> None:
-    batcher = await make(engine, max_batch_size=8)
+@pytest.mark.parametrize(
+    ("seconds_later", "batches"),
+    [(0.9, [[1, 2], [3, 4], [5]]), (1.1, [[1, 2, 3, 4], [5]])],
+    ids=["beside interactive images", "alone"],
+)
+async def test_bulk_goes_in_half_batches_while_interactive_images_come(
+    make: Make,
+    engine: FakeEngine,
+    clock: Clock,
+    seconds_later: float,
+    batches: list[list[int]],
+) -> None:
+    batcher = await make(engine, max_batch_size=4)
     first = await busy(batcher, engine)
     tasks = [submit(batcher, index, priority="bulk") for index in range(1, 6)]
     await settle()
+    clock.now += seconds_later
     engine.gate.open()
     await asyncio.gather(first, *tasks)
-    assert numbers(engine) == [[0], [1, 2, 3, 4, 5]]
+    assert numbers(engine) == [[0], *batches]
 
 
 async def test_who_left_is_not_run(make: Make, engine: FakeEngine) -> None:
