@@ -1,59 +1,65 @@
 #!/usr/bin/env bash
-# Brings the compose file's service and Prometheus up with podman-compose, and asks Prometheus for the
-# service. Run deploy/test_image.sh with KEEP=DIR first, and this with the same KEEP. Prometheus'
-# image is made of the Debian package, for where the public one cannot be pulled.
+# Brings docker-compose.yml up with Docker Compose as it stands: networks, health checks, the order
+# that they set, read-only roots. Asks each part, stops the service, and takes everything down.
+#
+#   SERVICES   which of them; by default all that stand behind no profile
+#   NO_BUILD   set to use the images that are there (deploy/stand_in_images.sh makes them where
+#              the public ones cannot be pulled; there is none of Grafana)
 set -euo pipefail
 cd "$(dirname "$0")/.."
-: "${KEEP:?the folder that deploy/test_image.sh left its images in}"
-work=$(mktemp -d)
-storage="--storage-driver overlay --root $KEEP/root --runroot $KEEP/run"
-export CONTAINERS_CONF=$work/containers.conf
-printf '[engine]\ncgroup_manager="cgroupfs"\nruntime="runc"\n' >"$CONTAINERS_CONF"
-cat >"$work/override.yml" <<'YAML'
-services:
-  senet: &host
-    network_mode: host
-    ulimits: {nofile: 4096, nproc: 4096}
-    healthcheck: {disable: true}
-    extra_hosts: ["senet:127.0.0.1", "alertmanager:127.0.0.1"]
-  prometheus:
-    <<: *host
-YAML
-python3 -m venv "$work/venv"
-"$work/venv/bin/pip" install --quiet podman-compose
-export PATH=$work/venv/bin:$PATH
-compose() {
-    podman-compose --podman-args "$storage" --in-pod=false \
-        -f docker-compose.yml -f "$work/override.yml" "$@"
-}
-trap 'compose down -v >/dev/null 2>&1 || true; rm -rf "$work"' EXIT
+docker info >/dev/null
+# shellcheck disable=SC2206 - several names
+services=(${SERVICES:-senet prometheus alertmanager grafana})
+trap 'docker compose logs --tail 20; docker compose down -v' EXIT
 
-# shellcheck disable=SC2086 - several options
-{
-    container=$(buildah $storage from docker.io/library/python:3.11-slim-bookworm)
-    root=$(buildah $storage mount "$container")
-    cp "$(command -v prometheus)" "$root/bin/prometheus"
-    install -d -o 65534 -g 65534 "$root/prometheus"
-    buildah $storage umount "$container" >/dev/null
-    buildah $storage config --entrypoint '["/bin/prometheus"]' --cmd '' --user 65534 "$container"
-    buildah $storage commit -q "$container" docker.io/prom/prometheus:v3.5.0 >/dev/null
-    buildah $storage rm "$container" >/dev/null
-    buildah $storage tag senet-serving:test localhost/senet-serving:cpu
-}
-compose up -d --no-build senet prometheus
-python3 - <<'PYTHON'
+build=(--build)
+[ -z "${NO_BUILD:-}" ] || build=(--no-build)
+docker compose up "${build[@]}" --wait --wait-timeout 120 "${services[@]}"
+
+state() { docker inspect --format "$2" "$(docker compose ps -aq "$1")"; }
+echo "== health"
+[ "$(state senet '{{.State.Health.Status}}')" = healthy ]
+healthy_at=$(state senet '{{range .State.Health.Log}}{{if eq .ExitCode 0}}{{.End.Unix}}
+{{end}}{{end}}' | head -1)
+prometheus_at=$(date -d "$(state prometheus '{{.State.StartedAt}}')" +%s)
+echo "service healthy at $healthy_at, Prometheus started at $prometheus_at"
+[ "$prometheus_at" -ge "$healthy_at" ]
+
+echo "== what they say of each other"
+python3 - "${services[@]}" <<'PYTHON'
 import json, sys, time, urllib.parse, urllib.request
-query = urllib.parse.quote('senet_ready == 1 and on (job) up{job="senet-serving"} == 1')
-for _ in range(90):
-    time.sleep(1)
-    try:
-        url = f"http://127.0.0.1:9090/api/v1/query?query={query}"
-        found = json.load(urllib.request.urlopen(url, timeout=2))["data"]["result"]
-    except OSError:
-        continue
-    if found:
-        print("Prometheus sees", found[0]["metric"]["instance"], "ready")
-        sys.exit(0)
-sys.exit("Prometheus did not see the service ready within 90 s")
+
+def get(url):
+    with urllib.request.urlopen(url, timeout=2) as answer:
+        return json.load(answer)
+
+def eventually(what, url, is_so):
+    for _ in range(90):
+        try:
+            if is_so(get(url)):
+                return print(what)
+        except OSError:
+            pass
+        time.sleep(1)
+    sys.exit(f"not within 90 s: {what}")
+
+query = urllib.parse.quote('senet_ready == 1 and on (job, instance) up{job="senet-serving"} == 1')
+eventually("Prometheus sees the service ready", f"http://localhost:9090/api/v1/query?query={query}",
+           lambda answer: answer["data"]["result"])
+eventually("Prometheus has loaded the rules", "http://localhost:9090/api/v1/rules",
+           lambda answer: len(answer["data"]["groups"]) == 2)
+if "alertmanager" in sys.argv:
+    eventually("Prometheus sends its alerts", "http://localhost:9090/api/v1/alertmanagers",
+               lambda answer: answer["data"]["activeAlertmanagers"])
+    eventually("Alertmanager routes by severity", "http://localhost:9093/api/v2/status",
+               lambda answer: 'severity="page"' in answer["config"]["original"])
+if "grafana" in sys.argv:
+    eventually("Grafana has the dashboard", "http://localhost:3000/api/dashboards/uid/senet",
+               lambda answer: answer["dashboard"]["title"] == "SENet service")
 PYTHON
+
+echo "== stop"
+docker compose stop senet
+[ "$(state senet '{{.State.ExitCode}}')" = 0 ]
+trap 'docker compose down -v' EXIT
 echo "1 passed, 0 failed"

@@ -16,6 +16,8 @@ _GAIN = 1.03
 # A run as long as this makes little of what else a batch costs the service: threads that hand
 # over, and wait for a core (docs/performance.md).
 _LONG_RUN_SECONDS = 0.02
+# A run of one image as long as this makes a start too slow if it is followed by larger ones.
+_HUGE_SECONDS = 0.5
 # Of processor time for an image of 500 x 375, scaled by the JPEG decoder.
 _DECODE_SECONDS = 0.002
 
@@ -63,15 +65,16 @@ def measure(
     what its slots can run or what the cores can decode and compute, whichever is less.
 
     Every batch size gets a run to warm up and at least one that counts; the fastest counts, for
-    other processes can only slow a run down. No larger batch is tried once the time is spent, or
-    when one has brought nothing and runs are long.
+    other processes can only slow a run down. No larger batch is tried once the time is spent,
+    except a second one, or when one has brought nothing and runs are long.
 
     Args:
         engine: what to time.
         images: uint8 [n, height, width, 3], repeated to fill batches.
         batch_sizes: rising.
         cores: that inference and decoding share.
-        seconds: what may be spent; exceeded only by the runs that are under way.
+        seconds: what may be spent; exceeded only by the runs that are under way, and by those of
+            the second batch size.
         rival: the fastest so far; an engine that is clearly slower is given up.
         clocks: the time.
     """
@@ -95,7 +98,8 @@ def measure(
             if enough and speeds[size] < _GAIN * speeds[enough]:
                 return Speed(speeds, enough)
             enough = size if fastest.wall >= _LONG_RUN_SECONDS else None
-            if clock() >= end:
+            # What one batch size took says nothing of the next, so that two are compared.
+            if clock() >= end and (index or fastest.wall > _HUGE_SECONDS):
                 break
     return Speed(speeds)
 

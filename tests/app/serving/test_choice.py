@@ -132,6 +132,11 @@ def test_no_larger_batch_is_tried_than_brings_something() -> None:
     assert short.engines.largest == 8
 
 
+def test_two_batch_sizes_are_compared_even_if_that_takes_longer() -> None:
+    choice = Trial(milliseconds(int8=300)).choose([INT8])
+    assert choice.max_batch_size == 1
+
+
 def test_a_batch_size_that_was_never_compared_is_not_the_limit() -> None:
     # Its first run has taken all the time there is.
     choice = Trial(milliseconds(int8=2000)).choose([INT8])
