@@ -71,9 +71,9 @@ overload: .venv/.dev ## goodput and latency at one, two and four times the capac
 soak: .venv/.dev ## tens of thousands of images: memory, threads and files must stay flat
 	.venv/bin/python -m reliability.soak $(ARGS)
 
-bench: .venv/.dev ## measure the service beside a bare loop and a plain server (ARGS=--quick: rough)
+bench: .venv/.dev $(VENV)/.$(EXTRA) ## measure the service beside a bare loop and a plain server (ARGS=--quick: rough)
 	.venv/bin/python -m bench.models --work $(BENCH)
-	.venv/bin/python -m bench --work $(BENCH) $(ARGS)
+	$(BIN)/python -m bench --work $(BENCH) $(ARGS)
 
 # What is missing is said before anything is installed.
 bench-gpu: ## the same on a machine with an NVIDIA card

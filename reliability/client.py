@@ -54,6 +54,11 @@ class Connection:
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
 
+    @property
+    def ended(self) -> bool:
+        """Whether the server has closed it."""
+        return self._reader is not None and self._reader.at_eof()
+
     async def request(
         self, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None,
         method: str = "POST",
@@ -73,7 +78,9 @@ class Connection:
             raise
 
     async def send(self, data: bytes) -> None:
-        """Sends bytes, after connecting if need be."""
+        """Sends bytes, after connecting if need be: anew if the server has closed meanwhile."""
+        if self.ended:
+            self.close()
         if self._writer is None:
             self._reader, self._writer = await asyncio.open_connection(
                 "127.0.0.1", self._port, local_addr=(self._address, 0)

@@ -26,7 +26,7 @@ def measure(session: Session, lineup: Lineup) -> None:
         failed = load.offered - load.statuses[200]
         if failed:
             session.report.mistakes.append(
-                f"{server.url}, open loop: {failed} of {load.offered} requests failed"
+                f"{subject.name}, {name}, open loop: {failed} of {load.offered} requests failed"
             )
         p50, p99 = load.quantile_ms(0.5), load.quantile_ms(0.99)
         session.record(f"{subject.name}/open_p50_ms/{name}", [p50])
