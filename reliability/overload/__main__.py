@@ -1,8 +1,9 @@
 """`python -m reliability.overload`."""
 
 import argparse
-import asyncio
 import sys
+
+import uvloop
 
 import reliability.overload
 from reliability.command import run
@@ -44,7 +45,7 @@ def main() -> int:
     parser.add_argument("service", nargs="*", help="options of the service, after --")
     options = parser.parse_args()
     with ServiceProcess(options.port, options.service) as service:
-        asyncio.run(overload(service, options))
+        uvloop.run(overload(service, options))
     return service.exit_code or 0
 
 
