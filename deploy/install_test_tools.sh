@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # What the operations' tests need beyond Python, from Debian or Ubuntu; run as root.
 #   deploy/install_test_tools.sh          Prometheus, promtool, amtool, faketime, for tests/deploy
-#   deploy/install_test_tools.sh image    buildah, podman and runc as well, for test_image.sh
+#   deploy/install_test_tools.sh image    what test_image.sh needs as well
 set -euo pipefail
 packages=(prometheus prometheus-alertmanager faketime)
-[ "${1:-}" != image ] || packages+=(buildah podman runc)
+[ "${1:-}" != image ] || packages+=(buildah podman runc mmdebstrap)
 for package in "${packages[@]}"; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing=1
 done

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Builds the CPU image and runs it as an orchestrator would: read-only, not root, without
-# capabilities, with a memory limit. Needs root, buildah, podman, runc (deploy/install_test_tools.sh).
+# capabilities, with a memory limit. Needs root, and `deploy/install_test_tools.sh image`.
 #
-#   BASE_TAR      file system of the base image, where the public one cannot be pulled
-#   PIP_CONF      the build host's package index configuration, for the build alone
+#   BASE_TAR      file system of the base image, where the public one cannot be pulled; by default
+#                 one is made of Debian's packages then
+#   PIP_CONF      the build host's package index configuration, for the build alone; by default
+#                 /etc/pip.conf where it exists
 #   MODELS        a model repository to serve instead of the image's own
 #   KEEP          folder to leave the container storage in
 set -euo pipefail
@@ -23,9 +25,14 @@ finish() {
 trap finish EXIT
 
 base=docker.io/library/python:3.11-slim-bookworm
-if [ -n "${BASE_TAR:-}" ] && ! buildah "${storage[@]}" inspect --type image "$base" >/dev/null 2>&1; then
+known() { buildah "${storage[@]}" inspect --type image "$base" >/dev/null 2>&1; }
+if ! known && ! { [ -z "${BASE_TAR:-}" ] && buildah "${storage[@]}" pull -q "$base" 2>/dev/null; }; then
+    echo "== a base of Debian's packages in place of $base"
+    tar=${BASE_TAR:-$work/base.tar}
+    [ -e "$tar" ] || mmdebstrap --quiet --variant=minbase \
+        --include=ca-certificates,python3,python3-venv,python3-pip bookworm "$tar"
     container=$(buildah "${storage[@]}" from scratch)
-    buildah "${storage[@]}" add -q "$container" "$BASE_TAR" /
+    buildah "${storage[@]}" add -q "$container" "$tar" /
     buildah "${storage[@]}" config --cmd bash "$container"
     buildah "${storage[@]}" commit -q "$container" "$base"
     buildah "${storage[@]}" rm "$container" >/dev/null
@@ -33,7 +40,8 @@ fi
 
 echo "== build"
 mounts=(-v /etc/ssl/certs:/etc/ssl/certs:ro)
-[ -z "${PIP_CONF:-}" ] || mounts+=(-v "$PIP_CONF:/etc/pip.conf:ro")
+pip_conf=${PIP_CONF:-/etc/pip.conf}
+[ ! -e "$pip_conf" ] || mounts+=(-v "$pip_conf:/etc/pip.conf:ro")
 buildah "${storage[@]}" bud --isolation chroot --format docker --layers "${mounts[@]}" \
     --build-arg "REVISION=$(git rev-parse HEAD 2>/dev/null || echo unknown)" \
     --target cpu -t "$image" .
@@ -48,7 +56,9 @@ inspect() { "${podman[@]}" image inspect --format "$1" "$image"; }
 [ "$(inspect '{{.Config.User}}')" = 10001:10001 ]
 [ "$(inspect '{{.Config.StopSignal}}')" = SIGTERM ]
 [ -n "$(inspect '{{index .Config.Labels "org.opencontainers.image.revision"}}')" ]
-inspect '{{json .}}' | grep -q healthcheck.py
+# As the image says it, so that the very command is run below.
+read -ra health <<<"$(inspect '{{range slice .Config.Healthcheck.Test 1}}{{.}} {{end}}')"
+[ "${#health[@]}" -gt 0 ]
 hardened=(--read-only --cap-drop=all --security-opt no-new-privileges
     --ulimit nofile=4096:4096 --ulimit nproc=4096:4096 --no-healthcheck)
 # `import` alone is not enough: what must be missing is looked for by name.
@@ -98,7 +108,8 @@ PYTHON
 }
 ask ready || { "${podman[@]}" logs senet-test; exit 1; }
 ask classify
-"${podman[@]}" exec senet-test python3 healthcheck.py
+"${podman[@]}" exec senet-test "${health[@]}"
+echo "healthy: ${health[*]}"
 "${podman[@]}" exec senet-test python3 -m app doctor || { echo "doctor found a fault" >&2; exit 1; }
 before=$(date +%s)
 "${podman[@]}" stop -t 30 senet-test >/dev/null
@@ -118,13 +129,16 @@ code=$("${podman[@]}" inspect --format '{{.State.ExitCode}}' senet-test)
 [ "$code" = 0 ] || { echo "exit code $code" >&2; "${podman[@]}" logs senet-test; exit 1; }
 "${podman[@]}" rm senet-test >/dev/null
 
+refuse() { # LINE OPTIONS...: it must end with exit code 2 and say this in one line
+    code=0
+    "${podman[@]}" run --rm "${hardened[@]}" --network none "${@:2}" "$image" >"$work/out" 2>&1 || code=$?
+    grep "^error: .*$1" "$work/out" || { cat "$work/out" >&2; exit 1; }
+    [ "$code" = 2 ]
+}
 echo "== a model volume that is empty"
 mkdir "$work/empty"
 chmod 755 "$work" "$work/empty"
-if "${podman[@]}" run --rm "${hardened[@]}" --network none -v "$work/empty:/models:ro" "$image" \
-    >"$work/out" 2>&1; then
-    echo "started without a model" >&2
-    exit 1
-fi
-grep "which holds no model" "$work/out"
+refuse "which holds no model" -v "$work/empty:/models:ro"
+echo "== a memory limit too small for the model"
+refuse "of memory, the container's limit is 64 MiB" --memory 64m --memory-swap 64m
 echo "1 passed, 0 failed"
