@@ -75,7 +75,7 @@ def cpu_variants(manifest: Manifest, max_accuracy_drop: float) -> list[Variant]:
 
 
 def cpu_layouts(cores: int, inference_threads: int) -> list[Layout]:
-    """How runs may share the cores; the layout that answers a lone client soonest comes first.
+    """How runs may share the cores; the layout with most threads a run comes first.
 
     Args:
         cores: cores that inference may use.

@@ -18,8 +18,10 @@ logger = logging.getLogger(__name__)
 # For all candidates together: what a start may cost in time.
 _SECONDS = 0.5
 _A_TIE = 0.95
+# As much sooner more threads must answer a lone client to be worth their waiting for each other.
+_CLEARLY_SOONER = 0.8
 # Raised whenever measuring changes, so that earlier measurements are void.
-_METHOD = 3
+_METHOD = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ class Chooser:
 
         Args:
             computations: the likely fastest first.
-            layouts: the one that answers a lone client soonest first.
+            layouts: the one with most threads a run first.
 
         Raises:
             ConfigurationError: if no candidate can be loaded.
@@ -128,11 +130,11 @@ class Chooser:
             speeds[candidate] = self._time(candidate, cores, seconds, rival=fastest)
             fastest = max(speeds.values(), key=lambda speed: speed.best)
         by_exactness = sorted(speeds, key=lambda candidate: candidate.exactness)
-        winner = _first_of_the_fastest(by_exactness, speeds).computation
-        by_latency = [Candidate(*winner, layout) for layout in layouts]
-        for candidate in reversed(by_latency[:-1]):
+        winner = _about_the_fastest(by_exactness, speeds)[0].computation
+        by_threads = [Candidate(*winner, layout) for layout in reversed(layouts)]
+        for candidate in by_threads[1:]:
             speeds[candidate] = self._time(candidate, cores, seconds)
-        chosen = _first_of_the_fastest(by_latency, speeds)
+        chosen = _best_layout(by_threads, speeds)
         table = {str(candidate): round(speed.best) for candidate, speed in speeds.items()}
         enough = speeds[chosen].enough or self._batch_sizes[-1]
         return Choice(chosen, "measurement", self._engine(chosen), enough, table)
@@ -177,9 +179,18 @@ class Chooser:
         }
 
 
-def _first_of_the_fastest(
-    preferred: Sequence[Candidate], speeds: Mapping[Candidate, Speed]
-) -> Candidate:
-    """The first that is about as fast as the fastest: measurements of the same thing differ."""
-    best = max(speeds[candidate].best for candidate in preferred)
-    return next(candidate for candidate in preferred if speeds[candidate].best >= _A_TIE * best)
+def _about_the_fastest(
+    candidates: Sequence[Candidate], speeds: Mapping[Candidate, Speed]
+) -> list[Candidate]:
+    """Those that are about as fast as the fastest: measurements of the same thing differ."""
+    best = max(speeds[candidate].best for candidate in candidates)
+    return [candidate for candidate in candidates if speeds[candidate].best >= _A_TIE * best]
+
+
+def _best_layout(by_threads: Sequence[Candidate], speeds: Mapping[Candidate, Speed]) -> Candidate:
+    """Among the fastest, more threads a run only where they answer a lone client clearly sooner."""
+    chosen, *others = _about_the_fastest(by_threads, speeds)
+    for candidate in others:
+        if speeds[candidate].lone_seconds <= _CLEARLY_SOONER * speeds[chosen].lone_seconds:
+            chosen = candidate
+    return chosen

@@ -1,5 +1,7 @@
 """How fast an engine is, measured in a short and bounded time."""
 
+import math
+import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -16,18 +18,24 @@ _GAIN = 1.03
 # A run as long as this makes little of what else a batch costs the service: threads that hand
 # over, and wait for a core (docs/performance.md).
 _LONG_RUN_SECONDS = 0.02
-# A run of one image as long as this makes a start too slow if it is followed by larger ones.
+# One run as long as this makes a start too slow if more follow.
 _HUGE_SECONDS = 0.5
+# Of every batch size, so that a heavy model's layouts are not told apart by chance.
+_ROUNDS = 3
+_LONE_RUNS = 5
+# After which cores and threads have gone to sleep, as they have when a lone client's image comes.
+_REST_SECONDS = 0.003
 # Of processor time for an image of 500 x 375, scaled by the JPEG decoder.
 _DECODE_SECONDS = 0.002
 
 
 @dataclass(frozen=True, slots=True)
 class Clocks:
-    """Times in seconds: one that goes on steadily, and the processor time of this process."""
+    """Times in seconds: one that goes on steadily, the processor time of this process, and rest."""
 
     wall: Callable[[], float] = time.perf_counter
     processor: Callable[[], float] = time.process_time
+    rest: Callable[[float], None] = time.sleep
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +46,12 @@ class Speed:
         images_per_second: by batch size, with all slots busy and images to decode.
         enough: the batch size beyond which larger ones, having been tried, bring nothing;
             None if there is none.
+        lone_seconds: of a run of one image on idle cores.
     """
 
     images_per_second: Mapping[int, float]
     enough: int | None = None
+    lone_seconds: float = math.inf
 
     @property
     def best(self) -> float:
@@ -64,17 +74,17 @@ def measure(
     A service also decodes, in the time that the engine leaves the cores idle. So an engine serves
     what its slots can run or what the cores can decode and compute, whichever is less.
 
-    Every batch size gets a run to warm up and at least one that counts; the fastest counts, for
-    other processes can only slow a run down. No larger batch is tried once the time is spent,
-    except a second one, or when one has brought nothing and runs are long.
+    Every batch size gets a round to warm up and at least three that count, of long runs one; the
+    fastest counts, for other processes can only slow a run down. No larger batch is tried once
+    the time is spent, except a second one, or when one has brought nothing and runs are long.
 
     Args:
         engine: what to time.
         images: uint8 [n, height, width, 3], repeated to fill batches.
-        batch_sizes: rising.
+        batch_sizes: rising, from 1.
         cores: that inference and decoding share.
-        seconds: what may be spent; exceeded only by the runs that are under way, and by those of
-            the second batch size.
+        seconds: what may be spent; exceeded by the rounds under way, and by those of the second
+            batch size.
         rival: the fastest so far; an engine that is clearly slower is given up.
         clocks: the time.
     """
@@ -83,25 +93,29 @@ def measure(
     enough: int | None = None
     sizes = list(batch_sizes)
     end = clock() + seconds
+    lone_seconds = _alone(engine, images[:1], clocks)
     with ThreadPoolExecutor(engine.slots, thread_name_prefix="measure") as threads:
         for index, size in enumerate(sizes):
             batch = np.resize(images, (size, *images.shape[1:]))
-            _run_all_slots(threads, engine, batch, clocks)
+            if index:  # the first size is warm
+                _run_all_slots(threads, engine, batch, clocks)
             fastest = _run_all_slots(threads, engine, batch, clocks)
             share_end = clock() + (end - clock()) / (len(sizes) - index)
             speeds[size] = fastest.images_per_second(engine.slots * size, cores)
             if rival and speeds[size] < _CLEARLY_SLOWER * rival.images_per_second.get(size, 0):
                 break
-            while clock() < share_end:
+            rounds = 1
+            while clock() < share_end or (rounds < _ROUNDS and fastest.wall < _HUGE_SECONDS):
                 fastest = fastest.least(_run_all_slots(threads, engine, batch, clocks))
+                rounds += 1
             speeds[size] = fastest.images_per_second(engine.slots * size, cores)
             if enough and speeds[size] < _GAIN * speeds[enough]:
-                return Speed(speeds, enough)
+                return Speed(speeds, enough, lone_seconds)
             enough = size if fastest.wall >= _LONG_RUN_SECONDS else None
             # What one batch size took says nothing of the next, so that two are compared.
             if clock() >= end and (index or fastest.wall > _HUGE_SECONDS):
                 break
-    return Speed(speeds)
+    return Speed(speeds, lone_seconds=lone_seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +131,18 @@ class _Round:
     def images_per_second(self, images: int, cores: int) -> float:
         computed = images / self.wall
         return min(computed, cores / (self.processor / images + _DECODE_SECONDS))
+
+
+def _alone(engine: InferenceEngine, image: NDArray[np.uint8], clocks: Clocks) -> float:
+    """The usual time of a run that finds cores and threads asleep."""
+    engine.infer(image, ["logits"])
+    times: list[float] = []
+    while len(times) < _LONE_RUNS and sum(times) < _HUGE_SECONDS:
+        clocks.rest(_REST_SECONDS)
+        started = clocks.wall()
+        engine.infer(image, ["logits"])
+        times.append(clocks.wall() - started)
+    return statistics.median(times)
 
 
 def _run_all_slots(

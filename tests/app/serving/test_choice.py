@@ -70,7 +70,7 @@ class Trial:
             sizes,
             circumstances={"runtime": runtime},
             cache=self.cache,
-            clocks=Clocks(self.clock, self.engines.processor),
+            clocks=Clocks(self.clock, self.engines.processor, rest=self.clock.advance),
         )
         computations = [(provider, variant) for variant in variants for provider in providers]
         return chooser.choose(computations, cpu_layouts(2, inference_threads))
@@ -180,11 +180,20 @@ def test_the_time_is_bounded() -> None:
     assert trial.clock.now - started <= BOUND + candidates * 2 * longest_run
 
 
-def test_a_huge_model_gets_two_runs_of_one_image_each() -> None:
+def test_more_threads_that_answer_no_sooner_are_not_worth_it() -> None:
+    def seconds(candidate: Candidate, images: int) -> float:
+        if candidate.layout.threads == 1:
+            return 0.003 * images
+        return 0.0014 * images + 0.0012  # each run has to gather its threads
+
+    assert str(Trial(seconds, processor_ms=3).choose([INT8]).candidate) == "int8 1x2"
+
+
+def test_a_huge_model_gets_three_runs_of_one_image_each() -> None:
     trial = Trial(milliseconds(int8=2000, fp32=2000))
     trial.choose()
-    # Two slots, two slots and one slot.
-    assert trial.engines.runs == 2 * (2 + 2 + 1)
+    # Two alone, and one in each slot: of two slots, two slots and one slot.
+    assert trial.engines.runs == 3 * 2 + (2 + 2 + 1)
 
 
 def test_what_is_clearly_slower_is_given_up_after_its_first_batch() -> None:
