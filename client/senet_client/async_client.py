@@ -72,6 +72,7 @@ class AsyncClient(
         **options: Unpack[ClassifyOptions],
     ) -> AsyncGenerator[Result, None]:
         """See `Client.classify_many`. Files are read in a thread."""
+        self._check_concurrency(concurrency)
         groups = self._groups(images)
         window: deque[asyncio.Task[list[Result]]] = deque()
         try:

@@ -19,6 +19,7 @@ from senet_client.errors import (
     InferenceFailed,
     InvalidArgument,
     SenetClientError,
+    TimedOut,
     Unavailable,
 )
 from senet_client.flow import Attempt, Flow, Policy, Retries, Retry, Timeouts
@@ -52,7 +53,7 @@ class BaseClient(ABC, Generic[Http, Transport, Sleep]):
     """The options of `Client` and `AsyncClient`.
 
     Args:
-        base_url: where the service is, a proxy's path prefix included.
+        base_url: where the service is, a proxy's path prefix included; holds no user name.
         api_key: sent as a bearer token; by default what `SENET_API_KEY` holds, if anything.
         timeouts: how long things may take.
         retries: when to try again.
@@ -90,8 +91,8 @@ class BaseClient(ABC, Generic[Http, Transport, Sleep]):
         clock: Callable[[], float] = time.monotonic,
         random: Callable[[], float] = random.random,
     ) -> None:
-        self._base_url = _checked_url(base_url)
-        self._api_key = _checked_key(
+        self._base_url = checked_url(base_url)
+        self._api_key = checked_key(
             api_key if api_key is not None else os.environ.get(API_KEY_VARIABLE)
         )
         self._policy = Policy(timeouts, retries, on_retry, clock, random)
@@ -150,12 +151,16 @@ class BaseClient(ABC, Generic[Http, Transport, Sleep]):
         )
         try:
             return (yield from once.call(ready_request(), lambda _response, _attempts: True))
-        except Unavailable:
+        except (Unavailable, TimedOut):
             return False
         except ConnectionFailed as error:
             if type(error) is ConnectionFailed:
                 return False
             raise
+
+    def _check_concurrency(self, concurrency: int) -> None:
+        if concurrency < 1:
+            raise InvalidArgument("concurrency must be at least 1")
 
     def _encode(self, image: ImageLike) -> EncodedImage:
         return encode(image, self._max_image_bytes)
@@ -217,17 +222,30 @@ def build(client: httpx.Client | httpx.AsyncClient, attempt: Attempt) -> httpx.R
     )
 
 
-def _checked_url(text: str) -> str:
+def checked_url(text: str) -> str:
+    """The address of a service, as it was given.
+
+    Raises:
+        InvalidArgument: if it cannot be one.
+    """
     try:
         url = httpx.URL(text)
     except httpx.InvalidURL as error:
         raise InvalidArgument(f"base_url: {text!r} is no URL ({error})") from error
     if url.scheme not in ("http", "https") or not url.host:
         raise InvalidArgument(f"base_url: {text!r} is not http(s)://host[:port][/path]")
+    if url.userinfo:
+        # httpx would send it in the key's place, and messages that name the URL would tell it.
+        raise InvalidArgument("base_url: it holds a user name or password; give a key as api_key")
     return text
 
 
-def _checked_key(key: str | None) -> str | None:
+def checked_key(key: str | None) -> str | None:
+    """The key, or None if it is empty.
+
+    Raises:
+        InvalidArgument: if it cannot stand in a header; the message does not tell it.
+    """
     if key is not None and not (key.isascii() and key.isprintable() and " " not in key):
         raise InvalidArgument("api_key: a key holds printable ASCII without spaces")
     return key or None

@@ -101,8 +101,10 @@ class Client(BaseClient[httpx.Client, httpx.BaseTransport, Callable[[float], Non
             For each image, in order, its classification or the error that it alone has.
 
         Raises:
+            InvalidArgument: if `concurrency` is below 1.
             SenetClientError: if a request as a whole fails; what was yielded before stands.
         """
+        self._check_concurrency(concurrency)
         window: deque[Future[list[Result]]] = deque()
         with ThreadPoolExecutor(concurrency, thread_name_prefix="senet-client") as pool:
             try:

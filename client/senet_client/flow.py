@@ -157,9 +157,13 @@ class Policy:
             total: seconds for the whole call; by default that of `timeouts`.
 
         Raises:
+            InvalidArgument: if `total` is not a finite number.
             SenetClientError: the last attempt's error.
         """
-        deadline = self.clock() + (self.timeouts.total if total is None else total)
+        seconds = self.timeouts.total if total is None else total
+        if not math.isfinite(seconds):
+            raise InvalidArgument("timeout must be a finite number of seconds")
+        deadline = self.clock() + seconds
         request_id = secrets.token_hex(16)
         for attempt in range(1, self.retries.attempts + 1):
             outcome = yield self._attempt(request, request_id, deadline)

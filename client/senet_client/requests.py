@@ -44,8 +44,10 @@ def classify_request(images: Sequence[EncodedImage], options: ClassifyOptions) -
     """One request for all the images: the raw body for one, multipart for several.
 
     Raises:
-        InvalidArgument: for an option that does not exist.
+        InvalidArgument: for an option that does not exist, or if there is no image.
     """
+    if not images:
+        raise errors.InvalidArgument("there is no image; give at least one")
     params = []
     for name, value in options.items():
         if name not in ClassifyOptions.__annotations__:

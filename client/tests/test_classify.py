@@ -95,6 +95,19 @@ def test_an_option_that_does_not_exist_is_refused(client: Surface) -> None:
         client.classify(b"x", topk=3)
 
 
+def test_no_image_is_no_request(client: Surface, service: FakeService) -> None:
+    with pytest.raises(errors.InvalidArgument, match="give at least one"):
+        client.classify_batch([])
+
+    assert client.classify_many([]) == []
+    assert not service.requests
+
+
+def test_at_least_one_request_must_be_allowed(client: Surface) -> None:
+    with pytest.raises(errors.InvalidArgument, match="concurrency must be at least 1"):
+        client.classify_many([b"x"], concurrency=0)
+
+
 def _path(folder: Path) -> Any:
     path = folder / "a.jpg"
     path.write_bytes(b"bytes")

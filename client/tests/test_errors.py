@@ -105,6 +105,7 @@ def test_an_answer_of_another_api_is_told_as_such(
         ({"base_url": "localhost:8000"}, "base_url"),
         ({"base_url": "ftp://host"}, "base_url"),
         ({"base_url": "http://host:port"}, "base_url"),
+        ({"base_url": "http://user:wr0ng@host"}, "base_url: it holds a user name"),
         ({"api_key": "line\nbreak"}, "api_key"),
         ({"api_key": "schlüssel"}, "api_key"),
         ({"images_per_request": 0}, "at least 1"),
@@ -112,8 +113,9 @@ def test_an_answer_of_another_api_is_told_as_such(
 )
 def test_options_that_cannot_be_used_are_refused(options: dict[str, Any], message: str) -> None:
     for kind in (Client, AsyncClient):
-        with pytest.raises(errors.InvalidArgument, match=message):
+        with pytest.raises(errors.InvalidArgument, match=message) as refused:
             kind(**options)
+        assert "wr0ng" not in str(refused.value)
 
 
 def test_keys_are_sent_and_masked(

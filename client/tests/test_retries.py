@@ -1,6 +1,6 @@
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -141,6 +141,16 @@ def test_timeouts_are_checked(seconds: float) -> None:
         Timeouts(total=seconds)
 
 
+@pytest.mark.parametrize("seconds", [float("inf"), float("nan")])
+def test_a_calls_own_timeout_is_checked(
+    client: Surface, service: FakeService, seconds: float
+) -> None:
+    with pytest.raises(errors.InvalidArgument, match="finite number of seconds"):
+        client.classify(b"x", timeout=seconds)
+
+    assert not service.requests
+
+
 def test_retries_are_checked() -> None:
     with pytest.raises(errors.InvalidArgument):
         Retries(attempts=0)
@@ -162,6 +172,26 @@ def test_ready_asks_once(
     assert make().ready() is expected
 
     service.answer = answer  # type: ignore[method-assign]  # and back again
+
+
+def test_a_service_that_hangs_is_not_ready() -> None:
+    asked, released = threading.Event(), threading.Event()
+    service = FakeService()
+
+    def hang(target: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        del target, headers, body
+        asked.set()
+        released.wait(30)
+        return Reply(200, {"status": "ready"})
+
+    service.answer = hang  # type: ignore[method-assign]  # a service that hangs
+    with (
+        listening(service) as server,
+        Client(url_of(server), timeouts=Timeouts(read=0.05)) as client,
+    ):
+        assert client.ready() is False
+        released.set()
+    assert asked.is_set()
 
 
 def test_a_hanging_service_times_out_and_only_then_is_asked_again_if_told_so() -> None:

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from senet_client.base import IMAGES_PER_REQUEST, MAX_IMAGE_BYTES
+from senet_client.base import IMAGES_PER_REQUEST, MAX_IMAGE_BYTES, checked_key, checked_url
+from senet_client.errors import InvalidArgument
 from senet_client.score.job import JobOptions, run_job
 from senet_client.score.progress import ProgressKind
 
@@ -28,7 +29,28 @@ def _concurrency(text: str) -> int | None:
         return None
     if text.isascii() and text.isdigit() and 1 <= int(text) <= 1000:
         return int(text)
-    raise typer.BadParameter(f"{text!r} is neither auto nor a number from 1 to 1000")
+    raise typer.BadParameter(
+        f"{text!r} is neither auto nor a number from 1 to 1000", param_hint="--concurrency"
+    )
+
+
+def _url(text: str) -> str:
+    try:
+        return checked_url(text)
+    except InvalidArgument as error:
+        raise typer.BadParameter(_cause(error)) from error
+
+
+def _key(text: str | None) -> str | None:
+    try:
+        return checked_key(text)
+    except InvalidArgument as error:
+        raise typer.BadParameter(_cause(error)) from error
+
+
+def _cause(error: InvalidArgument) -> str:
+    """The message without the argument's name, in whose place stands the option's."""
+    return str(error).partition(": ")[2]
 
 
 @application.command()
@@ -36,7 +58,7 @@ def score(
     inputs: Annotated[
         list[str],
         typer.Argument(
-            metavar="INPUT...",
+            metavar="INPUT",
             help="Images, folders, patterns, .tar archives, manifests (.csv, .jsonl, .parquet);"
             " paths or URLs (s3://, gs://, az://, ...).",
         ),
@@ -46,11 +68,11 @@ def score(
         typer.Option(help="A .parquet, .csv or .jsonl file, or a folder for many files."),
     ],
     url: Annotated[
-        str, typer.Option(envvar="SENET_URL", help="Where the service is.")
+        str, typer.Option(envvar="SENET_URL", callback=_url, help="Where the service is.")
     ] = "http://127.0.0.1:8000",
     api_key: Annotated[
         str | None,
-        typer.Option(envvar="SENET_API_KEY", show_envvar=True, help="Key for the service."),
+        typer.Option(envvar="SENET_API_KEY", callback=_key, help="Key for the service."),
     ] = None,
     format: Annotated[  # noqa: A002 - the option's name
         Literal["csv", "jsonl", "parquet"] | None,
@@ -72,7 +94,9 @@ def score(
     ] = 1024,
     give_up_after: Annotated[
         float,
-        typer.Option(min=1, help="Seconds without an answer to a request that end the run."),
+        typer.Option(
+            min=1, max=1e6, help="Seconds without an answer to a request that end the run."
+        ),
     ] = 300,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the output.")] = False,
     retry_errors: Annotated[

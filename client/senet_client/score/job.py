@@ -10,7 +10,7 @@ from enum import IntEnum
 
 from senet_client.async_client import AsyncClient
 from senet_client.client import Client
-from senet_client.errors import Overloaded, SenetClientError
+from senet_client.errors import Overloaded, SenetClientError, UnexpectedAnswer
 from senet_client.flow import Retries, Retry, Timeouts
 from senet_client.results import Model
 from senet_client.score.failures import ScoreError, WrongOption
@@ -136,7 +136,10 @@ class _Job:
     def _served_model(self) -> Model:
         timeouts = Timeouts(total=_FIRST_ANSWER_SECONDS)
         with Client(self._options.url, api_key=self._options.api_key, timeouts=timeouts) as client:
-            loaded = client.models()[0]
+            served = client.models()
+        if not served:
+            raise UnexpectedAnswer(f"{self._options.url} serves no model")
+        loaded = served[0]
         return Model(
             loaded.name, loaded.version, loaded.precision, loaded.digest, loaded.preprocessing
         )
@@ -208,8 +211,21 @@ def _header(options: JobOptions, target: Target, model: Model) -> Header:
 def _how_to_resume(job: _Job, command: Sequence[str]) -> list[str]:
     if not job.is_begun:
         return []
-    words = [word for word in command if word not in ("--overwrite", "--resume")]
-    return [f"go on with: {displayed(shlex.join([*words, '--resume']))}"]
+    keyless = _without_key(command)
+    words = [word for word in keyless if word not in ("--overwrite", "--resume")]
+    lines = [f"go on with: {displayed(shlex.join([*words, '--resume']))}"]
+    if len(keyless) < len(command):
+        lines.insert(0, "the key is not repeated here: set SENET_API_KEY, or add --api-key")
+    return lines
+
+
+def _without_key(command: Sequence[str]) -> list[str]:
+    """The command without the key, which must not get into a log."""
+    return [
+        word
+        for before, word in zip(("", *command), command, strict=False)
+        if "--api-key" not in (before, word) and not word.startswith("--api-key=")
+    ]
 
 
 def _say(code: Exit, *lines: str) -> Exit:

@@ -72,11 +72,30 @@ def list_inputs(arguments: Sequence[str], column: str) -> Iterator[Input]:
 
 
 def displayed(location: str) -> str:
-    r"""A path as text: bytes that are not UTF-8 become `\xNN`."""
-    return os.fsencode(location).decode("utf-8", "backslashreplace")
+    r"""A path as text: bytes that are not UTF-8 become `\xNN`, half a surrogate pair `\uNNNN`."""
+    try:
+        return os.fsencode(location).decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # no file's name; a JSON manifest may hold it all the same
+        return location.encode("utf-8", "backslashreplace").decode()
 
 
 def _of_argument(argument: str, column: str) -> Iterator[Input]:
+    try:
+        yield from _inputs_of(argument, column)
+    except Exception as error:
+        # Every remote file system has exceptions of its own: for a bucket that is not there, for
+        # missing credentials, for a network that fails.
+        if isinstance(error, WrongOption) or not storage.is_remote(argument):
+            raise
+        told = " ".join(str(error).split()) or type(error).__name__
+        raise WrongOption(
+            "INPUT",
+            f"{argument} cannot be listed ({told})",
+            "check the URL, the credentials and the network",
+        ) from error
+
+
+def _inputs_of(argument: str, column: str) -> Iterator[Input]:
     if storage.is_pattern(argument):
         for name in storage.matching(argument):
             yield from _of_file(name, column)
@@ -109,7 +128,7 @@ def _of_file(name: str, column: str) -> Iterator[Input]:
         yield from _of_archive(name)
     elif lower.endswith(manifest.SUFFIXES):
         for location in manifest.locations(name, column):
-            yield Input(location, storage.absolute(storage.beside(name, location)))
+            yield Input(displayed(location), storage.absolute(storage.beside(name, location)))
     else:
         yield _whole(name)
 
@@ -140,7 +159,7 @@ def _whole(name: str) -> Input:
 
 
 def _digest(found: Input) -> bytes:
-    key = f"{found.file}\0{found.offset}".encode("utf-8", "surrogateescape")
+    key = f"{found.file}\0{found.offset}".encode("utf-8", "surrogatepass")
     return hashlib.blake2b(key, digest_size=16).digest()
 
 

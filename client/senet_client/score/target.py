@@ -39,8 +39,14 @@ class Target:
             raise WrongOption("--output", f"{output} is a URL", "write to disk and copy from there")
         path = Path(output)
         by_suffix = SUFFIXES.get(path.suffix.lower())
-        if by_suffix is None or path.is_dir():
+        if path.is_dir() or not path.suffix:
             return cls(path, path, format_name or "parquet")
+        if by_suffix is None:
+            raise WrongOption(
+                "--output",
+                f"{output} ends in none of {', '.join(SUFFIXES)}",
+                "end a file's name so, name a folder without a suffix, or make the folder first",
+            )
         if format_name not in (None, by_suffix):
             raise WrongOption(
                 "--format", f"{format_name} and {output} contradict each other", "drop one of them"

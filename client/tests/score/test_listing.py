@@ -3,10 +3,12 @@ import os
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import pyarrow as pa
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 from pyarrow import parquet
 
 from senet_client import errors
@@ -178,11 +180,48 @@ def test_remote_files_folders_and_patterns() -> None:
         Input("", "memory://bucket/gone.jpg").read(10)
 
 
+class Guarded(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
+    """A remote file system whose errors are its own, as those of the clouds' are."""
+
+    protocol = "guarded"
+
+    def info(self, path: str, **_: Any) -> Any:
+        raise NoCredentialsError(f"no credentials\nfor {path}")
+
+
+class NoCredentialsError(Exception):
+    """What boto raises is no OSError either."""
+
+
+@pytest.mark.parametrize("name", ["bucket", "bucket/*.jpg", "bucket/list.csv", "bucket/a.tar"])
+def test_errors_of_a_remote_file_system_end_in_one_line(name: str) -> None:
+    fsspec.register_implementation("guarded", Guarded, clobber=True)
+
+    with pytest.raises(WrongOption, match=r"INPUT: guarded://.* cannot be listed") as refused:
+        listed(f"guarded://{name}")
+
+    assert "no credentials" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
 def test_a_remote_manifest_names_images_relative_to_itself() -> None:
     memory = fsspec.filesystem("memory")
     memory.pipe({"/lists/l.csv": b"path\nx/a.jpg\n", "/lists/x/a.jpg": b"a"})
 
     assert contents("memory://lists/l.csv") == [b"a"]
+
+
+def test_names_in_a_json_manifest_that_are_no_text_are_shown_too(folder: Path) -> None:
+    name = os.fsdecode(b"odd\xff.jpg")
+    (folder / name).write_bytes(b"odd")
+    _jsonl(folder / "list.jsonl", "path", [name, "\ud800.jpg"])
+
+    found, impossible, _ = list_inputs(["list.jsonl", "photos/deep/c.webp"], "path")
+
+    assert (found.path, impossible.path) == ("odd\\xff.jpg", "\\ud800.jpg")
+    assert found.read(1000) == b"odd"
+    with pytest.raises(errors.UnreadableImage):
+        impossible.read(1000)
 
 
 def test_names_that_are_no_text_are_shown_and_read(folder: Path) -> None:

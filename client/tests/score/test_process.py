@@ -143,9 +143,12 @@ def test_odd_names_go_through(start: Command, photos: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--concurrency", "many"], "neither auto nor a number"),
+        (["--concurrency", "many"], "for --concurrency: 'many' is neither auto nor a number"),
         (["--overwrite", "--resume"], "--overwrite excludes --resume"),
         (["--top-k", "0"], "--top-k"),
+        (["--url", "ftp://host"], "'ftp://host' is not http(s)://"),
+        (["--api-key", "two words"], "'--api-key'"),
+        (["--give-up-after", "inf"], "--give-up-after"),
     ],
 )
 def test_wrong_words_are_told(start: Command, words: list[str], message: str) -> None:
@@ -153,4 +156,5 @@ def test_wrong_words_are_told(start: Command, words: list[str], message: str) ->
 
     assert code == Exit.WRONG_OPTION
     assert message in said
+    assert "two words" not in said
     assert "Traceback" not in said

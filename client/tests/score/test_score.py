@@ -3,6 +3,7 @@
 import re
 import ssl
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 import trustme
 
-from senet_client.score.job import Exit, JobOptions
+from senet_client.score.job import Exit, JobOptions, run_job
 from tests.fake_service import FakeService, Reply, best_class, listening, problem, url_of
 from tests.score.conftest import Rows, read_rows
 
@@ -166,6 +167,34 @@ def test_overload_is_waited_out(
     assert max(row["attempts"] for row in rows) == 4
 
 
+@pytest.mark.parametrize("words", [["--api-key", "s3cret"], ["--api-key=s3cret"]])
+def test_the_way_to_go_on_does_not_tell_the_key(
+    options: JobOptions,
+    service: FakeService,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+) -> None:
+    service.api_key = "another"
+
+    run_job(replace(options, api_key="s3cret"), ["senet-client", "score", *words, "photos"])
+
+    said = capsys.readouterr().err
+    assert "s3cret" not in said
+    *_, hint, last = said.splitlines()
+    assert "set SENET_API_KEY" in hint
+    assert last == "go on with: senet-client score photos --resume"
+
+
+def test_a_service_without_a_model_is_told(
+    score: Score, service: FakeService, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service.answer = lambda *_: Reply(200, {"models": []})  # type: ignore[method-assign]  # none
+
+    assert score() is Exit.FAILED
+
+    assert capsys.readouterr().err.endswith("serves no model\n")
+
+
 def test_a_service_that_stays_away_stops_the_run(
     score: Score, service: FakeService, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -294,6 +323,7 @@ def test_other_options_may_not_go_on(
         ({"inputs": ("/nowhere",)}, "INPUT: /nowhere does not exist"),
         ({"output": "s3://bucket/out.csv"}, "--output: s3://bucket/out.csv is a URL"),
         ({"format": "csv"}, "--format: csv and"),
+        ({"output": "out.json"}, "--output: out.json ends in none of .csv, .jsonl"),
     ],
 )
 def test_options_that_cannot_work_leave_nothing_behind(
