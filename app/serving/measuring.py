@@ -15,6 +15,8 @@ from app.engines.engine import InferenceEngine
 _CLEARLY_SLOWER = 0.7
 # A batch that brings less than this has brought nothing.
 _GAIN = 1.03
+# After one that has brought less than this, larger ones are not expected to bring much.
+_SMALL_GAIN = 1.1
 # A run as long as this makes little of what else a batch costs the service: threads that hand
 # over, and wait for a core (docs/performance.md).
 _LONG_RUN_SECONDS = 0.02
@@ -44,8 +46,8 @@ class Speed:
 
     Attributes:
         images_per_second: by batch size, with all slots busy and images to decode.
-        enough: the batch size beyond which larger ones, having been tried, bring nothing;
-            None if there is none.
+        enough: the batch size beyond which larger ones bring nothing, or after a small gain
+            and all the time that there was, little; None if that is not known.
         lone_seconds: of a run of one image on idle cores.
     """
 
@@ -111,10 +113,11 @@ def measure(
             speeds[size] = fastest.images_per_second(engine.slots * size, cores)
             if enough and speeds[size] < _GAIN * speeds[enough]:
                 return Speed(speeds, enough, lone_seconds)
+            small_gain = enough and speeds[size] < _SMALL_GAIN * speeds[enough]
             enough = size if fastest.wall >= _LONG_RUN_SECONDS else None
             # What one batch size took says nothing of the next, so that two are compared.
             if clock() >= end and (index or fastest.wall > _HUGE_SECONDS):
-                break
+                return Speed(speeds, enough if small_gain else None, lone_seconds)
     return Speed(speeds, lone_seconds=lone_seconds)
 
 

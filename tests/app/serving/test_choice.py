@@ -114,10 +114,19 @@ def test_gaps_that_decoding_fills_do_not_count() -> None:
     [
         (milliseconds(int8=30), 1),
         (milliseconds(int8=11), 2),
-        (milliseconds(int8=30, overhead=5), 8),
+        (milliseconds(int8=100, overhead=10), 2),
+        (milliseconds(int8=100, overhead=60), 8),
+        (milliseconds(int8=30, overhead=15), 8),
         (milliseconds(int8=1), 8),
     ],
-    ids=["long runs", "runs that get long", "batching pays", "short runs"],
+    ids=[
+        "long runs",
+        "runs that get long",
+        "a small gain and no time",
+        "a large one",
+        "batching pays",
+        "short runs",
+    ],
 )
 def test_batches_grow_while_that_brings_something(seconds: Seconds, largest: int) -> None:
     choice = Trial(seconds).choose([INT8], inference_threads=1, providers=["cpu", "openvino"])
