@@ -1,57 +1,25 @@
-"""The client before the service itself, which is started from the repository around this folder.
+"""The client before the service itself; skipped where there is no service to start."""
 
-Skipped where there is no service to start. `SENET_MODEL_REPOSITORY` names another folder of models
-than the repository's own.
-"""
-
-import os
-import socket
-import subprocess
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image
 
-from senet_client import AsyncClient, Classification, Client, Retries, Timeouts, errors
+from senet_client import AsyncClient, Classification, Client, errors
 from senet_client.score.job import Exit, JobOptions, run_job
+from tests.real_service import draw, needs_service, serving
 from tests.score.conftest import read_rows
 
-ROOT = Path(__file__).parents[2]
-PYTHON = ROOT / ".venv" / "bin" / "python"
-MODELS = Path(os.environ.get("SENET_MODEL_REPOSITORY", ROOT / "models"))
-
-pytestmark = pytest.mark.skipif(
-    not PYTHON.exists() or not any(MODELS.glob("imagenette/*/manifest.json")),
-    reason="no service beside the client",
-)
+pytestmark = needs_service
 
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    words = [
-        *(str(PYTHON), "-m", "app", "--port", str(port)),
-        *("--model-repository", str(MODELS), "--log-level", "warning"),
-    ]
-    with subprocess.Popen(words, cwd=ROOT) as service:  # noqa: S603 - the repository's own program
-        found = f"http://127.0.0.1:{port}"
-        with Client(found, timeouts=Timeouts(total=120), retries=Retries(attempts=1000)) as client:
-            client.models()  # answers once the model is loaded
+    with serving() as found:
         yield found
-        service.terminate()
-
-
-def draw(number: int) -> bytes:
-    image = Image.new("RGB", (200, 150), (number * 37 % 256, 90, 160))
-    ImageDraw.Draw(image).ellipse((20, 20, 60 + number, 90), fill=(250, number * 11 % 256, 0))
-    buffer = BytesIO()
-    image.save(buffer, "JPEG")
-    return buffer.getvalue()
 
 
 def test_one_image(url: str) -> None:

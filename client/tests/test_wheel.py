@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.fake_service import FakeService, best_class, listening, url_of
+from tests.real_service import draw, needs_service, serving
 
 CLIENT = Path(__file__).parents[1]
 
@@ -63,6 +64,22 @@ def test_it_classifies(python: Path) -> None:
         done = run(python, "-c", program, url_of(server))
 
     assert (done.stdout, done.stderr) == (f"{best_class(b'photo')} list\n", "")
+
+
+@needs_service
+def test_it_works_with_the_service_itself(python: Path, tmp_path: Path) -> None:
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(draw(1))
+    program = (
+        "import sys, senet_client\n"
+        "with senet_client.Client(sys.argv[1]) as client:\n"
+        "    best = client.classify(sys.argv[2]).predictions[0]\n"
+        "print(best.rank, 0 < best.score <= 1)\n"
+    )
+    with serving() as url:
+        done = run(python, "-c", program, url, str(photo))
+
+    assert (done.stdout, done.stderr) == ("1 True\n", "")
 
 
 def test_it_is_typed(python: Path) -> None:
