@@ -5,16 +5,17 @@ import json
 from http import HTTPStatus
 from typing import ClassVar
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from app.early_answers import EarlyAnswers
 
 
-class BoundedHttpProtocol(HttpToolsProtocol):
+class BoundedHttpProtocol(EarlyAnswers):
     """Refuses connections over a limit, and heads that are too long or too slow.
 
     A refusal ends the connection, but waits its turn: the answers to requests that came before,
     whole, on the same connection go out first.
 
-    Subclass it with the three limits set: uvicorn makes its protocols itself.
+    Subclass it with the limits set, those of `EarlyAnswers` as well: uvicorn makes its protocols
+    itself.
 
     Attributes:
         max_connections: open connections; further ones get 503.
@@ -112,7 +113,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._stop_clock()
         refusal = _refusal(status, code, detail)
         cycle = self.cycle
-        if cycle is None or cycle.response_complete:
+        if self.awaits_rest:
+            self.transport.close()  # its request has had its answer
+        elif cycle is None or cycle.response_complete:
             self._end_with(refusal)
         elif not cycle.more_body:
             self._refusal = refusal

@@ -153,6 +153,8 @@ def _bounded_protocol(settings: Settings) -> type[BoundedHttpProtocol]:
         max_connections = settings.max_connections
         max_head_bytes = settings.max_head_bytes
         head_timeout_seconds = settings.head_timeout_ms / 1000
+        max_rest_bytes = settings.max_body_bytes
+        rest_timeout_seconds = settings.body_timeout_ms / 1000
 
     return Protocol
 

@@ -2,13 +2,12 @@
 
 import logging
 import re
+import secrets
 import time
-import uuid
 import zlib
 from functools import cache
 from http import HTTPStatus
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.problems import CLIENT_CLOSED_REQUEST, problem_response
@@ -18,7 +17,17 @@ from app.tracing import Tracing
 
 logger = logging.getLogger(__name__)
 
-_ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_ACCEPTED_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+_NO_SNIFFING = (b"x-content-type-options", b"nosniff")
+# The API reference has its script and style inline.
+_PAGE_POLICY = (
+    b"default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline';"
+    b" img-src 'self' data:; frame-ancestors 'none'"
+)
+_FOR_PAGES = (
+    (b"content-security-policy", _PAGE_POLICY),
+    (b"referrer-policy", b"no-referrer"),
+)
 
 
 class RequestContext:
@@ -58,10 +67,10 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["x-request-id"] = own_id
+                headers = [*message["headers"], (b"x-request-id", own_id.encode())]
                 if traceparent is not None:
-                    headers["traceresponse"] = traceparent
+                    headers.append((b"traceresponse", traceparent.encode()))
+                message["headers"] = headers
             await send(message)
 
         try:
@@ -89,6 +98,8 @@ class RequestContext:
         if succeeded and not _is_sampled(request_id.get() or "", self._log_share):
             return
         level = logging.INFO if scope["method"] == "POST" else logging.DEBUG
+        if not logger.isEnabledFor(level):
+            return
         outcome = "ok" if succeeded else "client_left"
         own = {"route": route, "status": status, "duration_ms": round(seconds * 1000, 3)}
         logger.log(
@@ -102,8 +113,10 @@ def _is_sampled(identity: str, share: float) -> bool:
 
 
 def _request_id(scope: Scope) -> str:
-    offered = Headers(scope=scope).get("x-request-id", "")
-    return offered if _ACCEPTED_ID.fullmatch(offered) else uuid.uuid4().hex
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _ACCEPTED_ID.fullmatch(value):
+            return str(value, "ascii")
+    return secrets.token_hex(16)
 
 
 class SecurityHeaders:
@@ -121,16 +134,11 @@ class SecurityHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers["x-content-type-options"] = "nosniff"
-                if headers.get("content-type", "").startswith("text/html"):
-                    # The API reference has its script and style inline.
-                    headers["content-security-policy"] = (
-                        "default-src 'self'; script-src 'self' 'unsafe-inline';"
-                        " style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
-                        " frame-ancestors 'none'"
-                    )
-                    headers["referrer-policy"] = "no-referrer"
+                headers = [*message["headers"], _NO_SNIFFING]
+                if any(name == b"content-type" and value.startswith(b"text/html")
+                       for name, value in headers):  # fmt: skip
+                    headers.extend(_FOR_PAGES)
+                message["headers"] = headers
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

@@ -69,8 +69,10 @@ def error_response(error: errors.RequestError) -> Response:
     headers = {}
     if isinstance(error, errors.Unavailable):
         headers["retry-after"] = str(max(1, math.ceil(error.retry_after_seconds)))
-    if isinstance(error, errors.Unauthenticated):
+    elif isinstance(error, errors.Unauthenticated):
         headers["www-authenticate"] = "Bearer"
+    elif isinstance(error, errors.BodyTimeout | errors.BodyTooLarge):
+        headers["connection"] = "close"  # for there is no end of the body in sight
     return problem_response(answer.status, error.code, answer.title, str(error), headers)
 
 

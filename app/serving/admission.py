@@ -50,7 +50,9 @@ class Admission:
     ) -> None:
         self._capacity = capacity
         self._share = FairShare(capacity)
-        self._metrics = metrics
+        self._in_flight = metrics.in_flight
+        self._refused_when_full = metrics.rejected.labels("capacity")
+        self._refused_over_share = metrics.rejected.labels("share")
         self._clock = clock
         self._seconds_per_image = 0.0
         self._last_left = 0.0
@@ -71,7 +73,7 @@ class Admission:
         if self._share.fits(images, *caller.holders):
             return
         full = self.inside + images > self._capacity
-        self._metrics.rejected.labels("capacity" if full else "share").inc(images)
+        (self._refused_when_full if full else self._refused_over_share).inc(images)
         raise Overloaded(
             f"{self.inside} of at most {self._capacity} images are in the house, "
             + (f"no room for {images} more" if full else "and this caller has its share of them"),
@@ -102,7 +104,7 @@ class Admission:
         await self._empty.wait()
 
     def _note(self) -> None:
-        self._metrics.in_flight.set(self.inside)
+        self._in_flight.set(self.inside)
         if self.inside:
             self._empty.clear()
         else:

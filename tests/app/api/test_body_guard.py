@@ -1,5 +1,6 @@
 """Bodies that are too large or too slow are refused, and never read to their end."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 
 import httpx
@@ -53,6 +54,8 @@ def test_a_sender_that_goes_on_regardless_is_cut_off(server: LiveServer) -> None
         answer = connection.read_answer()
         assert_raw_problem(answer, 413, "body_too_large")
         assert b"connection: close" in answer.lower()
+        with contextlib.suppress(ConnectionError):  # of the sender, while it still sends
+            connection.send_chunk(b"x" * (MAX_BODY_BYTES + 1))
         assert connection.is_closed_by_server()
 
 
@@ -105,16 +108,53 @@ def test_a_refused_request_with_a_small_body_keeps_its_connection(server: LiveSe
         assert connection.read_answer().startswith(b"HTTP/1.1 200 ")
 
 
-def test_an_error_answered_before_a_body_of_unknown_length_closes_the_connection(
+def test_the_rest_of_a_refused_body_is_no_request(server: LiveServer) -> None:
+    smuggled = b"POST /classify?model=x HTTP/1.1\r\nhost: x\r\n\r\n"
+    with RawConnection(server.port) as connection:
+        connection.send_head(OCTETS, "transfer-encoding: chunked", path="/classify?model=x")
+        answer = connection.read_answer()
+        assert_raw_problem(answer, 404, "model_not_found")
+        assert b"connection: close" not in answer.lower()
+        for _ in range(3):
+            connection.send_chunk(smuggled)
+        connection.send(b"0\r\n\r\n")
+        connection.send_head(OCTETS, f"content-length: {len(GOOD)}")
+        connection.send(GOOD)
+        assert connection.read_answer().startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_refused_sender_that_wants_the_connection_closed_may_finish_first(
     server: LiveServer,
 ) -> None:
     with RawConnection(server.port) as connection:
-        connection.send_head(OCTETS, "transfer-encoding: chunked", path="/classify?model=x")
-        connection.send(b"1\r\nx\r\n")
+        connection.send_head(
+            OCTETS, f"content-length: {len(GOOD)}", "connection: close", path="/classify?model=x"
+        )
         answer = connection.read_answer()
         assert_raw_problem(answer, 404, "model_not_found")
         assert b"connection: close" in answer.lower()
-        connection.send(b"0\r\n\r\n")
+        connection.send(GOOD)
+        assert connection.is_closed_by_server()
+
+
+def test_a_refused_body_that_breaks_its_framing_gets_no_second_answer(server: LiveServer) -> None:
+    with RawConnection(server.port) as connection:
+        connection.send_head(OCTETS, "transfer-encoding: chunked", path="/classify?model=x")
+        assert_raw_problem(connection.read_answer(), 404, "model_not_found")
+        connection.send(b"no length\r\n")
+        assert connection.is_closed_by_server()
+
+
+def test_a_refused_sender_that_goes_on_too_slowly_is_cut_off(
+    make_settings: Callable[..., Settings],
+) -> None:
+    with (
+        running(make_settings(body_timeout_ms=50), FakeEngines()) as live,
+        RawConnection(live.port) as connection,
+    ):
+        connection.send_head(OCTETS, "content-length: 1000", path="/classify?model=x")
+        connection.send(b"x")
+        assert_raw_problem(connection.read_answer(), 404, "model_not_found")
         assert connection.is_closed_by_server()
 
 

@@ -1,0 +1,136 @@
+"""uvicorn's HTTP/1.1 protocol, for answers that go out before their request's body is in."""
+
+import asyncio
+from typing import ClassVar
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+
+class EarlyAnswers(HttpToolsProtocol):
+    """Discards what is still to come of a body whose request has been answered.
+
+    The rest is thrown away as it comes, so that the connection can serve the next request. One
+    that is to close stays open until then, too: closing it on a sender resets it, and the reset
+    can overtake the answer. A rest that is too long or too slow ends the connection nevertheless.
+
+    Subclass it with the limits set: uvicorn makes its protocols itself.
+
+    Attributes:
+        max_rest_bytes: longest rest.
+        rest_timeout_seconds: from the answer to the end of the body.
+    """
+
+    max_rest_bytes: ClassVar[int]
+    rest_timeout_seconds: ClassVar[float]
+
+    _rest_bytes = 0
+    _rest_deadline: asyncio.TimerHandle | None = None
+    _closes_after_rest = False
+
+    @property
+    def awaits_rest(self) -> bool:
+        """Whether a request has been answered whose body is not in."""
+        return self._rest_deadline is not None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stops the clock."""
+        self._stop_rest_clock()
+        super().connection_lost(exc)
+
+    def on_headers_complete(self) -> None:
+        """A request begins; its answer goes out through `_Answer`."""
+        super().on_headers_complete()
+        if self.scope["method"] != "HEAD":  # whose answer has no body to wait for
+            self.cycle.transport = _Answer(self, self.cycle, self.transport)
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of a body is in."""
+        if not self.awaits_rest:
+            super().on_body(body)
+            return
+        self._rest_bytes += len(body)
+        if self._rest_bytes > self.max_rest_bytes:
+            self.transport.close()
+
+    def on_message_complete(self) -> None:
+        """A body is in."""
+        if not self.awaits_rest:
+            super().on_message_complete()
+            return
+        self._stop_rest_clock()
+        if self._closes_after_rest:
+            self.transport.close()
+        else:
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+    def on_response_complete(self) -> None:
+        """An answer is out."""
+        # A request that others stand behind has its body.
+        answered = None if self.pipeline else self.cycle
+        super().on_response_complete()
+        if answered is not None and not self.transport.is_closing():
+            answered.body = bytearray()
+            if answered.more_body:
+                self._rest_bytes = 0
+                self._rest_deadline = self.loop.call_later(
+                    self.rest_timeout_seconds, self.transport.close
+                )
+
+    def close_after_rest(self) -> None:
+        """Closes the connection once the body of the answered request is in."""
+        self._closes_after_rest = True
+
+    def _stop_rest_clock(self) -> None:
+        if self._rest_deadline is not None:
+            self._rest_deadline.cancel()
+            self._rest_deadline = None
+
+
+class _Answer(asyncio.Transport):
+    """The transport as one request's answer sees it.
+
+    uvicorn writes the head and the body apart; here they become one write, for each costs a
+    system call and wakes the client. (The ASGI specification wants the head to wait as well.)
+
+    Args:
+        protocol: of the connection.
+        cycle: the request.
+        transport: of the connection.
+    """
+
+    def __init__(
+        self, protocol: EarlyAnswers, cycle: RequestResponseCycle, transport: asyncio.Transport
+    ) -> None:
+        super().__init__()
+        self._protocol = protocol
+        self._cycle = cycle
+        self._transport = transport
+        self._head: bytes | None = None
+        self._is_body_wanted = not cycle.waiting_for_100_continue
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Writes, unless it is the head, which waits for the next write."""
+        if not self._cycle.response_started:
+            self._is_body_wanted = True  # 100 Continue
+            self._transport.write(data)
+        elif self._head is None:
+            self._head = bytes(data)
+        elif self._head:
+            self._transport.writelines((self._head, data))
+            self._head = b""
+        else:
+            self._transport.write(data)
+
+    def is_closing(self) -> bool:
+        """Whether the connection is being closed."""
+        return self._transport.is_closing()
+
+    def close(self) -> None:
+        """Closes the connection, after a body that is on its way to an answered request."""
+        on_its_way = self._cycle.more_body and self._is_body_wanted
+        if self._cycle.response_complete and on_its_way:
+            self._protocol.close_after_rest()
+        else:
+            self._transport.close()
