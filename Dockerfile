@@ -1,29 +1,35 @@
 # The service's images. `docker build .` makes the one for the CPU;
+#   --target openvino  the same with OpenVINO, which the service takes where it measures faster
 #   --target gpu       CUDA 13 from the pinned wheels; the host brings driver and container toolkit
-#   --target tensorrt  the same with TensorRT 10 and the engine builder
+#   --target tensorrt  that with TensorRT 10 and the engine builder
 # Models: the default one is inside. Mount your own repository read-only at /models.
 ARG PYTHON_IMAGE=docker.io/library/python:3.11-slim-bookworm
 ARG TENSORRT_IMAGE=nvcr.io/nvidia/tensorrt:25.08-py3
 
 # hadolint ignore=DL3006
-FROM ${PYTHON_IMAGE} AS build-cpu
-WORKDIR /build
-RUN python3 -m venv --without-pip /opt/venv
-COPY requirements/cpu.txt ./
-RUN python3 -m pip --python /opt/venv/bin/python3 install --no-cache-dir \
-    --only-binary :all: --require-hashes -r cpu.txt
+FROM ${PYTHON_IMAGE} AS service
 COPY app /app/app
 RUN python3 -m compileall -q /app
 
 # hadolint ignore=DL3006
-FROM ${PYTHON_IMAGE} AS build-gpu
+FROM ${PYTHON_IMAGE} AS environment
 WORKDIR /build
 RUN python3 -m venv --without-pip /opt/venv
+
+FROM environment AS build-cpu
+COPY requirements/cpu.txt ./
+RUN python3 -m pip --python /opt/venv/bin/python3 install --no-cache-dir \
+    --only-binary :all: --require-hashes -r cpu.txt
+
+FROM environment AS build-openvino
+COPY requirements/openvino.txt ./
+RUN python3 -m pip --python /opt/venv/bin/python3 install --no-cache-dir \
+    --only-binary :all: --require-hashes -r openvino.txt
+
+FROM environment AS build-gpu
 COPY requirements/gpu.txt ./
 RUN python3 -m pip --python /opt/venv/bin/python3 install --no-cache-dir \
     --only-binary :all: --require-hashes -r gpu.txt
-COPY app /app/app
-RUN python3 -m compileall -q /app
 
 # The engine builder is plain Python on top of the service; of the export's requirements it needs
 # tqdm alone, whose pinned lines are cut out.
@@ -71,9 +77,13 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
     CMD ["python3", "healthcheck.py"]
 ENTRYPOINT ["python3", "-m", "app"]
 
+FROM runtime AS openvino
+COPY --from=build-openvino /opt/venv /opt/venv
+COPY --from=service /app /app
+
 FROM runtime AS gpu
 COPY --from=build-gpu /opt/venv /opt/venv
-COPY --from=build-gpu /app /app
+COPY --from=service /app /app
 ENV NVIDIA_VISIBLE_DEVICES=all \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility \
     LD_LIBRARY_PATH=/opt/venv/lib/python3.11/site-packages/nvidia/cu13/lib:/opt/venv/lib/python3.11/site-packages/nvidia/cudnn/lib
@@ -87,4 +97,4 @@ ENV LD_LIBRARY_PATH=/opt/tensorrt/lib:$LD_LIBRARY_PATH \
 
 FROM runtime AS cpu
 COPY --from=build-cpu /opt/venv /opt/venv
-COPY --from=build-cpu /app /app
+COPY --from=service /app /app

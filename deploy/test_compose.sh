@@ -10,8 +10,7 @@ cd "$(dirname "$0")/.."
 docker info >/dev/null
 # A project of its own, so that taking it down with its volumes cannot touch yours.
 export COMPOSE_PROJECT_NAME=senet-test
-# shellcheck disable=SC2206 - several names
-services=(${SERVICES:-senet prometheus alertmanager grafana})
+read -ra services <<<"${SERVICES:-senet prometheus alertmanager grafana}"
 trap 'docker compose logs --tail 20; docker compose down -v' EXIT
 
 build=(--build)

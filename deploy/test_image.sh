@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Builds the CPU image and runs it as an orchestrator would: read-only, not root, without
+# Builds an image and runs it as an orchestrator would: read-only, not root, without
 # capabilities, with a memory limit. Needs root, and `deploy/install_test_tools.sh image`.
 #
+#   TARGET        of the Dockerfile, by default cpu
 #   BASE_TAR      file system of the base image, where the public one cannot be pulled; by default
 #                 one is made of Debian's packages then
 #   PIP_CONF      the build host's package index configuration, for the build alone; by default
@@ -15,6 +16,7 @@ store=${KEEP:-$work/storage}
 mkdir -p "$store"
 storage=(--storage-driver overlay --root "$store/root" --runroot "$store/run")
 podman=(podman "${storage[@]}" --cgroup-manager=cgroupfs --runtime runc)
+target=${TARGET:-cpu}
 image=senet-serving:test
 port=${PORT:-18080}
 finish() {
@@ -44,12 +46,13 @@ pip_conf=${PIP_CONF:-/etc/pip.conf}
 [ ! -e "$pip_conf" ] || mounts+=(-v "$pip_conf:/etc/pip.conf:ro")
 buildah "${storage[@]}" bud --isolation chroot --format docker --layers "${mounts[@]}" \
     --build-arg "REVISION=$(git rev-parse HEAD 2>/dev/null || echo unknown)" \
-    --target cpu -t "$image" .
+    --target "$target" -t "$image" .
 
 size_of() { "${podman[@]}" image inspect --format '{{.Size}}' "$1"; }
 added=$((($(size_of "$image") - $(size_of "$base")) / 1000000))
 echo "image: $(($(size_of "$image") / 1000000)) MB, $added MB on top of the base"
-[ "$added" -le 350 ] || { echo "the image adds more than 350 MB" >&2; exit 1; }
+[ "$target" != cpu ] || [ "$added" -le 350 ] ||
+    { echo "the image adds more than 350 MB" >&2; exit 1; }
 
 echo "== what is inside"
 inspect() { "${podman[@]}" image inspect --format "$1" "$image"; }
