@@ -106,6 +106,8 @@ def test_the_autoscalers_ask_one_question() -> None:
     assert metric["external"]["metric"]["name"] == adapter["name"]["as"]
     assert metric["external"]["target"] == {"type": "Value", "value": "50m"}
     assert (trigger["metricType"], trigger["metadata"]["threshold"]) == ("Value", "0.05")
+    # Which KEDA allows with a trigger of type AverageValue alone.
+    assert "fallback" not in keda
     assert (hpa["minReplicas"], hpa["maxReplicas"]) == (
         keda["minReplicaCount"], keda["maxReplicaCount"],
     )  # fmt: skip

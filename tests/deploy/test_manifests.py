@@ -8,8 +8,11 @@ from typing import Any
 
 import jsonschema
 import kubernetes_validate
+import pydantic
 import pytest
 import yaml
+from cloudcoil.models.keda.v1alpha1 import ScaledObject
+from cloudcoil.models.prometheus_operator.v1 import PrometheusRule, ServiceMonitor
 
 from tests.deploy.conftest import DEPLOY
 from tests.deploy.kustomize import Manifest, render
@@ -22,7 +25,6 @@ OVERLAYS = [
 ]  # fmt: skip
 
 _STRING = {"type": "string", "minLength": 1}
-_DURATION = {"type": "string", "pattern": r"^\d+[smh]$"}
 
 
 def _object(required: dict[str, Any], **optional: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
@@ -38,56 +40,15 @@ def _list(item: dict[str, Any]) -> dict[str, Any]:
     return {"type": "array", "items": item, "minItems": 1}
 
 
-# The fields that are used here, with the names and types that the custom resources' definitions
-# give them (Prometheus operator v1, KEDA v1alpha1, KServe v1alpha1 and v1beta1).
-_RULE = {
-    "oneOf": [
-        _object({"record": _STRING, "expr": _STRING}),
-        _object(
-            {"alert": _STRING, "expr": _STRING, "for": _DURATION},
-            labels={"type": "object"}, annotations={"type": "object"},
-        ),
-    ]
-}  # fmt: skip
-_SELECTOR = _object({"matchLabels": {"type": "object"}})
+# Types made from the published definitions of the custom resources.
+PUBLISHED: dict[tuple[str, str], type[pydantic.BaseModel]] = {
+    ("monitoring.coreos.com/v1", "ServiceMonitor"): ServiceMonitor,
+    ("monitoring.coreos.com/v1", "PrometheusRule"): PrometheusRule,
+    ("keda.sh/v1alpha1", "ScaledObject"): ScaledObject,
+}
+# Of KServe there are none: the fields that are used here, with the names and types that its
+# definitions give them (v1alpha1 and v1beta1).
 CUSTOM: dict[tuple[str, str], dict[str, Any]] = {
-    ("monitoring.coreos.com/v1", "ServiceMonitor"): _object(
-        {
-            "selector": _SELECTOR,
-            "endpoints": _list(_object({"port": _STRING, "path": _STRING, "interval": _DURATION})),
-        }
-    ),
-    ("monitoring.coreos.com/v1", "PrometheusRule"): _object(
-        {"groups": _list(_object({"name": _STRING, "rules": _list(_RULE)}))}
-    ),
-    ("keda.sh/v1alpha1", "ScaledObject"): _object(
-        {
-            "scaleTargetRef": _object({"apiVersion": _STRING, "kind": _STRING, "name": _STRING}),
-            "triggers": _list(
-                _object(
-                    {
-                        "type": {"const": "prometheus"},
-                        "metricType": {"enum": ["Value", "AverageValue"]},
-                        "metadata": _object(
-                            {"serverAddress": _STRING, "query": _STRING, "threshold": _STRING}
-                        ),
-                    }
-                )
-            ),
-        },
-        minReplicaCount={"type": "integer"},
-        maxReplicaCount={"type": "integer"},
-        pollingInterval={"type": "integer"},
-        cooldownPeriod={"type": "integer"},
-        fallback=_object(
-            {"failureThreshold": {"type": "integer"}, "replicas": {"type": "integer"}},
-            behavior={
-                "enum": ["static", "currentReplicas", "currentReplicasIfHigher",
-                         "currentReplicasIfLower"]
-            },
-        ),
-        advanced=_object({"horizontalPodAutoscalerConfig": _object({"behavior": {}})}),
-    ),
     ("serving.kserve.io/v1alpha1", "ServingRuntime"): _object(
         {
             "supportedModelFormats": _list(
@@ -115,19 +76,31 @@ CUSTOM: dict[tuple[str, str], dict[str, Any]] = {
     ),
 }  # fmt: skip
 
+REFUSALS = (
+    kubernetes_validate.ValidationError,
+    jsonschema.ValidationError,
+    pydantic.ValidationError,
+    AssertionError,
+)
+
 
 def check(manifest: Manifest) -> None:
     """Raises if the manifest is not what its API takes."""
-    schema = CUSTOM.get((manifest["apiVersion"], manifest["kind"]))
-    if schema is None:
+    kind = (manifest["apiVersion"], manifest["kind"])
+    if kind in PUBLISHED:
+        read = PUBLISHED[kind].model_validate(manifest)
+        # What the definition doesn't know is dropped in reading.
+        kept = read.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        assert kept == manifest, "a key is unknown"
+    elif kind in CUSTOM:
+        assert set(manifest) == {"apiVersion", "kind", "metadata", "spec"}
+        jsonschema.validate(manifest["spec"], CUSTOM[kind])
+        if "containers" in manifest["spec"]:
+            # Containers are Kubernetes' own wherever they stand.
+            pod = {"containers": manifest["spec"]["containers"]}
+            check({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, "spec": pod})
+    else:
         kubernetes_validate.validate(manifest, KUBERNETES, strict=True)
-        return
-    assert set(manifest) == {"apiVersion", "kind", "metadata", "spec"}
-    jsonschema.validate(manifest["spec"], schema)
-    if "containers" in manifest["spec"]:
-        # Containers are Kubernetes' own wherever they stand.
-        pod = {"containers": manifest["spec"]["containers"]}
-        check({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, "spec": pod})
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -163,7 +136,7 @@ def test_a_broken_manifest_is_noticed(kind: str, path: str, value: object) -> No
     for key in parents:
         place = place[int(key)] if key.isdigit() else place[key]
     place[last] = value
-    with pytest.raises((kubernetes_validate.ValidationError, jsonschema.ValidationError)):
+    with pytest.raises(REFUSALS):
         check(manifest)
 
 
