@@ -199,6 +199,17 @@ def test_nobody_is_root_or_may_become_it(pod: dict[str, Any]) -> None:
     assert COMPOSE["services"]["senet"]["user"].split(":")[0] == user
 
 
+def test_whatever_the_page_tells_to_run_or_to_read_is_there() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"\bmake ([a-z-]+)", PAGE)) <= targets
+    paths = re.findall(r"\b(?:app|deploy|docs|scripts|tests)/[\w./-]*\w", PAGE)
+    assert len(paths) > 5
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+    targets = set(re.findall(r"^FROM \S+ AS (\S+)$", DOCKERFILE, re.MULTILINE))
+    [sentence] = re.findall(r"^Targets (.*?engine builder)", PAGE, re.MULTILINE | re.DOTALL)
+    assert set(re.findall(r"`(\w+)`", sentence)) <= targets
+
+
 def test_every_image_is_a_target_of_the_dockerfile(overlay: list[Manifest]) -> None:
     targets = set(re.findall(r"^FROM \S+ AS (\S+)$", DOCKERFILE, re.MULTILINE))
     images = {
