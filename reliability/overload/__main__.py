@@ -25,7 +25,7 @@ async def overload(service: ServiceProcess, options: argparse.Namespace) -> None
     if "bursts" in options.tables:
         await bursts(generator, capacity, options.seconds)
     if "priorities" in options.tables:
-        await priorities(generator, capacity, options.seconds)
+        await priorities(service, generator, capacity, options.seconds)
     if "fairness" in options.tables:
         await fairness(service, image, capacity, options.seconds, options.in_flight)
 

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 
 from reliability.client import Connection
+from reliability.overload.batches import Batches
 from reliability.overload.load import Generator
 from reliability.service import ServiceProcess
 
@@ -15,20 +16,29 @@ _ADDRESS = "127.0.0.2"
 _IMAGES_PER_REQUEST = 20
 
 
-async def priorities(generator: Generator, capacity: float, seconds: float) -> None:
-    """Prints what bulk traffic at twice the capacity does to interactive requests."""
-    print("\n| interactive at 0.1x | p50 ms | p95 ms | p99 ms | bulk answered/s |")
-    print("|" + " --- |" * 5)
+async def priorities(
+    service: ServiceProcess, generator: Generator, capacity: float, seconds: float
+) -> None:
+    """Prints what bulk traffic at twice the capacity does to interactive requests.
+
+    And beside it what one batch takes meanwhile, which is the most that it may add.
+    """
+    print("\n| interactive at 0.1x | p50 ms | p95 ms | p99 ms | bulk answered/s | images a batch |"
+          " one batch: mean ms | longest ms, at most |")  # fmt: skip
+    print("|" + " --- |" * 8)
     rate = _RATE_SHARE * capacity
     for name, bulk_rate in (("alone", 0.0), ("beside 2x of bulk", 2 * capacity)):
         work = [generator.offer(rate, seconds)]
         if bulk_rate:
             work.append(generator.offer(bulk_rate, seconds, "/classify?priority=bulk"))
+        before = await Batches.so_far(service.port)
         load, *bulk = await asyncio.gather(*work)
+        batches = (await Batches.so_far(service.port)).since(before)
         goodput = bulk[0].goodput if bulk else 0.0
         print(
             f"| {name} | {load.quantile_ms(0.5):.1f} | {load.quantile_ms(0.95):.1f} |"
-            f" {load.quantile_ms(0.99):.1f} | {goodput:.0f} |"
+            f" {load.quantile_ms(0.99):.1f} | {goodput:.0f} | {batches.mean_size:.1f} |"
+            f" {batches.mean_ms:.1f} | {batches.longest_ms:g} |"
         )
 
 
