@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 
 Verdict = Literal["ok", "warning", "fault"]
 
-_LIBRARIES = ("fastapi", "uvicorn", "pydantic", "numpy", "pillow", "prometheus-client")
+_LIBRARIES = (
+    "fastapi", "uvicorn", "pydantic", "numpy", "pillow", "prometheus-client", "opentelemetry-sdk",
+    "openvino",
+)  # fmt: skip
 _RUNTIMES = ("onnxruntime", "onnxruntime-gpu")
 _MARKS = {"ok": "ok     ", "warning": "WARNING", "fault": "FAULT  "}
 _TIMEOUT_SECONDS = 2

@@ -1,8 +1,10 @@
 """`python -m app doctor` finds what would keep the service from starting, and says so."""
 
+import importlib.util
 import json
 import socket
 from collections.abc import Callable
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +47,9 @@ def test_what_the_service_would_choose_is_told(options: list[str | Path], tmp_pa
     _, found = findings(
         *options, "--cache-directory", tmp_path / "cache", "--inference-threads", "1"
     )
-    assert found["provider cpu"]["detail"].endswith(f"fp32 1x{cores} by setting")
+    engine = found["provider cpu"]["detail"].partition("; ")[2]
+    assert engine.startswith(f"fp32 1x{cores}, ")
+    assert engine.endswith(", by setting")
     assert found["cache"] == {
         "subject": "cache",
         "verdict": "ok",
@@ -80,6 +84,24 @@ def test_a_provider_that_is_not_there(options: list[str | Path]) -> None:
     code, found = findings(*options, "--provider", "cuda")
     assert code == 1
     assert "CUDAExecutionProvider is not in this build" in found["providers"]["detail"]
+
+
+def test_a_shared_object_that_does_not_load_is_named(
+    options: list[str | Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As a GPU build has them, in a build of the test's own.
+    origin = tmp_path / "onnxruntime" / "__init__.py"
+    libraries = origin.parent / "capi"
+    libraries.mkdir(parents=True)
+    for name in ("shared", "cuda"):
+        (libraries / f"libonnxruntime_providers_{name}.so").write_text("no shared object")
+    spec = ModuleSpec("onnxruntime", None, origin=str(origin))
+    monkeypatch.setattr(importlib.util, "find_spec", {"onnxruntime": spec}.get)
+    code, found = findings(*options)
+    assert code == 0
+    assert found["cuda libraries"]["verdict"] == "warning"
+    assert "libonnxruntime_providers_" in found["cuda libraries"]["detail"]
+    assert "tensorrt libraries" not in found
 
 
 def test_a_limit_too_small_for_the_model(
