@@ -83,7 +83,7 @@ bench-gpu: ## the same on a machine with an NVIDIA card
 	.venv-gpu/bin/python -m bench --work $(BENCH) --provider cuda --precision fp16 \
 		--models imagenette,se_resnet50 $(ARGS)
 
-image-test: ## build the image with buildah and try it under podman; needs root (deploy/test_image.sh)
+image-test: ## build the image with buildah and try it under podman; needs root (TARGET=openvino, gpu)
 	deploy/install_test_tools.sh image
 	deploy/test_image.sh
 
