@@ -3,7 +3,12 @@
 import asyncio
 from typing import ClassVar
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from starlette.responses import Response
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 
 class EarlyAnswers(HttpToolsProtocol):
@@ -73,14 +78,26 @@ class EarlyAnswers(HttpToolsProtocol):
         if answered is not None and not self.transport.is_closing():
             answered.body = bytearray()
             if answered.more_body:
-                self._rest_bytes = 0
-                self._rest_deadline = self.loop.call_later(
-                    self.rest_timeout_seconds, self.transport.close
-                )
+                self._start_rest_clock()
+
+    def answer_early(self, response: Response) -> None:
+        """Answers a request whose head has come, without the application."""
+        headers = (*self.server_state.default_headers, *response.raw_headers)
+        self.transport.write(
+            b"".join((
+                STATUS_LINE[response.status_code],
+                *(b"%b: %b\r\n" % header for header in headers), b"\r\n", response.body,
+            ))
+        )  # fmt: skip
+        self._start_rest_clock()
 
     def close_after_rest(self) -> None:
         """Closes the connection once the body of the answered request is in."""
         self._closes_after_rest = True
+
+    def _start_rest_clock(self) -> None:
+        self._rest_bytes = 0
+        self._rest_deadline = self.loop.call_later(self.rest_timeout_seconds, self.transport.close)
 
     def _stop_rest_clock(self) -> None:
         if self._rest_deadline is not None:

@@ -5,6 +5,9 @@ import json
 from http import HTTPStatus
 from typing import ClassVar
 
+from starlette.responses import Response
+from starlette.types import Scope
+
 from app.early_answers import EarlyAnswers
 
 
@@ -27,11 +30,11 @@ class BoundedHttpProtocol(EarlyAnswers):
     max_connections: ClassVar[int]
     max_head_bytes: ClassVar[int]
     head_timeout_seconds: ClassVar[float]
-
     _head_bytes = 0
     _in_head = False
     _head_deadline: asyncio.TimerHandle | None = None
     _refusal: bytes | None = None
+    _has_refused = False
 
     def connection_made(  # type: ignore[override]  # uvicorn narrows the transport as well
         self, transport: asyncio.Transport
@@ -50,6 +53,7 @@ class BoundedHttpProtocol(EarlyAnswers):
 
     def data_received(self, data: bytes) -> None:
         """Feeds the parser while the head is within its bounds."""
+        self._has_refused = False
         if self.transport.is_closing() or self._refusal is not None:
             return
         super().data_received(data)
@@ -74,7 +78,10 @@ class BoundedHttpProtocol(EarlyAnswers):
         if size > self.max_head_bytes:
             self._refuse_long_head()
         elif not self.transport.is_closing():
-            super().on_headers_complete()
+            if (refusal := self._refusal_at_door()) is None:
+                super().on_headers_complete()
+            else:
+                self.answer_early(refusal)
 
     def on_response_complete(self) -> None:
         """An answer is out; a refusal that waited for the last one follows it."""
@@ -83,9 +90,38 @@ class BoundedHttpProtocol(EarlyAnswers):
         if was_last and self._refusal is not None:
             self._end_with(self._refusal)
 
+    def refusal(self, scope: Scope) -> Response | None:
+        """The answer to a request that the application need not see, or None; to be overridden.
+
+        Args:
+            scope: with `method`, `raw_path`, `query_string`, `headers` and `client`.
+        """
+        return None
+
     def send_400_response(self, msg: str) -> None:
         """Answers what is no HTTP."""
         self._refuse(400, "malformed_request", msg)
+
+    def _refusal_at_door(self) -> Response | None:
+        """The answer to a request that the application need not see.
+
+        Not while an answer is due or unread, and to one request of each read: what a client sends
+        at once must not keep the event loop from others.
+        """
+        if (
+            self._has_refused
+            or self.flow.write_paused
+            or self.expect_100_continue
+            or not self.parser.should_keep_alive()
+            or not (self.cycle is None or self.cycle.response_complete)
+        ):
+            return None
+        path, _, query = self.url.partition(b"?")
+        head = {"method": self.parser.get_method().decode("ascii"), "raw_path": path,
+                "query_string": query}  # fmt: skip
+        refusal = self.refusal({**self.scope, **head})
+        self._has_refused = refusal is not None
+        return refusal
 
     def _refuse_long_head(self) -> None:
         self._refuse(

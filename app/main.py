@@ -9,13 +9,15 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
-from app.api.auth import KeyFile, authoriser
+from app.api.auth import KeyFile, authoriser, identifier
 from app.api.body_guard import BodyGuard
 from app.api.classify import CLASSIFY_PATH, classify_endpoint, classify_router
 from app.api.direct import DirectRoute
+from app.api.door import Door
 from app.api.middleware import RequestContext, SecurityHeaders
 from app.api.operations import operations_router, root_router
 from app.api.problems import install_error_handlers
+from app.api.request_log import RequestLog
 from app.engines.engine import InferenceEngines
 from app.engines.onnx_engine import OnnxEngines
 from app.hardware import memory_limit_bytes
@@ -41,7 +43,8 @@ def create_app(
         on_failure: called once if the model cannot be loaded or serving breaks down.
 
     Returns:
-        The application; its `state.service` is the `Service`.
+        The application; its `state.service` is the `Service`, and its `state.refusal` what the
+        HTTP protocol asks first, see `Door.refusal`.
 
     Raises:
         ConfigurationError: if the API keys file is not valid, or tracing cannot start.
@@ -69,19 +72,23 @@ def create_app(
         telemetry=tracing.fastapi,
     )
     app.state.service = service
+    log = RequestLog(metrics, share=settings.access_log_share)
+    door = Door(service, CLASSIFY_PATH, identifier(keys, "classify"), log)
     classify = classify_endpoint(
         service,
-        authoriser(keys, "classify"),
+        door,
         max_images=settings.max_images_per_request,
         request_timeout_ms=settings.request_timeout_ms,
     )
     app.include_router(classify_router(classify))
-    operators = None if settings.open_operations else authoriser(keys, scope=None)
+    operators = None if settings.open_operations else authoriser(identifier(keys, scope=None))
     app.include_router(operations_router(service, metrics, operators))
     app.include_router(root_router())
     install_error_handlers(app)
     # The last one added is the outermost.
+    app.state.refusal = lambda scope: None
     if isinstance(tracing, NoTracing):  # a trace names the route that FastAPI has found
+        app.state.refusal = door.refusal
         app.add_middleware(DirectRoute, path=CLASSIFY_PATH, endpoint=classify)
     app.add_middleware(
         BodyGuard,
@@ -90,9 +97,7 @@ def create_app(
         max_buffered_bytes=settings.max_buffered_bytes,
         timeout_seconds=settings.body_timeout_ms / 1000,
     )
-    app.add_middleware(
-        RequestContext, metrics=metrics, tracing=tracing, log_share=settings.access_log_share
-    )
+    app.add_middleware(RequestContext, log=log, tracing=tracing)
     # Outside of RequestContext, so that a page may read the errors answered there, too.
     if settings.cors_origins:
         app.add_middleware(

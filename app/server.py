@@ -8,10 +8,12 @@ import logging
 import signal
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.responses import Response
+from starlette.types import Scope
 
 from app.errors import ConfigurationError
 from app.http_protocol import BoundedHttpProtocol
@@ -69,7 +71,7 @@ def uvicorn_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
     """
     config = uvicorn.Config(
         app,
-        http=_bounded_protocol(settings),
+        http=_bounded_protocol(settings, app.state.refusal),
         ws="none",
         log_config=None,
         log_level="warning",
@@ -148,13 +150,18 @@ class DrainingServer(uvicorn.Server):
         self.should_exit = True
 
 
-def _bounded_protocol(settings: Settings) -> type[BoundedHttpProtocol]:
+def _bounded_protocol(
+    settings: Settings, at_door: Callable[[Scope], Response | None]
+) -> type[BoundedHttpProtocol]:
     class Protocol(BoundedHttpProtocol):
         max_connections = settings.max_connections
         max_head_bytes = settings.max_head_bytes
         head_timeout_seconds = settings.head_timeout_ms / 1000
         max_rest_bytes = settings.max_body_bytes
         rest_timeout_seconds = settings.body_timeout_ms / 1000
+
+        def refusal(self, scope: Scope) -> Response | None:
+            return at_door(scope)
 
     return Protocol
 

@@ -102,8 +102,8 @@ class KeyFile:
         return status.st_ino, status.st_mtime_ns, status.st_size
 
 
-def authoriser(keys: KeyFile | None, scope: Scope | None) -> Callable[[Request], Awaitable[str]]:
-    """What tells who calls, and refuses who may not; fit to be a FastAPI dependency.
+def identifier(keys: KeyFile | None, scope: Scope | None) -> Callable[[Request], str]:
+    """What tells who calls, and refuses who may not.
 
     Args:
         keys: the keys; without them everybody may call.
@@ -114,8 +114,7 @@ def authoriser(keys: KeyFile | None, scope: Scope | None) -> Callable[[Request],
         `Unauthenticated` or `Forbidden`.
     """
 
-    # Async although it awaits nothing: FastAPI sends plain functions through a thread.
-    async def authorise(request: Request) -> str:
+    def identify(request: Request) -> str:
         if keys is None:
             return request.client.host if request.client else "unknown"
         kind, _, token = request.headers.get("authorization", "").partition(" ")
@@ -128,5 +127,15 @@ def authoriser(keys: KeyFile | None, scope: Scope | None) -> Callable[[Request],
         if scope is not None and scope not in entry.scopes:
             raise Forbidden(f"the key {entry.name!r} lacks the scope {scope}")
         return entry.name
+
+    return identify
+
+
+def authoriser(identify: Callable[[Request], str]) -> Callable[[Request], Awaitable[str]]:
+    """The same as a FastAPI dependency."""
+
+    # Async although it awaits nothing: FastAPI sends plain functions through a thread.
+    async def authorise(request: Request) -> str:
+        return identify(request)
 
     return authorise

@@ -2,8 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 import orjson
@@ -12,14 +11,14 @@ from fastapi.responses import Response
 from starlette.requests import ClientDisconnect
 
 from app.api.direct import Endpoint
+from app.api.door import Door
 from app.api.forms import Upload, read_uploads
 from app.api.openapi import classify_request_body, problem_responses
-from app.api.parameters import ClassifyParameters, openapi_parameters, timeout_ms
+from app.api.parameters import openapi_parameters, timeout_ms
 from app.api.problems import ANSWERS, error_response
 from app.api.schemas import ClassifyBody, ItemBody, ItemError, ModelReference, PredictionBody
 from app.errors import RequestError
 from app.log import annotate
-from app.serving.admission import Caller
 from app.serving.classification import Classification, ClassifyOptions, ServedModel
 from app.serving.classifier import Classifier
 from app.serving.service import Service
@@ -29,12 +28,11 @@ CLASSIFY_PATH = "/classify"
 Result = TypeVar("Result")
 # Enough to tell any two scores apart that a float32 softmax can.
 _SCORE_DIGITS = 7
-_QUERIES_REMEMBERED = 256
 
 
 def classify_endpoint(
     service: Service,
-    authorise: Callable[[Request], Awaitable[str]],
+    door: Door,
     *,
     max_images: int,
     request_timeout_ms: int,
@@ -43,12 +41,10 @@ def classify_endpoint(
 
     Args:
         service: hands out the classifier.
-        authorise: names the caller, or refuses it.
+        door: lets requests in.
         max_images: most images in one request.
         request_timeout_ms: the longest deadline.
     """
-    # A client sends the same query again and again.
-    parse = lru_cache(maxsize=_QUERIES_REMEMBERED)(ClassifyParameters.parse)
 
     async def classify(request: Request) -> Response:
         """Takes one image as the raw body, or several as multipart parts or as base64 in JSON.
@@ -56,9 +52,8 @@ def classify_endpoint(
         With several images, one that fails has `error` instead of `predictions`; with one, its
         failure is the response.
         """
-        parameters = parse(request.scope["query_string"])
+        parameters, caller = door.enter(request)
         seconds = timeout_ms(request.headers, request_timeout_ms) / 1000
-        caller = Caller(await authorise(request), parameters.priority)
         options = ClassifyOptions(
             caller=caller,
             deadline=time.monotonic() + seconds,
@@ -66,8 +61,6 @@ def classify_endpoint(
             min_score=parameters.min_score,
             include=parameters.include,
         )
-        # Refused before the body is read: nobody uploads for nothing.
-        service.classifier(parameters.model, parameters.version).check_room(caller)
         uploads = await read_uploads(request, max_images)
         classifier = service.classifier(parameters.model, parameters.version)
         work = classifier.classify([upload.data for upload in uploads], options)
