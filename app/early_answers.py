@@ -1,6 +1,7 @@
 """uvicorn's HTTP/1.1 protocol, for answers that go out before their request's body is in."""
 
 import asyncio
+from dataclasses import dataclass
 from typing import ClassVar
 
 from starlette.responses import Response
@@ -9,6 +10,20 @@ from uvicorn.protocols.http.httptools_impl import (
     HttpToolsProtocol,
     RequestResponseCycle,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyAnswer:
+    """An answer to a request's head.
+
+    Attributes:
+        response: the answer, whole.
+        pause_seconds: how long nothing more is read from the connection, so that the body stays
+            with its sender.
+    """
+
+    response: Response
+    pause_seconds: float = 0.0
 
 
 class EarlyAnswers(HttpToolsProtocol):
@@ -31,6 +46,7 @@ class EarlyAnswers(HttpToolsProtocol):
     _rest_bytes = 0
     _rest_deadline: asyncio.TimerHandle | None = None
     _closes_after_rest = False
+    _pause: asyncio.TimerHandle | None = None
 
     @property
     def awaits_rest(self) -> bool:
@@ -38,8 +54,10 @@ class EarlyAnswers(HttpToolsProtocol):
         return self._rest_deadline is not None
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stops the clock."""
+        """Stops the clocks."""
         self._stop_rest_clock()
+        if self._pause is not None:
+            self._pause.cancel()
         super().connection_lost(exc)
 
     def on_headers_complete(self) -> None:
@@ -80,8 +98,9 @@ class EarlyAnswers(HttpToolsProtocol):
             if answered.more_body:
                 self._start_rest_clock()
 
-    def answer_early(self, response: Response) -> None:
+    def answer_early(self, answer: EarlyAnswer) -> None:
         """Answers a request whose head has come, without the application."""
+        response = answer.response
         headers = (*self.server_state.default_headers, *response.raw_headers)
         self.transport.write(
             b"".join((
@@ -90,6 +109,9 @@ class EarlyAnswers(HttpToolsProtocol):
             ))
         )  # fmt: skip
         self._start_rest_clock()
+        if answer.pause_seconds:
+            self.flow.pause_reading()
+            self._pause = self.loop.call_later(answer.pause_seconds, self.flow.resume_reading)
 
     def close_after_rest(self) -> None:
         """Closes the connection once the body of the answered request is in."""

@@ -5,10 +5,9 @@ import json
 from http import HTTPStatus
 from typing import ClassVar
 
-from starlette.responses import Response
 from starlette.types import Scope
 
-from app.early_answers import EarlyAnswers
+from app.early_answers import EarlyAnswer, EarlyAnswers
 
 
 class BoundedHttpProtocol(EarlyAnswers):
@@ -90,7 +89,7 @@ class BoundedHttpProtocol(EarlyAnswers):
         if was_last and self._refusal is not None:
             self._end_with(self._refusal)
 
-    def refusal(self, scope: Scope) -> Response | None:
+    def refusal(self, scope: Scope) -> EarlyAnswer | None:
         """The answer to a request that the application need not see, or None; to be overridden.
 
         Args:
@@ -102,7 +101,7 @@ class BoundedHttpProtocol(EarlyAnswers):
         """Answers what is no HTTP."""
         self._refuse(400, "malformed_request", msg)
 
-    def _refusal_at_door(self) -> Response | None:
+    def _refusal_at_door(self) -> EarlyAnswer | None:
         """The answer to a request that the application need not see.
 
         Not while an answer is due or unread, and to one request of each read: what a client sends

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 
 import uvicorn
 from fastapi import FastAPI
-from starlette.responses import Response
 from starlette.types import Scope
 
+from app.early_answers import EarlyAnswer
 from app.errors import ConfigurationError
 from app.http_protocol import BoundedHttpProtocol
 from app.log import configure_logging, toggle_debug
@@ -151,7 +151,7 @@ class DrainingServer(uvicorn.Server):
 
 
 def _bounded_protocol(
-    settings: Settings, at_door: Callable[[Scope], Response | None]
+    settings: Settings, at_door: Callable[[Scope], EarlyAnswer | None]
 ) -> type[BoundedHttpProtocol]:
     class Protocol(BoundedHttpProtocol):
         max_connections = settings.max_connections
@@ -160,7 +160,7 @@ def _bounded_protocol(
         max_rest_bytes = settings.max_body_bytes
         rest_timeout_seconds = settings.body_timeout_ms / 1000
 
-        def refusal(self, scope: Scope) -> Response | None:
+        def refusal(self, scope: Scope) -> EarlyAnswer | None:
             return at_door(scope)
 
     return Protocol

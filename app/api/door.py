@@ -12,12 +12,14 @@ from app.api.middleware import NO_SNIFFING
 from app.api.parameters import ClassifyParameters
 from app.api.problems import error_response
 from app.api.request_log import RequestLog, identity
+from app.early_answers import EarlyAnswer
 from app.errors import Overloaded, RequestError
 from app.log import request_fields, request_id
 from app.serving.admission import Caller
 from app.serving.service import Service
 
 _QUERIES_REMEMBERED = 256
+_LONGEST_PAUSE = 1.0
 # The middleware knows what these are for.
 _NEEDS_MIDDLEWARE = frozenset((b"origin", b"x-forwarded-for"))
 
@@ -57,8 +59,10 @@ class Door:
         self._service.classifier(parameters.model, parameters.version).check_room(caller)
         return parameters, caller
 
-    def refusal(self, scope: Scope) -> Response | None:
+    def refusal(self, scope: Scope) -> EarlyAnswer | None:
         """The whole answer to a request that there is no room for; None for any other request.
+
+        Who comes again before the time is heard no further until then.
 
         Args:
             scope: with `method`, `raw_path`, `query_string`, `headers` and `client`.
@@ -71,7 +75,8 @@ class Door:
         try:
             self.enter(Request(scope))
         except Overloaded as error:
-            return self._refuse(scope, error, started)
+            response = self._refuse(scope, error, started)
+            return EarlyAnswer(response, pause_seconds=min(error.early_seconds, _LONGEST_PAUSE))
         except RequestError:
             return None  # it is told again inside, for whatever reason
         return None

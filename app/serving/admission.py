@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from app.serving.priority import Priority
 
 # Weight of the newest answer in the measured time per image.
 _SMOOTHING = 0.05
+# `Retry-After` counts in whole seconds.
+_SHORTEST_WAIT_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ class Admission:
         self._clock = clock
         self._seconds_per_image = 0.0
         self._last_left = 0.0
+        self._told_to_wait = _ToldToWait(clock)
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -63,6 +67,18 @@ class Admission:
     def inside(self) -> int:
         """Images in the house now."""
         return self._share.total
+
+    def check_door(self, caller: Caller) -> None:
+        """Refuses a request by its head, when nobody knows how many images it holds.
+
+        It is taken for one, but after a refusal, until the caller was told to come back, for as
+        many as were refused: else whoever does not wait has all its bodies read for nothing.
+
+        Raises:
+            Overloaded: if there is no room.
+        """
+        images, _ = self._told_to_wait.of(caller)
+        self.check(caller, images)
 
     def check(self, caller: Caller, images: int = 1) -> None:
         """Refuses what would not fit now, without admitting anything.
@@ -74,10 +90,14 @@ class Admission:
             return
         full = self.inside + images > self._capacity
         (self._refused_when_full if full else self._refused_over_share).inc(images)
+        wait = self.inside * self._seconds_per_image
+        _, left = self._told_to_wait.of(caller)
+        self._told_to_wait.note(caller, images, max(_SHORTEST_WAIT_SECONDS, wait))
         raise Overloaded(
             f"{self.inside} of at most {self._capacity} images are in the house, "
             + (f"no room for {images} more" if full else "and this caller has its share of them"),
-            retry_after_seconds=self.inside * self._seconds_per_image,
+            retry_after_seconds=wait,
+            early_seconds=left,
         )
 
     @contextmanager
@@ -119,3 +139,32 @@ class Admission:
             self._seconds_per_image += weight * (sample - self._seconds_per_image)
         else:
             self._seconds_per_image = sample
+
+
+class _ToldToWait:
+    """Who was refused with several images, with how many, and until when.
+
+    Args:
+        clock: monotonic time in seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._refused: OrderedDict[Caller, tuple[int, float]] = OrderedDict()
+
+    def note(self, caller: Caller, images: int, seconds: float) -> None:
+        """Remembers a refusal for so long; a later one of fewer images does not shorten it."""
+        now = self._clock()
+        while self._refused and next(iter(self._refused.values()))[1] <= now:
+            self._refused.popitem(last=False)  # callers come and go; the table must not grow
+        if images > self.of(caller)[0]:
+            self._refused[caller] = (images, now + seconds)
+
+    def of(self, caller: Caller) -> tuple[int, float]:
+        """With how many images the caller was refused, and the seconds it should still wait.
+
+        One image and no time if it need not.
+        """
+        images, until = self._refused.get(caller, (1, 0.0))
+        left = until - self._clock()
+        return (images, left) if left > 0 else (1, 0.0)

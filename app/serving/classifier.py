@@ -73,7 +73,7 @@ class Classifier:
         Raises:
             Overloaded: if the house is full.
         """
-        self._admission.check(caller)
+        self._admission.check_door(caller)
 
     async def classify(
         self, images: Sequence[bytes], options: ClassifyOptions

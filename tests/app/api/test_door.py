@@ -11,7 +11,13 @@ import pytest
 from app.settings import Settings
 from tests.support.colours import COLOURS
 from tests.support.engines import FakeEngine, FakeEngines
-from tests.support.http import RawConnection, assert_problem, assert_raw_problem, post_image
+from tests.support.http import (
+    RawConnection,
+    assert_problem,
+    assert_raw_problem,
+    post_image,
+    post_json,
+)
 from tests.support.images import encode, photo
 from tests.support.metrics import value
 from tests.support.server import LiveServer, running
@@ -137,3 +143,32 @@ def test_what_is_no_body_ends_the_connection(server: LiveServer) -> None:
         with contextlib.suppress(ConnectionError):
             connection.send(b"no length\r\n")
         assert connection.is_closed_by_server()
+
+
+def test_who_comes_back_too_early_is_refused_by_the_head_and_served_in_time(
+    make_settings: Callable[..., Settings], engine: FakeEngine
+) -> None:
+    settings = make_settings(max_queue_size=4, max_batch_size=4, max_images_per_request=4)
+    with (
+        running(settings, FakeEngines(engine)) as live,
+        live.client() as client,
+        RawConnection(live.port) as inside,
+        RawConnection(live.port) as early,
+    ):
+        engine.gate.close()
+        inside.send_head(OCTETS, LENGTH)
+        inside.send(PICTURE)
+        engine.gate.wait_until_held()
+        images = [("", PICTURE)] * 3  # the fourth place is not for who has one already
+        assert_problem(post_json(client, images), 429, "overloaded")
+        early.send_head(OCTETS, LENGTH)
+        answer = early.read_answer()  # though there is room for one, and before its body is sent
+        assert_raw_problem(answer, 429, "overloaded")
+        with live.client() as other:  # nobody else has to wait
+            assert other.get("/readyz").status_code == 200
+        engine.gate.open()
+        assert inside.read_answer().startswith(b"HTTP/1.1 200 ")
+        early.send(PICTURE)
+        early.send_head(OCTETS, LENGTH)
+        early.send(PICTURE)
+        assert early.read_answer().startswith(b"HTTP/1.1 200 ")

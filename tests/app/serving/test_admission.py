@@ -102,3 +102,41 @@ async def test_wait_empty(admission: Admission) -> None:
         await asyncio.sleep(0)
         assert not waiting.done()
     await waiting
+
+
+def test_a_caller_that_does_not_wait_needs_as_much_room_as_it_was_refused(
+    admission: Admission, clock: Clock
+) -> None:
+    with admission.admit(ALICE, 3):
+        with pytest.raises(Overloaded), admission.admit(ALICE, 5):
+            pass
+        admission.check(ALICE)
+        with pytest.raises(Overloaded, match="has its share"):
+            admission.check_door(ALICE)
+        admission.check_door(BOB)
+        admission.check_door(Caller("alice", "bulk"))
+        clock.advance(1)  # as long as Retry-After said
+        admission.check_door(ALICE)
+    with pytest.raises(Overloaded), admission.admit(ALICE, 11):
+        pass
+    with pytest.raises(Overloaded, match="no room for 11"):
+        admission.check_door(ALICE)
+
+
+def test_a_caller_that_does_not_wait_comes_in_as_soon_as_there_is_room(
+    admission: Admission,
+) -> None:
+    with admission.admit(ALICE, 3), pytest.raises(Overloaded), admission.admit(ALICE, 5):
+        pass
+    admission.check_door(ALICE)
+
+
+def test_refusals_at_the_door_do_not_prolong_the_wait(admission: Admission, clock: Clock) -> None:
+    with admission.admit(ALICE, 3):
+        with pytest.raises(Overloaded), admission.admit(ALICE, 5):
+            pass
+        clock.advance(0.9)
+        with pytest.raises(Overloaded):
+            admission.check_door(ALICE)
+        clock.advance(0.2)
+        admission.check_door(ALICE)
