@@ -168,7 +168,7 @@ def _add_measurement(group: argparse._ArgumentGroup) -> None:
         type=Path,
         metavar="DIR",
         help="class folders of photos the network was not trained on: the temperature is fitted on"
-        " every second one, the calibration error measured on the others",
+        " all of them, the calibration error cross-fitted between halves",
     )
     add("--calibration-photos", type=Path, metavar="DIR", help="training photos for int8's ranges")
     add(

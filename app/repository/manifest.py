@@ -12,6 +12,8 @@ ModelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Channel = Annotated[int, Field(ge=0, le=255)]
+Mean = Annotated[float, Field(allow_inf_nan=False)]
+Deviation = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Precision = Literal["fp32", "fp16", "int8"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 
@@ -36,9 +38,9 @@ class Preprocessing(_Strict):
     """RGB colour that transparent images are composited on."""
     scaled_decoding: bool = True
     """Whether the JPEG decoder may decode at 1/2, 1/4 or 1/8 where that suffices."""
-    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    mean: tuple[Mean, Mean, Mean] = (0.485, 0.456, 0.406)
     """RGB mean in units of 0..1, subtracted inside the graph."""
-    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    std: tuple[Deviation, Deviation, Deviation] = (0.229, 0.224, 0.225)
     """RGB standard deviation in units of 0..1, divided by inside the graph."""
 
     @model_validator(mode="after")

@@ -40,7 +40,7 @@ def refuse_drop(
 ) -> None:
     """Raises ConfigurationError if `variant` loses more than `max_drop_points` of top-1."""
     drop = 100 * (fp32.top1 - variant.top1)
-    if drop > max_drop_points:
+    if not drop <= max_drop_points:
         raise ConfigurationError(
             "--max-accuracy-drop",
             f"{precision} loses {drop:.2f} points of top-1 on {fp32.images} photos (fp32"

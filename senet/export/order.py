@@ -72,6 +72,13 @@ class Order:
             ) from error
         if self.version < 1:
             raise ConfigurationError("--version", f"{self.version} is not positive", "start at 1")
+        # Written so that NaN, which compares false, is refused.
+        if not 0 <= self.max_accuracy_drop <= 100:
+            raise ConfigurationError(
+                "--max-accuracy-drop",
+                f"{self.max_accuracy_drop:g} is no number of points from 0 to 100",
+                "give such a number",
+            )
         if len(self.photos) < max(BATCH_SIZES):
             raise ConfigurationError(
                 self.photos.option,

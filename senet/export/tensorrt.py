@@ -155,7 +155,7 @@ def _parity(fp32: Run, engine: Run, photos: NDArray[np.uint8], batch: int) -> Pa
 
 def _check_parity(parity: Parity, max_accuracy_drop: float) -> None:
     changed = 100 * (1 - parity.top1_agreement)
-    if changed > max_accuracy_drop:
+    if not changed <= max_accuracy_drop:
         raise ConfigurationError(
             "--max-accuracy-drop",
             f"the engine gives {changed:.2f} % of the photos another class than fp32 (allowed"

@@ -113,6 +113,8 @@ def test_a_network_whose_answers_depend_on_the_batch_is_refused(order: Order) ->
         ({"precisions": ("int8",)}, "fp32 is missing"),
         ({"name": "../escape"}, "is no model name"),
         ({"version": 0}, "is not positive"),
+        ({"max_accuracy_drop": float("nan")}, "nan is no number of points"),
+        ({"max_accuracy_drop": -1}, "-1 is no number of points"),
     ],
 )
 def test_an_order_that_cannot_be_carried_out_is_refused(

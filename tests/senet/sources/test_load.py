@@ -226,6 +226,8 @@ def test_preprocessing_is_asked_for_where_the_source_states_none(
     [
         (replace(FLAGS, resize_shorter_side=8), "may not exceed resize_shorter_side"),
         (replace(FLAGS, crop_width=0), "^--crop-width: "),
+        (replace(FLAGS, std=(0.5, 0.0, 0.5)), "^--std: .*greater than 0"),
+        (replace(FLAGS, mean=(0.5, float("nan"), 0.5)), "^--mean: .*finite"),
     ],
 )
 def test_wrong_preprocessing_is_refused(
