@@ -1,12 +1,8 @@
 import os
 import shutil
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).parents[2]
-DEPLOY = ROOT / "deploy"
 
 
 @pytest.fixture(scope="session")

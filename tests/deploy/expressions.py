@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from app.metrics import Metrics
-from tests.deploy.conftest import DEPLOY
+from tests.deploy.files import DEPLOY
 
 RULES = DEPLOY / "prometheus" / "rules" / "senet.yml"
 DASHBOARD = DEPLOY / "grafana" / "dashboards" / "senet.json"

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import yaml
 
-from tests.deploy.conftest import DEPLOY
+from tests.deploy.files import DEPLOY
 from tests.support.waiting import eventually
 
 _INTERVAL = "500ms"

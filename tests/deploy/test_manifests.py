@@ -14,7 +14,7 @@ import yaml
 from cloudcoil.models.keda.v1alpha1 import ScaledObject
 from cloudcoil.models.prometheus_operator.v1 import PrometheusRule, ServiceMonitor
 
-from tests.deploy.conftest import DEPLOY
+from tests.deploy.files import DEPLOY
 from tests.deploy.kustomize import Manifest, render
 
 KUBERNETES = "1.32"

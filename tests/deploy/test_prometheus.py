@@ -18,8 +18,8 @@ import app.main
 from app.engines.engine import Output
 from app.engines.onnx_engine import OnnxEngines
 from app.settings import Settings
-from tests.deploy.conftest import DEPLOY
 from tests.deploy.expressions import expressions, rules, series
+from tests.deploy.files import DEPLOY
 from tests.deploy.prometheus import Prometheus, scraping
 from tests.support.colours import COLOURS, colour_outputs
 from tests.support.engines import FakeEngine, FakeEngines

@@ -9,7 +9,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from tests.deploy.conftest import DEPLOY, ROOT
+from tests.deploy.files import DEPLOY, ROOT
 from tests.deploy.test_manifests import KUBERNETES
 
 FOLDER = DEPLOY / "kubernetes" / "ray"

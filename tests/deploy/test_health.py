@@ -1,0 +1,95 @@
+"""The image's HEALTHCHECK says what the service's readiness is."""
+
+import json
+import os
+import ssl
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.settings import Settings
+from tests.deploy.files import DEPLOY
+from tests.support.colours import COLOURS
+from tests.support.engines import FakeEngines
+from tests.support.http import top_classes
+from tests.support.images import encode, photo
+from tests.support.server import running
+
+PICTURE = encode(photo(COLOURS[1]))
+
+
+@pytest.fixture
+def settings(repository: Path) -> Settings:
+    return Settings(model_repository=repository, model="colours")
+
+
+@pytest.fixture
+def certificate(tmp_path: Path, tool: Callable[[str], str]) -> dict[str, Path]:
+    """A certificate for another name than the one that the container calls itself by."""
+    files = {
+        "tls_certificate_file": tmp_path / "certificate.pem",
+        "tls_key_file": tmp_path / "key.pem",
+    }
+    command = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1"
+    names = ["-subj", "/CN=photos.example", "-addext", "subjectAltName=DNS:photos.example"]
+    out = ["-out", str(files["tls_certificate_file"]), "-keyout", str(files["tls_key_file"])]
+    subprocess.run(
+        [tool("openssl"), *command.split(), *names, *out], check=True, capture_output=True
+    )
+    return files
+
+
+def probe(port: int, **variables: str) -> int:
+    """Runs the HEALTHCHECK against a port; gives its exit code."""
+    ended = subprocess.run(
+        [sys.executable, DEPLOY / "healthcheck.py"],
+        env=os.environ | {"SENET_PORT": str(port)} | variables,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ended.stderr == ""
+    return ended.returncode
+
+
+def test_it_fails_until_the_service_is_ready_and_when_it_is_gone(settings: Settings) -> None:
+    engines = FakeEngines()
+    engines.gate.close()
+    with running(settings, engines, ready=False) as live:
+        assert probe(live.port) == 1
+        engines.gate.open()
+        live.wait_until_ready()
+        assert probe(live.port) == 0
+        port = live.port
+    assert probe(port) == 1
+
+
+def test_with_tls_it_asks_over_tls(settings: Settings, certificate: dict[str, Path]) -> None:
+    secure = settings.model_copy(update=certificate)
+    context = ssl.create_default_context(cafile=certificate["tls_certificate_file"])
+    with (
+        running(secure, FakeEngines()) as live,
+        httpx.Client(verify=context, trust_env=False) as client,
+    ):
+        answer = client.post(
+            f"https://127.0.0.1:{live.port}/classify",
+            content=PICTURE,
+            headers={"host": "photos.example", "content-type": "image/png"},
+            extensions={"sni_hostname": "photos.example"},
+        )
+        assert top_classes(answer) == [1]
+        names = {f"SENET_{name.upper()}": str(path) for name, path in certificate.items()}
+        assert probe(live.port, **names) == 0
+        assert probe(live.port) == 1
+
+
+def test_without_a_key_it_is_content_with_an_answer(settings: Settings, tmp_path: Path) -> None:
+    keys = tmp_path / "keys.json"
+    key = {"name": "one", "sha256": "0" * 64, "scopes": ["classify"]}
+    keys.write_text(json.dumps({"keys": [key]}))
+    closed = settings.model_copy(update={"api_keys_file": keys, "open_operations": False})
+    with running(closed, FakeEngines()) as live, live.client() as client:
+        assert client.get("/readyz").status_code == 401
+        assert probe(live.port) == 0
