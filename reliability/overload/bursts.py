@@ -36,8 +36,8 @@ def _row(name: str, load: Load) -> str:
     refused = load.statuses[429]
     others = {status: n for status, n in load.statuses.items() if status not in (200, 429)}
     return (
-        f"| {name} | {load.offered / load.seconds:.0f} | {load.goodput:.0f} |"
-        f" {refused / load.seconds:.0f} | {load.quantile_ms(0.5):.0f} |"
+        f"| {name} | {load.offered / load.arrival_seconds:.0f} | {load.goodput:.0f} |"
+        f" {refused / load.arrival_seconds:.0f} | {load.quantile_ms(0.5):.0f} |"
         f" {load.quantile_ms(0.95):.0f} | {load.quantile_ms(0.99):.0f} |"
         f" {load.memory:.0f} | {load.busy:.2f} | {others or 'none'} |"
     )

@@ -25,6 +25,7 @@ class Load:
 
     Attributes:
         seconds: from the first arrival due to the last answer.
+        arrival_seconds: for how long requests arrived.
         offered: requests.
         latencies: seconds of each success, with the moment it was due.
         statuses: answers by status; `BROKEN` for a connection that broke.
@@ -34,6 +35,7 @@ class Load:
     """
 
     seconds: float = 0.0
+    arrival_seconds: float = 0.0
     offered: int = 0
     latencies: list[tuple[float, float]] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
@@ -101,7 +103,7 @@ class Generator:
         self, seconds: float, clients: int = _CLOSED_CLIENTS, path: str = "/classify"
     ) -> Load:
         """As many clients, each waiting for its answer: measures the capacity."""
-        load, request = Load(), self._request(path)
+        load, request = Load(arrival_seconds=seconds), self._request(path)
         end = time.monotonic() + seconds
 
         def next_one() -> None:
@@ -118,7 +120,7 @@ class Generator:
 
     async def offer(self, rate: float, seconds: float, path: str = "/classify") -> Load:
         """Requests at Poisson times, `rate` a second."""
-        load, request = Load(), self._request(path)
+        load, request = Load(arrival_seconds=seconds), self._request(path)
         draw = random.Random(_SEED)  # noqa: S311 - not for secrets
 
         async def arrivals() -> None:
