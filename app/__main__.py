@@ -23,7 +23,7 @@ def main() -> int:
 
             print(manage_keys(arguments[1:]))  # noqa: T201 - the command's result
         elif arguments[:1] == ["doctor"]:
-            from app.doctor import examine
+            from app.doctor.command import examine
 
             code, report = examine(arguments[1:])
             print(report)  # noqa: T201 - the command's result

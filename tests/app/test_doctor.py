@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from app import doctor
-from app.doctor import examine
+from app.doctor import machine, software
+from app.doctor.command import examine
 from app.hardware import available_cores
 from app.settings import Settings
 from tests.support.engines import FakeEngines
@@ -107,7 +107,8 @@ def test_a_shared_object_that_does_not_load_is_named(
 def test_a_limit_too_small_for_the_model(
     options: list[str | Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor, "memory_limit_bytes", lambda: 64 * 2**20)
+    for module in (machine, software):
+        monkeypatch.setattr(module, "memory_limit_bytes", lambda: 64 * 2**20)
     code, found = findings(*options)
     assert code == 1
     assert found["memory limit"]["detail"] == "64 MiB"
@@ -125,7 +126,7 @@ def test_the_quota_is_judged(
     verdict: str,
     text: str,
 ) -> None:
-    monkeypatch.setattr(doctor, "core_quota", lambda: quota)
+    monkeypatch.setattr(machine, "core_quota", lambda: quota)
     code, found = findings(*options)
     assert code == 0
     assert found["cores"]["verdict"] == verdict

@@ -18,7 +18,9 @@ OnnxEngines("cpu").load(Path(sys.argv[1]), "cpu", Layout(1, 1))
 """
 
 
-@pytest.mark.parametrize("first", ["app.engines.onnx_engine", "app.doctor", "senet.export.runtime"])
+@pytest.mark.parametrize(
+    "first", ["app.engines.onnx_engine", "app.doctor.command", "senet.export.runtime"]
+)
 def test_onnx_runtime_does_not_report_to_its_maker(
     first: str, repository: Path, tmp_path: Path
 ) -> None:
