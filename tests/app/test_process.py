@@ -121,6 +121,16 @@ def post_alone(process: ServiceProcess) -> httpx.Response:
         return post_image(client, PICTURES[0])
 
 
+@pytest.mark.parametrize(("host", "warns"), [("127.0.0.1", False), ("0.0.0.0", True)])  # noqa: S104 - that is the point
+def test_who_listens_to_everybody_without_keys_is_told(
+    start: Start, host: str, warns: bool
+) -> None:
+    process = start("--host", host)
+    process.wait_until_ready()
+    warnings = [str(entry["message"]) for entry in process.log if entry["level"] == "WARNING"]
+    assert any("without API keys" in warning for warning in warnings) is warns
+
+
 def test_a_mistake_ends_in_one_line_and_no_traceback(tmp_path: Path) -> None:
     ended = run_to_its_end("--port", "0", "--model-repository", tmp_path / "missing")
     assert ended.returncode == 2

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -113,3 +114,13 @@ def test_a_bad_keys_file_is_a_configuration_error(
 def test_an_unreadable_keys_file_is_a_configuration_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot be read"):
         ApiKeys.read(tmp_path / "missing.json")
+
+
+def test_keys_are_never_logged(client: httpx.Client, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        post_image(client, PICTURE, headers={"authorization": "Bearer reader-key"})
+        post_image(client, PICTURE, headers={"x-api-key": "admin-key"})
+        post_image(client, PICTURE, headers={"x-api-key": "wrong-key"})
+    lines = [str(vars(record)) for record in caplog.records if record.name.startswith("app.")]
+    assert len(lines) == 3
+    assert not any(f"{name}-key" in line for line in lines for name in ("reader", "admin", "wrong"))

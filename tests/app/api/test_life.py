@@ -118,3 +118,26 @@ def test_a_model_that_cannot_be_loaded_is_reported_once(
         assert_problem(client.get("/livez"), 503, "not_ready")
         assert_problem(client.get("/readyz"), 503, "not_ready")
         assert_problem(post_image(client, PICTURE), 503, "not_ready")
+
+
+def test_a_batch_loop_that_dies_turns_readiness_off_and_is_reported(
+    make_settings: Callable[..., Settings],
+) -> None:
+    class Death(BaseException):
+        """What no loop survives: it is no `Exception`."""
+
+    death = Death("of the engine")
+
+    def die(*_: object) -> dict[str, object]:
+        raise death
+
+    engine = FakeEngine()
+    settings = make_settings(request_timeout_ms=500)
+    with running(settings, FakeEngines(engine)) as live, live.client() as client:
+        engine.respond = die  # type: ignore[assignment]
+        assert post_image(client, PICTURE).status_code in (500, 503, 504)
+        eventually(lambda: live.service.state is State.FAILED)
+        assert live.failures == [death]
+        assert_problem(client.get("/readyz"), 503, "not_ready")
+        assert_problem(client.get("/livez"), 503, "not_ready")
+        assert_problem(post_image(client, PICTURE), 503, "not_ready")
