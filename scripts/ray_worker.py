@@ -22,6 +22,7 @@ from senet_client.score.rows import Row, Sending, columns, row
 
 from app.engines.onnx_engine import OnnxEngines
 from app.errors import ImageError as ServiceImageError
+from app.errors import InferenceFailed
 from app.repository.models import ModelRepository
 from app.serving.loading import load_model
 from app.serving.postprocess import postprocess
@@ -70,7 +71,7 @@ class PartScorer:
     """
 
     def __init__(self, options: Options) -> None:
-        engines = OnnxEngines(options.provider)
+        engines = OnnxEngines(options.provider, max_batch_size=options.batch_size)
         loaded = load_model(
             ModelRepository(Path(options.repository)),
             engines,
@@ -148,8 +149,11 @@ class PartScorer:
             for image in images
         ]
 
-    def _ranked(self, logits: NDArray[np.float32]) -> list[Prediction]:
-        ranked = postprocess(logits, temperature=self._temperature, top_k=self._options.top_k)
+    def _ranked(self, logits: NDArray[np.float32]) -> list[Prediction] | SenetClientError:
+        try:
+            ranked = postprocess(logits, temperature=self._temperature, top_k=self._options.top_k)
+        except InferenceFailed as error:
+            return BY_CODE[error.code](str(error))
         labels = self._manifest.labels
         return [
             Prediction(

@@ -4,6 +4,7 @@ Runs in an environment of its own, see requirements.txt beside this file.
 """
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from PIL import Image, ImageDraw
 
 pytest.importorskip("ray")
@@ -21,6 +23,8 @@ from pyarrow import parquet
 from ray.cluster_utils import Cluster
 from senet_client import Client, Retries, Timeouts
 from senet_client.score.job import JobOptions, run_job
+
+from scripts.score_ray import main
 
 ROOT = Path(__file__).parents[2]
 MODELS = Path(os.environ.get("SENET_MODEL_REPOSITORY", ROOT / "models"))
@@ -100,9 +104,10 @@ def check(output: Path, expected: Rows) -> None:
 def test_two_workers_give_the_rows_of_the_service(
     photos: Path, expected: Rows, tmp_path: Path
 ) -> None:
-    code, said, _ = run(photos, tmp_path / "out", "--workers", "2")
+    code, said, errors = run(photos, tmp_path / "out", "--workers", "2")
 
-    assert (code, said) == (3, f"{PHOTOS} rows in {tmp_path / 'out'}, 2 with an error\n")
+    assert code == 3, errors
+    assert said == f"{PHOTOS} rows in {tmp_path / 'out'}, 2 with an error\n"
     check(tmp_path / "out", expected)
 
 
@@ -114,8 +119,9 @@ def test_a_rerun_does_only_what_is_missing(photos: Path, expected: Rows, tmp_pat
     journal.write_text("".join(lines[:11]))
     before = {part.name: part.stat().st_mtime_ns for part in output.glob("part-*")}
 
-    assert run(photos, output)[0] == 3
+    code, _, errors = run(photos, output)
 
+    assert code == 3, errors
     after = {part.name: part.stat().st_mtime_ns for part in output.glob("part-*")}
     kept = [name for name in before if before[name] == after[name]]
     assert len(kept) == 10
@@ -186,13 +192,60 @@ def test_other_options_may_not_go_on(photos: Path, tmp_path: Path) -> None:
     [
         (["--model", "nobody"], "error: model: nobody is not in"),
         (["--model", "imagenette:99"], "error: model: imagenette:99 is not in"),
+        (["--model", "imagenette:x"], "error: --model: 'imagenette:x' is not name:version"),
+        (["--output", "s3://bucket/out"], "error: --output: s3://bucket/out is a URL"),
+        (["--cpus-per-worker", "9999"], "error: --cpus-per-worker: 9999 cores, and this machine"),
+        (["--address", "127.0.0.1:1"], "error: --address: nothing answers at 127.0.0.1:1"),
+        (["--provider", "cuda"], "error: provider: CUDAExecutionProvider is not in this build"),
     ],
 )
 def test_wrong_options_are_told(
-    photos: Path, tmp_path: Path, words: list[str], message: str
+    photos: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    message: str,
 ) -> None:
-    code, _, errors = run(photos, tmp_path / "out", *words)
+    output = tmp_path / "out"
+
+    code = main([str(photos), "--output", str(output), "--model-repository", str(MODELS), *words])
+
+    [line] = capsys.readouterr().err.splitlines()
+    assert code == 2
+    assert line.startswith(message)
+    assert not output.exists()
+
+
+def test_a_damaged_model_is_refused_before_anything_is_begun(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models = tmp_path / "models"
+    shutil.copytree(MODELS / "imagenette", models / "imagenette")
+    for file in models.rglob("*.onnx"):
+        with file.open("ab") as opened:
+            opened.write(b"x")
+
+    code = main([str(photos), "--output", str(tmp_path / "out"), "--model-repository", str(models)])
 
     assert code == 2
-    assert errors.startswith(message)
+    assert "has SHA-256" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "many"])
+def test_counts_are_positive(capsys: pytest.CaptureFixture[str], value: str) -> None:
+    with pytest.raises(SystemExit) as refused:
+        main(["photos", "--output", "out", "--rows-per-part", value])
+
+    assert refused.value.code == 2
+    assert "--rows-per-part" in capsys.readouterr().err
+
+
+def test_the_kuberay_job_names_options_that_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    job = yaml.safe_load((ROOT / "deploy" / "kubernetes" / "ray" / "rayjob.yaml").read_text())
+    words = job["spec"]["entrypoint"].split()
+
+    assert words[:3] == ["python", "-m", "scripts.score_ray"]
+    # All options are understood; what is missing here is the image's /models.
+    assert main(words[3:]) == 2
+    assert capsys.readouterr().err.startswith("error: model_repository: /models")
