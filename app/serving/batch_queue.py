@@ -64,8 +64,9 @@ class Waiting:
 class BatchQueue:
     """A queue that hands out batches, each of one kind.
 
-    While interactive images come, a batch of bulk is at most half as large: an interactive image
-    that finds one under way waits half as long.
+    While interactive images come, bulk makes way: one of several slots is kept from it, so that
+    the next interactive image need not wait for a batch of bulk to end, and its batches are at
+    most half as large, so that it shares the cores with less of it.
 
     Args:
         max_batch_size: most images in a batch.
@@ -88,6 +89,7 @@ class BatchQueue:
         self._clock = clock
         self._queue: PriorityQueue[Waiting] = PriorityQueue()
         self._arrival = asyncio.Event()
+        self._interactive_arrival = asyncio.Event()
         self._full = asyncio.Event()
         self._interactive_at = float("-inf")
 
@@ -98,10 +100,16 @@ class BatchQueue:
         self._queue.push(waiting, priority, caller)
         self._note_depth()
 
-    async def next_batch(self) -> list[Waiting]:
-        """Waits for the next batch; leaves out who has left, and answers who came too late."""
+    async def next_batch(self, *, kept: bool = False) -> list[Waiting]:
+        """Waits for the next batch; leaves out who has left, and answers who came too late.
+
+        Args:
+            kept: for a slot that is kept for interactive images while they come.
+        """
         while True:
             await self._arrival.wait()
+            if kept and await self._keep():
+                continue
             if self._max_delay:
                 await self._wait_until_full()
             if not self._queue:  # another slot was woken, too, and has taken it all
@@ -120,7 +128,9 @@ class BatchQueue:
 
     def _take(self, kind: Priority) -> list[Waiting]:
         batch: list[Waiting] = []
-        largest = self._largest(kind)
+        largest = self._max_batch_size
+        if kind == "bulk" and self._makes_way_seconds() > 0:
+            largest = max(1, largest // 2)
         while len(batch) < largest and self._queue.waiting(kind):
             waiting = self._queue.pop(kind)
             if waiting.answer.done():  # its caller has left
@@ -131,16 +141,25 @@ class BatchQueue:
             batch.append(waiting)
         return batch
 
-    def _largest(self, kind: Priority) -> int:
-        makes_way = self._clock() - self._interactive_at < _MAKES_WAY_SECONDS
-        if kind == "bulk" and makes_way:
-            return max(1, self._max_batch_size // 2)
-        return self._max_batch_size
+    def _makes_way_seconds(self) -> float:
+        """How much longer bulk makes way; 0 or less if it does not."""
+        return self._interactive_at + _MAKES_WAY_SECONDS - self._clock()
+
+    async def _keep(self) -> bool:
+        """Waits for an interactive image while one may come; whether there was need to."""
+        remaining = self._makes_way_seconds()
+        if self._queue.waiting("interactive") or remaining <= 0:
+            return False
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(remaining):
+                await self._interactive_arrival.wait()
+        return True
 
     def _note_depth(self) -> None:
         depth = len(self._queue)
         self._depth.set(depth)
         _set(self._arrival, depth > 0)
+        _set(self._interactive_arrival, self._queue.waiting("interactive") > 0)
         _set(self._full, depth >= self._max_batch_size)
 
     async def _wait_until_full(self) -> None:

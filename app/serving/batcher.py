@@ -84,8 +84,9 @@ class Batcher:
             on_death(error)
 
         self._threads.start()
-        for _ in range(self._engine.slots):
-            task = asyncio.create_task(self._run_slot())
+        for slot in range(self._engine.slots):
+            kept = slot == 0 and self._engine.slots > 1
+            task = asyncio.create_task(self._run_slot(kept=kept))
             task.add_done_callback(ended)
             self._slots.append(task)
 
@@ -115,7 +116,8 @@ class Batcher:
             image: uint8 [height, width, 3].
             outputs: what to return.
             deadline: on the batcher's clock; not run after it.
-            priority: batches of interactive images go first, every eighth may be of bulk.
+            priority: interactive images go first, and bulk makes way while they come; see
+                `BatchQueue`.
             caller: for whom it is; callers take turns.
 
         Raises:
@@ -132,9 +134,9 @@ class Batcher:
         self._queue.push(waiting, priority, caller)
         return await answer
 
-    async def _run_slot(self) -> None:
+    async def _run_slot(self, *, kept: bool) -> None:
         while True:
-            batch = await self._queue.next_batch()
+            batch = await self._queue.next_batch(kept=kept)
             started = self._clock()
             names = frozenset[Output]().union(*(entry.outputs for entry in batch))
             try:

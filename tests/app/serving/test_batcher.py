@@ -225,6 +225,37 @@ async def test_bulk_goes_in_half_batches_while_interactive_images_come(
     assert numbers(engine) == [[0], *batches]
 
 
+async def test_a_slot_is_kept_from_bulk_while_interactive_images_come(
+    make: Make, clock: Clock
+) -> None:
+    engine = FakeEngine(slots=2, respond=echo)
+    batcher = await make(engine, max_batch_size=2)
+    await submit(batcher, 0)
+    engine.gate.close()
+    bulk = [submit(batcher, 100 + index, priority="bulk") for index in range(4)]
+    await held(engine, 1)
+    await settle()
+    assert numbers(engine) == [[0], [100]]
+    lone = submit(batcher, 1)
+    await held(engine, 2)
+    assert numbers(engine) == [[0], [100], [1]]
+    engine.gate.open()
+    await lone
+    clock.now += 1.1
+    await asyncio.gather(*bulk)
+
+
+async def test_bulk_alone_gets_every_slot(make: Make) -> None:
+    engine = FakeEngine(slots=2, respond=echo)
+    batcher = await make(engine, max_batch_size=2)
+    engine.gate.close()
+    bulk = [submit(batcher, index, priority="bulk") for index in range(4)]
+    await held(engine, 2)
+    assert sorted(numbers(engine)) == [[0, 1], [2, 3]]
+    engine.gate.open()
+    await asyncio.gather(*bulk)
+
+
 async def test_who_left_is_not_run(make: Make, engine: FakeEngine) -> None:
     batcher = await make(engine)
     first = await busy(batcher, engine)
