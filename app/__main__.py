@@ -13,7 +13,7 @@ def main() -> int:
     """Runs the service; the exit code is 0 after a drain, 1 after a failure, 2 for bad options."""
     # The server replaces this once it runs. Until then a container's first process, for which the
     # kernel does nothing by default, would not hear it.
-    signal.signal(signal.SIGTERM, _stop_before_the_start)
+    signal.signal(signal.SIGTERM, _stop_at_once)
     arguments = sys.argv[1:]
     # Imported where they are used: that takes a second, in which SIGTERM may come, and the doctor
     # must speak where the service cannot be imported.
@@ -31,6 +31,7 @@ def main() -> int:
         elif arguments[:1] == ["tune"]:
             from app.tune.command import tune
 
+            signal.signal(signal.SIGTERM, _stop)
             return tune(arguments[1:], say=lambda line: print(line, flush=True))  # noqa: T201 - likewise
         else:
             from app.server import serve
@@ -51,7 +52,12 @@ def main() -> int:
     return 0
 
 
-def _stop_before_the_start(_number: int, _frame: FrameType | None) -> None:
+def _stop_at_once(_number: int, _frame: FrameType | None) -> None:
+    # Nothing has begun that would need an end; an exception raised amid imports may be swallowed.
+    os._exit(0)
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
     sys.exit(0)
 
 
