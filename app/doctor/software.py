@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 
 from app.doctor.finding import Finding, Verdict
 from app.errors import ConfigurationError
-from app.hardware import available_cores, memory_limit_bytes
-from app.serving.choice_cache import choice_cache
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -87,21 +85,10 @@ def providers(settings: Settings) -> Iterator[Finding]:
 
 def _load(settings: Settings, provider: "Provider") -> str:
     from app.engines.onnx_engine import OnnxEngines
-    from app.repository.models import ModelRepository
-    from app.serving.loading import load_model
+    from app.serving.configured import load_configured
 
-    loaded = load_model(
-        ModelRepository(settings.model_repository),
-        OnnxEngines(provider, max_batch_size=settings.max_batch_size),
-        model=settings.model,
-        precision=settings.precision,
-        max_batch_size=settings.max_batch_size,
-        cores=available_cores(),
-        inference_threads=settings.inference_threads,
-        max_accuracy_drop=settings.max_accuracy_drop,
-        cache=choice_cache(settings.cache_directory),
-        memory_limit_bytes=memory_limit_bytes(),
-    )
+    engines = OnnxEngines(provider, max_batch_size=settings.max_batch_size)
+    loaded = load_configured(settings, engines)
     model = loaded.model
     return (
         f"{model.name}:{model.version} {model.variant.precision} verified, warmed and self-tested;"

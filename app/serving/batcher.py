@@ -138,9 +138,9 @@ class Batcher:
         while True:
             batch = await self._queue.next_batch(kept=kept)
             started = self._clock()
-            names = frozenset[Output]().union(*(entry.outputs for entry in batch))
+            names = frozenset[Output]().union(*(waiting.outputs for waiting in batch))
             try:
-                images = np.stack([entry.image for entry in batch])
+                images = np.stack([waiting.image for waiting in batch])
                 outputs = await self._infer(images, names)
                 wrong = [name for name in names if len(outputs[name]) != len(batch)]
                 if wrong:
@@ -163,15 +163,15 @@ class Batcher:
             self._trace(batch, started, failed=False)
             self._inference_seconds.observe(seconds)
             self._batch_size.observe(len(batch))
-            for row, entry in enumerate(batch):
-                waited = started - entry.submitted
+            for row, waiting in enumerate(batch):
+                waited = started - waiting.submitted
                 self._queue_seconds.observe(waited)
-                if not entry.answer.done():
-                    own = {name: outputs[name][row] for name in entry.outputs}
-                    entry.answer.set_result(Inference(own, waited, seconds, len(batch)))
+                if not waiting.answer.done():
+                    own = {name: outputs[name][row] for name in waiting.outputs}
+                    waiting.answer.set_result(Inference(own, waited, seconds, len(batch)))
 
     def _trace(self, batch: Iterable[Waiting], started: float, *, failed: bool) -> None:
-        images = [QueuedImage(entry.parent, entry.submitted) for entry in batch]
+        images = [QueuedImage(waiting.parent, waiting.submitted) for waiting in batch]
         self._tracing.batch(images, started, self._clock(), failed=failed)
 
     async def _infer(

@@ -111,9 +111,9 @@ def measure(
                 fastest = fastest.least(_run_all_slots(threads, engine, batch, clocks))
                 rounds += 1
             speeds[size] = fastest.images_per_second(engine.slots * size, cores)
-            if enough and speeds[size] < _GAIN * speeds[enough]:
+            if enough is not None and speeds[size] < _GAIN * speeds[enough]:
                 return Speed(speeds, enough, lone_seconds)
-            small_gain = enough and speeds[size] < _SMALL_GAIN * speeds[enough]
+            small_gain = enough is not None and speeds[size] < _SMALL_GAIN * speeds[enough]
             enough = size if fastest.wall >= _LONG_RUN_SECONDS else None
             # What one batch size took says nothing of the next, so that two are compared.
             if clock() >= end and (index or fastest.wall > _HUGE_SECONDS):

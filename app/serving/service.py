@@ -8,14 +8,13 @@ from collections.abc import Callable
 
 from app.engines.engine import InferenceEngines
 from app.errors import Draining, ModelNotFound, NotReady
-from app.hardware import available_cores, memory_limit_bytes
+from app.hardware import available_cores
 from app.metrics import Metrics
-from app.repository.models import ModelRepository
 from app.serving.admission import Admission
 from app.serving.batcher import Batcher
-from app.serving.choice_cache import choice_cache
 from app.serving.classifier import Classifier
-from app.serving.loading import LoadedModel, load_model
+from app.serving.configured import load_configured
+from app.serving.loading import LoadedModel
 from app.serving.worker_threads import WorkerThreads
 from app.settings import Settings
 from app.tracing import Tracing
@@ -118,21 +117,9 @@ class Service:
             self._decoders.stop()
 
     async def _load(self) -> None:
-        settings = self._settings
         try:
             loaded = await asyncio.to_thread(
-                load_model,
-                ModelRepository(settings.model_repository),
-                self._engines,
-                model=settings.model,
-                precision=settings.precision,
-                max_batch_size=settings.max_batch_size,
-                cores=available_cores(),
-                inference_threads=settings.inference_threads,
-                max_accuracy_drop=settings.max_accuracy_drop,
-                cache=choice_cache(settings.cache_directory),
-                memory_limit_bytes=memory_limit_bytes(),
-                checkpoint=self._stop_loading,
+                load_configured, self._settings, self._engines, self._stop_loading
             )
             self._open(loaded)
         except Exception as error:  # noqa: BLE001 - whatever it is, the service cannot start

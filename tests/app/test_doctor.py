@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from app.doctor import machine, software
+from app.doctor import machine
 from app.doctor.command import examine
 from app.hardware import available_cores
+from app.serving import configured
 from app.settings import Settings
 from tests.support.engines import FakeEngines
 from tests.support.process import run_to_its_end
@@ -107,7 +108,7 @@ def test_a_shared_object_that_does_not_load_is_named(
 def test_a_limit_too_small_for_the_model(
     options: list[str | Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (machine, software):
+    for module in (machine, configured):
         monkeypatch.setattr(module, "memory_limit_bytes", lambda: 64 * 2**20)
     code, found = findings(*options)
     assert code == 1

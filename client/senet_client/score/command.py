@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from senet_client.base import IMAGES_PER_REQUEST, MAX_IMAGE_BYTES, checked_key, checked_url
+from senet_client.access import checked_key, checked_url
+from senet_client.base import IMAGES_PER_REQUEST, MAX_IMAGE_BYTES
 from senet_client.errors import InvalidArgument
 from senet_client.score.job import JobOptions, run_job
 from senet_client.score.progress import ProgressKind

@@ -9,9 +9,10 @@ import pytest
 from pyarrow import parquet
 
 from senet_client.score.job import Exit, JobOptions, run_job
-from tests.fake_service import FakeService, listening, url_of
+from tests.fake_service import FakeService, best_class, listening, url_of
 
 Rows = list[dict[str, Any]]
+Score = Callable[..., Exit]
 
 
 def read_rows(path: Path) -> Rows:
@@ -26,6 +27,30 @@ def read_rows(path: Path) -> Rows:
         with path.open(newline="", encoding="utf-8") as file:
             return list(csv.DictReader(file))
     return [json.loads(line) for line in text.splitlines()]
+
+
+def check(rows: Rows, photos: Path, *, errors: int = 0) -> None:
+    """One row for each photo, in order; the good ones with the right class."""
+    files = sorted(photos.iterdir())
+    assert [row["path"] for row in rows] == [str(file) for file in files]
+    assert [int(row["index"]) for row in rows] == list(range(len(files)))
+    good = [(row, file) for row, file in zip(rows, files, strict=True) if not row["error_code"]]
+    assert len(rows) - len(good) == errors
+    for row, file in good:
+        assert int(row["class_index_1"]) == best_class(file.read_bytes())
+
+
+def stop_after(service: FakeService, images: int) -> None:
+    """Makes the service refuse the key once it has seen so many images."""
+    seen = 0
+
+    def count(batch: list[bytes]) -> None:
+        nonlocal seen
+        seen += len(batch)
+        if seen >= images:
+            service.api_key = "another"
+
+    service.on_classify = count
 
 
 @pytest.fixture
@@ -60,7 +85,7 @@ def options(photos: Path, tmp_path: Path, url: str) -> JobOptions:
 
 
 @pytest.fixture
-def score(options: JobOptions) -> Callable[..., Exit]:
+def score(options: JobOptions) -> Score:
     """Runs the job in this process, with some options changed."""
 
     def run(**changes: Any) -> Exit:

@@ -16,8 +16,7 @@ import pytest
 
 from senet_client.score.job import Exit
 from tests.fake_service import FakeService
-from tests.score.conftest import read_rows
-from tests.score.test_score import check
+from tests.score.conftest import check, read_rows
 
 Command = Callable[..., "subprocess.Popen[str]"]
 
