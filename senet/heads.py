@@ -39,6 +39,8 @@ class Heads(nn.Module):
             is not a fully connected layer's, or if that layer's input is no spatial average.
     """
 
+    map_weight: Tensor
+
     def __init__(self, network: nn.Module | ExportedProgram, height: int, width: int) -> None:
         super().__init__()
         images = torch.randn(
@@ -50,7 +52,9 @@ class Heads(nn.Module):
         else:
             program = _trace(network, images)
         body = program.module(check_guards=False)
-        _expose(body, _values(body, images))
+        weight = _expose(body, _values(body, images))
+        # A constant of its own: int8 is fast with weights that the file holds as they are used.
+        self.register_buffer("map_weight", weight.detach()[:, :, None, None].clone())
         # An exported program's module refuses eval(); a plain graph module does not.
         self.body = fx.GraphModule(body, body.graph)
         self.eval()
@@ -67,8 +71,8 @@ class Heads(nn.Module):
             classifier's weights applied to the feature map at every position. They leave out
             the bias, so a map's spatial mean plus the bias is the logit.
         """
-        logits, embedding, feature_map, weight = self.body(images)
-        return logits, embedding, functional.conv2d(feature_map, weight[:, :, None, None])
+        logits, embedding, feature_map = self.body(images)
+        return logits, embedding, functional.conv2d(feature_map, self.map_weight)
 
 
 def _trace(network: nn.Module, images: Tensor) -> ExportedProgram:
@@ -136,22 +140,25 @@ def _values(body: fx.GraphModule, images: Tensor) -> dict[fx.Node, Tensor]:
     return recorder.values
 
 
-def _expose(body: fx.GraphModule, values: dict[fx.Node, Tensor]) -> None:
-    """Makes `body` return logits, embedding, feature map and the classifier's weight."""
+def _expose(body: fx.GraphModule, values: dict[fx.Node, Tensor]) -> Tensor:
+    """Makes `body` return logits, embedding and feature map.
+
+    Returns:
+        the classifier's weight, [classes, dim].
+    """
     graph = body.graph
     output = graph.output_node()
     classifier = _classifier(output, values)
     position, weight_position, transposed = _CLASSIFIERS[classifier.target]
     operands = classifier.all_input_nodes
-    embedding, weight = operands[position], operands[weight_position]
+    embedding, weight = operands[position], values[operands[weight_position]]
     feature_map = _feature_map(values, values[embedding])
     with graph.inserting_before(output):
-        if transposed:
-            weight = graph.call_function(_ATEN.t.default, (weight,))
-        graph.output((classifier, embedding, feature_map, weight))
+        graph.output((classifier, embedding, feature_map))
     graph.erase_node(output)
     # The exported program's own code generator expects the single output it was made for.
     graph.set_codegen(fx.graph.CodeGen())
+    return weight.t() if transposed else weight
 
 
 def _classifier(output: fx.Node, values: dict[fx.Node, Tensor]) -> fx.Node:

@@ -1,18 +1,18 @@
 """fp32 -> int8 in QDQ form, calibrated on training photos.
 
-The trunk is quantised, the scaling of its SE blocks included. Squeeze and excitation themselves
-stay fp32: they compute little, and measured faster that way for single images, at no loss for
-batches (docs/export.md). So do normalisation and heads: the graph's input is still uint8 pixels
-and its outputs are still float32.
+The trunk is quantised, with squeeze and scale of its SE blocks, and so is the class activation
+map. Excitation stays fp32: it computes next to nothing, and sets the gate of a whole channel. So
+do normalisation and the other heads: the graph's input is still uint8 pixels and its outputs are
+still float32.
 """
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
 import onnx
-from onnx import ModelProto
+from onnx import ModelProto, NodeProto, TensorProto, numpy_helper
 from onnxruntime.quantization import (
     CalibrationDataReader,
     CalibrationMethod,
@@ -23,10 +23,13 @@ from onnxruntime.quantization import (
 
 from senet.export.onnx_file import save, strip
 from senet.export.quiet import quiet
-from senet.export.regions import regions
+from senet.export.regions import Regions, regions
 from senet.export.runtime import INPUT, Images
 
 Layout = Literal["u8s8", "s8s8"]
+
+# The only mean over space for which ONNX Runtime has an int8 kernel.
+_POOL = "GlobalAveragePool"
 
 
 class _Batches(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no types
@@ -52,8 +55,8 @@ def quantise(model: ModelProto, batches: Iterable[Images], *, layout: Layout) ->
         layout: "u8s8", unsigned activations, which CPUs multiply fastest (AVX-512 VNNI);
             "s8s8", symmetric signed activations, which TensorRT asks for.
     """
-    parts = regions(model)
-    excluded = parts.normalisation | parts.gates | parts.heads
+    model = _copy(model)
+    excluded = _prepare(model, regions(model))
     signed = layout == "s8s8"
     with tempfile.TemporaryDirectory() as directory, quiet("root"):
         # ONNX Runtime's tool works on files.
@@ -76,3 +79,40 @@ def quantise(model: ModelProto, batches: Iterable[Images], *, layout: Layout) ->
         quantised: ModelProto = onnx.load(target)
     strip(quantised)
     return quantised
+
+
+def _copy(model: ModelProto) -> ModelProto:
+    copy = ModelProto()
+    copy.CopyFrom(model)
+    return copy
+
+
+def _prepare(model: ModelProto, parts: Regions) -> frozenset[str]:
+    """Writes squeezes as ONNX Runtime has them in int8.
+
+    Returns:
+        the names of the nodes that stay fp32.
+    """
+    nodes = {node.name: node for node in model.graph.node}
+    constants = {tensor.name: tensor for tensor in model.graph.initializer}
+    squeezes = {
+        name
+        for name in parts.gates
+        if nodes[name].op_type == _POOL or _is_pool(nodes[name], constants)
+    }
+    for name in squeezes:
+        node = nodes[name]
+        node.op_type = _POOL
+        del node.input[1:]
+        del node.attribute[:]
+    maps = {node.name for node in model.graph.node if "cam" in node.output}
+    return (parts.normalisation | parts.gates | parts.heads) - squeezes - maps
+
+
+def _is_pool(node: NodeProto, constants: Mapping[str, TensorProto]) -> bool:
+    """Whether a node averages height and width, and keeps them as dimensions of one."""
+    if node.op_type != "ReduceMean" or len(node.input) < 2 or node.input[1] not in constants:
+        return False
+    axes = {int(axis) % 4 for axis in numpy_helper.to_array(constants[node.input[1]])}
+    kept = {attribute.name: attribute.i for attribute in node.attribute}.get("keepdims", 1)
+    return axes == {2, 3} and kept == 1
