@@ -1,5 +1,4 @@
 # The service's images. `docker build .` makes the one for the CPU;
-#   --target openvino  the same with OpenVINO, which the service takes where it measures faster
 #   --target gpu       CUDA 13 from the pinned wheels; the host brings driver and container toolkit
 #   --target tensorrt  that with TensorRT 10 and the engine builder
 # Models: the default one is inside. Mount your own repository read-only at /models.
@@ -20,11 +19,6 @@ FROM environment AS build-cpu
 COPY requirements/cpu.txt ./
 RUN python3 -m pip --python /opt/venv/bin/python3 install --no-cache-dir \
     --only-binary :all: --require-hashes -r cpu.txt
-
-FROM environment AS build-openvino
-COPY requirements/openvino.txt ./
-RUN python3 -m pip --python /opt/venv/bin/python3 install --no-cache-dir \
-    --only-binary :all: --require-hashes -r openvino.txt
 
 FROM environment AS build-gpu
 COPY requirements/gpu.txt ./
@@ -76,10 +70,6 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
     CMD ["python3", "healthcheck.py"]
 ENTRYPOINT ["python3", "-m", "app"]
-
-FROM runtime AS openvino
-COPY --from=build-openvino /opt/venv /opt/venv
-COPY --from=service /app /app
 
 FROM runtime AS gpu
 COPY --from=build-gpu /opt/venv /opt/venv

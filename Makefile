@@ -2,8 +2,7 @@
 
 PYTHON ?= python3
 PORT ?= 8000
-# cpu, openvino or gpu. ONNX Runtime's two builds overwrite each other, so that each needs an
-# environment of its own; with OpenVINO installed the CPU's engine is another.
+# cpu or gpu. ONNX Runtime's two builds overwrite each other, so each has its own environment.
 EXTRA ?= cpu
 # Further options of the command behind a target, e.g. make run ARGS="--log-format text".
 ARGS ?=
@@ -11,7 +10,7 @@ ARGS ?=
 # Where the benchmark keeps its models, photos and report.
 BENCH := runs/bench
 
-VENV := $(if $(filter gpu openvino,$(EXTRA)),.venv-$(EXTRA),.venv)
+VENV := $(if $(filter gpu,$(EXTRA)),.venv-gpu,.venv)
 BIN := $(VENV)/bin
 PIP = $(@D)/bin/python -m pip --disable-pip-version-check install --quiet
 COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
@@ -19,7 +18,7 @@ COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
 LOCK := $(COMPILE) pyproject.toml --overrides requirements/without-torch.txt --no-emit-package torch
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-timm test-client test-ray test-openvino check train export chaos fuzz images overload soak bench bench-gpu image-test audit sbom lock clean
+.PHONY: help run test test-timm test-client test-ray check train export chaos fuzz images overload soak bench bench-gpu image-test audit sbom lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -28,7 +27,7 @@ run: $(VENV)/.$(EXTRA) ## install what serving needs, then serve on PORT (defaul
 	exec $(BIN)/python -m app --port $(PORT) $(ARGS)
 
 test: .venv/.dev ## run the tests and print their coverage
-	.venv/bin/pytest --ignore=tests/ray --ignore=tests/openvino --cov --cov-report=term $(ARGS)
+	.venv/bin/pytest --ignore=tests/ray --cov --cov-report=term $(ARGS)
 
 test-timm: ## prove agreement with timm's networks, in an environment of its own
 	PYTHON=$(PYTHON) scripts/timm_agreement.sh
@@ -40,9 +39,6 @@ test-client: .venv/.dev .venv-client/.client ## types and tests of the client, a
 test-ray: .venv-ray/.ray ## tests of scoring on a Ray cluster, in an environment of its own
 	.venv-ray/bin/python -c 'import ray'
 	.venv-ray/bin/pytest --confcutdir=tests/ray tests/ray $(ARGS)
-
-test-openvino: .venv-openvino/.tests ## tests of the OpenVINO engine, in an environment of its own
-	.venv-openvino/bin/pytest --confcutdir=tests/openvino tests/openvino $(ARGS)
 
 check: .venv/.dev ## lint, types and import contracts
 	.venv/bin/ruff check .
@@ -83,12 +79,12 @@ bench-gpu: ## the same on a machine with an NVIDIA card
 	.venv-gpu/bin/python -m bench --work $(BENCH) --provider cuda --precision fp16 \
 		--models imagenette,se_resnet50 $(ARGS)
 
-image-test: ## build the image with buildah and try it under podman; needs root (TARGET=openvino, gpu)
+image-test: ## build the image with buildah and try it under podman; needs root (TARGET=gpu)
 	deploy/install_test_tools.sh image
 	deploy/test_image.sh
 
 audit: .venv-audit/.audit ## look for known vulnerabilities in what is pinned
-	.venv-audit/bin/python -m scripts.audit requirements/cpu.txt requirements/openvino.txt requirements/gpu.txt requirements/export.txt
+	.venv-audit/bin/python -m scripts.audit requirements/cpu.txt requirements/gpu.txt requirements/export.txt
 
 sbom: .venv-audit/.audit ## write the bill of materials of the service, sbom.cdx.json (CycloneDX)
 	.venv-audit/bin/cyclonedx-py requirements requirements/$(EXTRA).txt --pyproject pyproject.toml \
@@ -96,7 +92,6 @@ sbom: .venv-audit/.audit ## write the bill of materials of the service, sbom.cdx
 
 lock: .venv/.dev ## pin the requirements anew from pyproject.toml
 	$(LOCK) --extra cpu --extra otel -o requirements/cpu.txt
-	$(LOCK) --extra openvino --extra otel -o requirements/openvino.txt
 	$(LOCK) --extra gpu --extra otel -o requirements/gpu.txt
 	$(LOCK) --extra cpu --extra export -o requirements/export.txt
 	$(LOCK) --extra cpu --extra otel --extra export --extra dev -o requirements/dev.txt
@@ -106,11 +101,8 @@ lock: .venv/.dev ## pin the requirements anew from pyproject.toml
 	$(COMPILE) pyproject.toml tests/ray/requirements.in client/pyproject.toml --extra cpu \
 		--extra parquet --extra remote --extra score --no-emit-package senet-client -o tests/ray/requirements.txt
 
-	$(COMPILE) pyproject.toml tests/openvino/requirements.in --extra openvino --extra otel \
-		-o tests/openvino/requirements.txt
-
 clean: ## remove the environments and all caches
-	rm -rf .venv .venv-gpu .venv-timm .venv-audit .venv-client .venv-ray .venv-openvino .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-gpu .venv-timm .venv-audit .venv-client .venv-ray .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find app senet scripts reliability bench tests -name __pycache__ -prune -exec rm -rf {} +
 
 %/bin/python:
@@ -133,14 +125,6 @@ clean: ## remove the environments and all caches
 .venv-client/.client: client/requirements/dev.txt client/pyproject.toml | .venv-client/bin/python
 	$(PIP) --require-hashes -r $<
 	$(PIP) --no-deps --no-build-isolation --editable client
-	@touch $@
-
-.venv-openvino/.openvino: requirements/openvino.txt | .venv-openvino/bin/python
-	$(PIP) --require-hashes -r $<
-	@touch $@
-
-.venv-openvino/.tests: tests/openvino/requirements.txt | .venv-openvino/bin/python
-	$(PIP) --require-hashes -r $<
 	@touch $@
 
 .venv-ray/.ray: tests/ray/requirements.txt client/pyproject.toml | .venv-ray/bin/python

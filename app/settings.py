@@ -32,9 +32,8 @@ class Settings(BaseSettings):
         "imagenette"
     )
     """Model to serve: a name (its highest version) or name:version."""
-    provider: Literal["auto", "cpu", "openvino", "cuda", "tensorrt"] = "auto"
-    """What runs the model; auto takes the best that loads, a named one is required. openvino needs
-    the extra of that name."""
+    provider: Literal["auto", "cpu", "cuda", "tensorrt"] = "auto"
+    """What runs the model; auto takes the best that loads, a named one is required."""
     precision: Literal["auto", "fp32", "fp16", "int8"] = "auto"
     """Variant of the model; auto measures at start which is the fastest on this machine, or takes
     fp16 on a GPU."""

@@ -93,17 +93,13 @@ class Subject:
         command = [
             sys.executable, "-m", module, "--port", "{port}",
             "--model-repository", str(self.repository), "--model", self.name,
+            "--provider", self.provider,
         ]  # fmt: skip
-        if self.provider != "cpu":
-            command += ["--provider", self.provider]
         return Server([*command, *options], cores=cores)
 
     def same(self, cores: Collection[int] = ()) -> Server:
         """This service with the file that all share."""
-        options = ["--precision", self.precision]
-        if self.provider == "cpu":
-            options += ["--provider", "cpu"]  # or it might take OpenVINO
-        return self.service(*options, cores=cores)
+        return self.service("--precision", self.precision, cores=cores)
 
     def as_shipped(self, cores: Collection[int] = ()) -> Server:
         """This service with the precision that it would take by itself."""

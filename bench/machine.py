@@ -12,9 +12,7 @@ from app.hardware import available_cores
 
 VNNI = frozenset({"avx512_vnni", "avx_vnni"})
 _FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
-_PACKAGES = (
-    "onnxruntime", "onnxruntime-gpu", "openvino", "pillow", "numpy", "fastapi", "uvicorn",
-)  # fmt: skip
+_PACKAGES = ("onnxruntime", "onnxruntime-gpu", "pillow", "numpy", "fastapi", "uvicorn")
 
 
 def describe(cpuinfo: Path = Path("/proc/cpuinfo")) -> dict[str, str]:

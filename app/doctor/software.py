@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 _LIBRARIES = (
     "fastapi", "uvicorn", "pydantic", "numpy", "pillow", "prometheus-client", "opentelemetry-sdk",
-    "openvino",
 )  # fmt: skip
 _RUNTIMES = ("onnxruntime", "onnxruntime-gpu")
 

@@ -3,16 +3,13 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Output = Literal["logits", "embedding", "cam"]
-Provider = Literal["cpu", "openvino", "cuda", "tensorrt"]
-"""What runs a model: ONNX Runtime on the CPU, OpenVINO on the CPU, ONNX Runtime on a GPU through
-CUDA or TensorRT."""
-GPU_PROVIDERS: Final[frozenset[Provider]] = frozenset({"cuda", "tensorrt"})
+Provider = Literal["cpu", "cuda", "tensorrt"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,9 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from app.engines.buckets import batch_buckets
-from app.engines.engine import GPU_PROVIDERS, InferenceEngine, Layout, Output, Provider
+from app.engines.engine import InferenceEngine, Layout, Output, Provider
 from app.engines.freed_memory import return_freed_memory
 from app.engines.gpu_engine import GpuPlan, load_gpu
-from app.engines.openvino_engine import check_installed, load_openvino, openvino_version
 from app.engines.pinned_memory import cuda_pinned_memory
 from app.engines.providers import candidates, check_loaded, session_providers
 from app.engines.tensorrt_cache import find_engine
@@ -75,26 +74,15 @@ class OnnxEngines:
     @property
     def runtime(self) -> str:
         """See `InferenceEngines`."""
-        openvino = openvino_version()
-        return f"onnxruntime {onnxruntime.__version__}" + (
-            f", openvino {openvino}" if openvino else ""
-        )
+        return f"onnxruntime {onnxruntime.__version__}"
 
     def providers(self) -> list[Provider]:
         """See `InferenceEngines`."""
-        if self._provider == "openvino":
-            check_installed()
-            return ["openvino"]
-        found = candidates(self._provider, onnxruntime.get_available_providers())
-        if self._provider == "auto" and openvino_version():
-            found.append("openvino")
-        return found
+        return candidates(self._provider, onnxruntime.get_available_providers())
 
     def load(self, model_file: Path, provider: Provider, layout: Layout) -> InferenceEngine:
         """See `InferenceEngines`."""
-        if provider == "openvino":
-            return load_openvino(model_file, layout)
-        if provider in GPU_PROVIDERS:
+        if provider != "cpu":
             return self._load_gpu(model_file, provider, layout)
         slots = layout.slots
         if slots == 1 and layout.threads > 1:

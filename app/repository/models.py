@@ -150,9 +150,7 @@ def select_variant(
     variants = {variant.precision: variant for variant in manifest.variants}
     if precision == "auto":
         order: tuple[Precision, ...] = (
-            ("int8", "fp32", "fp16")
-            if provider in ("cpu", "openvino")
-            else ("fp16", "fp32", "int8")
+            ("int8", "fp32", "fp16") if provider == "cpu" else ("fp16", "fp32", "int8")
         )
         return next(variants[name] for name in order if name in variants)
     if precision not in variants:

@@ -17,9 +17,6 @@ _FAST_ON_CPU: tuple[Precision, ...] = ("int8", "fp32")
 _BY_EXACTNESS: tuple[Precision, ...] = ("fp32", "fp16", "int8")
 _CORES_FOR_A_MIDDLE = 4
 
-Computation = tuple[Provider, Variant]
-"""What computes which variant: a candidate without its layout."""
-
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -30,13 +27,7 @@ class Candidate:
     layout: Layout
 
     def __str__(self) -> str:
-        name = f"{self.variant.precision} {self.layout.threads}x{self.layout.slots}"
-        return name if self.provider != "openvino" else f"{name} {self.provider}"
-
-    @property
-    def computation(self) -> Computation:
-        """The candidate without its layout."""
-        return self.provider, self.variant
+        return f"{self.variant.precision} {self.layout.threads}x{self.layout.slots}"
 
     @property
     def exactness(self) -> int:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from app.engines.engine import InferenceEngine, Layout
 from app.errors import ConfigurationError
-from app.serving.candidates import Candidate, ChosenBy, Computation
+from app.repository.manifest import Variant
+from app.serving.candidates import Candidate, ChosenBy
 from app.serving.choice_cache import ChoiceCache, StoredChoice
 from app.serving.measuring import Clocks, Speed, measure
 
@@ -50,7 +51,7 @@ class Choice:
 
 
 class Chooser:
-    """Chooses among candidates. Never holds more than one engine.
+    """Chooses among candidates on the CPU. Never holds more than one engine.
 
     Args:
         load: loads a candidate's engine.
@@ -79,18 +80,18 @@ class Chooser:
         self._clocks = clocks or Clocks()
         self._held: tuple[Candidate, InferenceEngine] | None = None
 
-    def choose(self, computations: Sequence[Computation], layouts: Sequence[Layout]) -> Choice:
+    def choose(self, variants: Sequence[Variant], layouts: Sequence[Layout]) -> Choice:
         """The fastest candidate.
 
         Args:
-            computations: the likely fastest first.
+            variants: the likely fastest first.
             layouts: the one with most threads a run first.
 
         Raises:
             ConfigurationError: if no candidate can be loaded.
         """
         candidates = [
-            Candidate(*computation, layout) for computation in computations for layout in layouts
+            Candidate("cpu", variant, layout) for variant in variants for layout in layouts
         ]
         if len(candidates) == 1:
             return Choice(
@@ -107,7 +108,7 @@ class Chooser:
                         stored.max_batch_size,
                         stored.images_per_second,
                     )
-        choice = self._measure(computations, layouts)
+        choice = self._measure(variants, layouts)
         if self._cache:
             self._cache.write(
                 StoredChoice(
@@ -119,19 +120,19 @@ class Chooser:
             )
         return choice
 
-    def _measure(self, computations: Sequence[Computation], layouts: Sequence[Layout]) -> Choice:
+    def _measure(self, variants: Sequence[Variant], layouts: Sequence[Layout]) -> Choice:
         """First the arithmetic, with the fewest threads a run; then the layout for the winner."""
-        seconds = _SECONDS / (len(computations) + len(layouts) - 1)
+        seconds = _SECONDS / (len(variants) + len(layouts) - 1)
         cores = max(layout.threads * layout.slots for layout in layouts)
         speeds: dict[Candidate, Speed] = {}
         fastest: Speed | None = None
-        for computation in computations:
-            candidate = Candidate(*computation, layouts[-1])
+        for variant in variants:
+            candidate = Candidate("cpu", variant, layouts[-1])
             speeds[candidate] = self._time(candidate, cores, seconds, rival=fastest)
             fastest = max(speeds.values(), key=lambda speed: speed.best)
         by_exactness = sorted(speeds, key=lambda candidate: candidate.exactness)
-        winner = _about_the_fastest(by_exactness, speeds)[0].computation
-        by_threads = [Candidate(*winner, layout) for layout in reversed(layouts)]
+        winner = _about_the_fastest(by_exactness, speeds)[0].variant
+        by_threads = [Candidate("cpu", winner, layout) for layout in reversed(layouts)]
         for candidate in by_threads[1:]:
             speeds[candidate] = self._time(candidate, cores, seconds)
         chosen = _best_layout(by_threads, speeds)

@@ -7,18 +7,12 @@ from pathlib import Path
 from typing import Literal
 
 from app.engines.buckets import batch_buckets
-from app.engines.engine import (
-    GPU_PROVIDERS,
-    InferenceEngine,
-    InferenceEngines,
-    Layout,
-    Provider,
-)
+from app.engines.engine import InferenceEngine, InferenceEngines, Layout, Provider
 from app.errors import ConfigurationError
 from app.hardware import processor
 from app.repository.manifest import Precision, Variant
 from app.repository.models import ModelRepository, ModelVersion, select_variant
-from app.serving.candidates import Candidate, Computation, cpu_layouts, cpu_variants
+from app.serving.candidates import Candidate, cpu_layouts, cpu_variants
 from app.serving.choice import Choice, Chooser
 from app.serving.choice_cache import ChoiceCache
 from app.serving.classification import ServedModel
@@ -104,18 +98,18 @@ class _Loader:
     _verified: dict[Precision, Path] = field(default_factory=dict)
 
     def load(self) -> LoadedModel:
-        providers = self.engines.providers()
-        on_cpu = [provider for provider in providers if provider not in GPU_PROVIDERS]
-        for provider in providers:
-            if provider not in GPU_PROVIDERS:
-                continue
+        *better, last = self.engines.providers()
+        for provider in better:
             try:
-                return self._load_on_gpu(provider)
+                return self._load_on(provider)
             except ConfigurationError as error:
-                if error.option != "provider" or not on_cpu:
+                if error.option != "provider":
                     raise
                 logger.warning("provider %s skipped: %s", provider, error.cause)
-        return self._load_on_cpu(on_cpu)
+        return self._load_on(last)
+
+    def _load_on(self, provider: Provider) -> LoadedModel:
+        return self._load_on_cpu() if provider == "cpu" else self._load_on_gpu(provider)
 
     def _load_on_gpu(self, provider: Provider) -> LoadedModel:
         variant = select_variant(self.precision, provider, self.found.manifest)
@@ -126,15 +120,14 @@ class _Loader:
             Choice(candidate, chosen_by, self._engine(candidate), self.max_batch_size)
         )
 
-    def _load_on_cpu(self, providers: Sequence[Provider]) -> LoadedModel:
+    def _load_on_cpu(self) -> LoadedModel:
         if self.precision == "auto":
             variants = cpu_variants(self.found.manifest, self.max_accuracy_drop)
         else:
-            variants = [select_variant(self.precision, providers[0], self.found.manifest)]
-        fitting = self._that_fit(variants)
-        return self._fastest([(name, variant) for variant in fitting for name in providers])
+            variants = [select_variant(self.precision, "cpu", self.found.manifest)]
+        return self._fastest(self._that_fit(variants))
 
-    def _fastest(self, computations: Sequence[Computation]) -> LoadedModel:
+    def _fastest(self, variants: Sequence[Variant]) -> LoadedModel:
         """Serves the fastest of those that prove themselves."""
         inputs, _ = self.found.golden()
         chooser = Chooser(
@@ -144,11 +137,11 @@ class _Loader:
             circumstances={"processor": processor(), "runtime": self.engines.runtime},
             cache=self.cache,
         )
-        choice = chooser.choose(computations, self.layouts)
+        choice = chooser.choose(variants, self.layouts)
         try:
             return self._proved(choice)
         except ConfigurationError as error:
-            others = [other for other in computations if other != choice.candidate.computation]
+            others = [variant for variant in variants if variant is not choice.candidate.variant]
             if not others:
                 raise
             logger.warning("%s is passed over: %s", choice.candidate, error.cause)

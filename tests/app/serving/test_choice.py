@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.engines.engine import Provider
 from app.errors import ConfigurationError
 from app.repository.manifest import Variant
 from app.serving.candidates import Candidate, cpu_layouts
@@ -45,6 +44,11 @@ def milliseconds(
     return seconds
 
 
+def alike(image: float, overhead: float = 0) -> Seconds:
+    """The same, whatever the precision."""
+    return milliseconds(int8=image, fp32=image, overhead=overhead)
+
+
 class Trial:
     """Choices with the same engines at different starts."""
 
@@ -59,7 +63,6 @@ class Trial:
         self,
         variants: Sequence[Variant] = (INT8, FP32),
         *,
-        providers: Sequence[Provider] = ("cpu",),
         inference_threads: int = 0,
         runtime: str = "1",
         sizes: Sequence[int] = SIZES,
@@ -72,8 +75,7 @@ class Trial:
             cache=self.cache,
             clocks=Clocks(self.clock, self.engines.processor, rest=self.clock.advance),
         )
-        computations = [(provider, variant) for variant in variants for provider in providers]
-        return chooser.choose(computations, cpu_layouts(2, inference_threads))
+        return chooser.choose(variants, cpu_layouts(2, inference_threads))
 
 
 @pytest.mark.parametrize(
@@ -112,12 +114,12 @@ def test_gaps_that_decoding_fills_do_not_count() -> None:
 @pytest.mark.parametrize(
     ("seconds", "largest"),
     [
-        (milliseconds(int8=30), 1),
-        (milliseconds(int8=11), 2),
-        (milliseconds(int8=100, overhead=10), 2),
-        (milliseconds(int8=100, overhead=60), 8),
-        (milliseconds(int8=30, overhead=15), 8),
-        (milliseconds(int8=1), 8),
+        (alike(30), 1),
+        (alike(11), 2),
+        (alike(100, overhead=10), 2),
+        (alike(100, overhead=60), 8),
+        (alike(30, overhead=15), 8),
+        (alike(1), 8),
     ],
     ids=[
         "long runs",
@@ -129,14 +131,14 @@ def test_gaps_that_decoding_fills_do_not_count() -> None:
     ],
 )
 def test_batches_grow_while_that_brings_something(seconds: Seconds, largest: int) -> None:
-    choice = Trial(seconds).choose([INT8], inference_threads=1, providers=["cpu", "openvino"])
+    choice = Trial(seconds).choose(inference_threads=1)
     assert choice.max_batch_size == largest
 
 
 def test_no_larger_batch_is_tried_than_brings_something() -> None:
-    flat, short = Trial(milliseconds(int8=30)), Trial(milliseconds(int8=1))
+    flat, short = Trial(alike(30)), Trial(alike(1))
     for trial in (flat, short):
-        trial.choose([INT8], inference_threads=1, providers=["cpu", "openvino"])
+        trial.choose(inference_threads=1)
     assert flat.engines.largest == 2
     assert short.engines.largest == 8
 
@@ -223,33 +225,19 @@ def test_a_candidate_that_does_not_run_is_not_chosen(caplog: pytest.LogCaptureFi
     assert "int8 1x2 does not run: no kernel for this" in caplog.messages
 
 
-@pytest.mark.parametrize(
-    ("faster", "chosen"), [("cpu", "int8 1x2"), ("openvino", "int8 1x2 openvino")]
-)
-def test_what_computes_is_measured_too(faster: Provider, chosen: str) -> None:
-    def seconds(candidate: Candidate, images: int) -> float:
-        return (0.002 if candidate.provider == faster else 0.003) * images
-
-    choice = Trial(seconds).choose([INT8], providers=["cpu", "openvino"], inference_threads=1)
-    assert str(choice.candidate) == chosen
-    assert choice.candidate.provider == faster
-    assert set(choice.images_per_second) == {"int8 1x2", "int8 1x2 openvino"}
-
-
 def test_what_does_not_load_is_not_chosen(caplog: pytest.LogCaptureFixture) -> None:
     class Broken(TimedEngines):
         def load(self, candidate: Candidate) -> TimedEngine:
-            if candidate.provider == "openvino":
+            if candidate.variant is INT8:
                 raise ConfigurationError("model_repository", "an operator is unknown", "none")
             return super().load(candidate)
 
     trial = Trial(milliseconds())
     trial.engines = Broken(trial.clock, milliseconds())
-    choice = trial.choose([INT8], providers=["cpu", "openvino"])
-    assert str(choice.candidate) == "int8 2x1"
-    assert "int8 1x2 openvino does not load: an operator is unknown" in caplog.messages
+    assert str(trial.choose().candidate) == "fp32 2x1"
+    assert "int8 1x2 does not load: an operator is unknown" in caplog.messages
     with pytest.raises(ConfigurationError):
-        trial.choose([INT8], providers=["openvino"])
+        trial.choose([INT8])
 
 
 def test_a_choice_is_remembered(tmp_path: Path) -> None:
