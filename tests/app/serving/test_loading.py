@@ -68,6 +68,14 @@ def test_loads_warms_and_tests(repository: Path) -> None:
     assert golden == (4, INPUT_SIDE, INPUT_SIDE, 3)
 
 
+def test_no_batch_is_larger_than_those_that_will_be_served(repository: Path) -> None:
+    engines = FakeEngines()
+    load(repository, engines, max_batch_size=3)
+    *warm_up, first, second = [len(batch) for batch in engines.engine.batches]
+    assert warm_up == [1, 2, 3]
+    assert (first, second) == (3, 1)
+
+
 @pytest.mark.parametrize(
     ("cores", "threads", "layout"),
     [
