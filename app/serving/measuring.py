@@ -15,6 +15,8 @@ from app.engines.engine import InferenceEngine
 _CLEARLY_SLOWER = 0.7
 # A batch that brings less than this has brought nothing.
 _GAIN = 1.03
+# As near to the best speed, images are better answered sooner than gathered (docs/performance.md).
+_NEARLY_BEST = 0.95
 # After one that has brought less than this, larger ones are not expected to bring much.
 _SMALL_GAIN = 1.1
 # A run as long as this makes little of what else a batch costs the service: threads that hand
@@ -46,8 +48,8 @@ class Speed:
 
     Attributes:
         images_per_second: by batch size, with all slots busy and images to decode.
-        enough: the batch size beyond which larger ones bring nothing, or after a small gain
-            and all the time that there was, little; None if that is not known.
+        enough: the smallest batch size of long runs that is nearly as fast as the fastest; None
+            if there is none, or if larger batches might still bring much.
         lone_seconds: of a run of one image on idle cores.
     """
 
@@ -92,7 +94,7 @@ def measure(
     """
     clock = clocks.wall
     speeds: dict[int, float] = {}
-    enough: int | None = None
+    long: list[int] = []
     sizes = list(batch_sizes)
     end = clock() + seconds
     lone_seconds = _alone(engine, images[:1], clocks)
@@ -111,14 +113,19 @@ def measure(
                 fastest = fastest.least(_run_all_slots(threads, engine, batch, clocks))
                 rounds += 1
             speeds[size] = fastest.images_per_second(engine.slots * size, cores)
-            if enough is not None and speeds[size] < _GAIN * speeds[enough]:
-                return Speed(speeds, enough, lone_seconds)
-            small_gain = enough is not None and speeds[size] < _SMALL_GAIN * speeds[enough]
-            enough = size if fastest.wall >= _LONG_RUN_SECONDS else None
+            gain = speeds[size] / speeds[long[-1]] if long else math.inf
+            if gain < _GAIN:
+                break
+            if fastest.wall >= _LONG_RUN_SECONDS:
+                long.append(size)
             # What one batch size took says nothing of the next, so that two are compared.
             if clock() >= end and (index or fastest.wall > _HUGE_SECONDS):
-                return Speed(speeds, enough if small_gain else None, lone_seconds)
-    return Speed(speeds, lone_seconds=lone_seconds)
+                if gain >= _SMALL_GAIN:
+                    long.clear()
+                break
+    best = max(speeds.values())
+    enough = next((size for size in long if speeds[size] >= _NEARLY_BEST * best), None)
+    return Speed(speeds, enough, lone_seconds)
 
 
 @dataclass(frozen=True, slots=True)

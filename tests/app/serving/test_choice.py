@@ -116,7 +116,9 @@ def test_gaps_that_decoding_fills_do_not_count() -> None:
     [
         (alike(30), 1),
         (alike(11), 2),
-        (alike(100, overhead=10), 2),
+        (alike(30, overhead=2), 1),
+        (alike(30, overhead=6), 4),
+        (alike(100, overhead=15), 2),
         (alike(100, overhead=60), 8),
         (alike(30, overhead=15), 8),
         (alike(1), 8),
@@ -124,6 +126,8 @@ def test_gaps_that_decoding_fills_do_not_count() -> None:
     ids=[
         "long runs",
         "runs that get long",
+        "nearly as fast alone",
+        "nearly as fast with fewer",
         "a small gain and no time",
         "a large one",
         "batching pays",
