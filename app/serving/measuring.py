@@ -113,8 +113,8 @@ def measure(
                 fastest = fastest.least(_run_all_slots(threads, engine, batch, clocks))
                 rounds += 1
             speeds[size] = fastest.images_per_second(engine.slots * size, cores)
-            gain = speeds[size] / speeds[long[-1]] if long else math.inf
-            if gain < _GAIN:
+            gain = speeds[size] / speeds[sizes[index - 1]] if index else math.inf
+            if long and gain < _GAIN:
                 break
             if fastest.wall >= _LONG_RUN_SECONDS:
                 long.append(size)
