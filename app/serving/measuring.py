@@ -121,7 +121,7 @@ def measure(
             # What one batch size took says nothing of the next, so that two are compared.
             if clock() >= end and (index or fastest.wall > _HUGE_SECONDS):
                 if gain >= _SMALL_GAIN:
-                    long.clear()
+                    return Speed(speeds, None, lone_seconds)
                 break
     best = max(speeds.values())
     enough = next((size for size in long if speeds[size] >= _NEARLY_BEST * best), None)

@@ -39,10 +39,9 @@ class ServedGraph(nn.Module):
 def _over_a_row(channels: Tensor, width: int) -> Tensor:
     """[channels] -> [1, channels, 1, width].
 
-    ONNX Runtime moves an int8 graph's transposition behind the normalisation. There it takes
-    three values at a time where constants have only channels, which costs SE-ResNet-50 a 24th of
-    its time and the default model a fifth; and a whole row at a time with these
-    (docs/export.md).
+    ONNX Runtime moves an int8 graph's transposition behind the normalisation. There it would work
+    three values at a time if constants had only channels, which costs the default model a fifth
+    of its time; with these it works a whole row at a time (docs/export.md).
     """
     return channels.view(1, -1, 1, 1).repeat(1, 1, 1, width)
 

@@ -55,13 +55,14 @@ def quantise(model: ModelProto, batches: Iterable[Images], *, layout: Layout) ->
         layout: "u8s8", unsigned activations, which CPUs multiply fastest (AVX-512 VNNI);
             "s8s8", symmetric signed activations, which TensorRT asks for.
     """
-    model = _copy(model)
-    excluded = _prepare(model, regions(model))
+    prepared = ModelProto()
+    prepared.CopyFrom(model)
+    excluded = _prepare(prepared, regions(prepared))
     signed = layout == "s8s8"
     with tempfile.TemporaryDirectory() as directory, quiet("root"):
         # ONNX Runtime's tool works on files.
         source, target = Path(directory) / "fp32.onnx", Path(directory) / "int8.onnx"
-        save(model, source)
+        save(prepared, source)
         quantize_static(
             source,
             target,
@@ -81,25 +82,15 @@ def quantise(model: ModelProto, batches: Iterable[Images], *, layout: Layout) ->
     return quantised
 
 
-def _copy(model: ModelProto) -> ModelProto:
-    copy = ModelProto()
-    copy.CopyFrom(model)
-    return copy
-
-
 def _prepare(model: ModelProto, parts: Regions) -> frozenset[str]:
-    """Writes squeezes as ONNX Runtime has them in int8.
+    """Writes squeezes in place as ONNX Runtime has them in int8.
 
     Returns:
         the names of the nodes that stay fp32.
     """
     nodes = {node.name: node for node in model.graph.node}
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
-    squeezes = {
-        name
-        for name in parts.gates
-        if nodes[name].op_type == _POOL or _is_pool(nodes[name], constants)
-    }
+    squeezes = {name for name in parts.gates if _is_pool(nodes[name], constants)}
     for name in squeezes:
         node = nodes[name]
         node.op_type = _POOL
@@ -111,6 +102,8 @@ def _prepare(model: ModelProto, parts: Regions) -> frozenset[str]:
 
 def _is_pool(node: NodeProto, constants: Mapping[str, TensorProto]) -> bool:
     """Whether a node averages height and width, and keeps them as dimensions of one."""
+    if node.op_type == _POOL:
+        return True
     if node.op_type != "ReduceMean" or len(node.input) < 2 or node.input[1] not in constants:
         return False
     axes = {int(axis) % 4 for axis in numpy_helper.to_array(constants[node.input[1]])}
