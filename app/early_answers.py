@@ -1,10 +1,10 @@
 """uvicorn's HTTP/1.1 protocol, for answers that go out before their request's body is in."""
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from starlette.responses import Response
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
     HttpToolsProtocol,
@@ -17,12 +17,16 @@ class EarlyAnswer:
     """An answer to a request's head.
 
     Attributes:
-        response: the answer, whole.
+        status: of HTTP.
+        headers: with lower-case names, Content-Length among them.
+        body: the answer's.
         pause_seconds: how long nothing more is read from the connection, so that the body stays
             with its sender.
     """
 
-    response: Response
+    status: int
+    headers: Iterable[tuple[bytes, bytes]]
+    body: bytes
     pause_seconds: float = 0.0
 
 
@@ -43,6 +47,7 @@ class EarlyAnswers(HttpToolsProtocol):
     max_rest_bytes: ClassVar[int]
     rest_timeout_seconds: ClassVar[float]
 
+    _awaits_rest = False
     _rest_bytes = 0
     _rest_deadline: asyncio.TimerHandle | None = None
     _closes_after_rest = False
@@ -51,7 +56,7 @@ class EarlyAnswers(HttpToolsProtocol):
     @property
     def awaits_rest(self) -> bool:
         """Whether a request has been answered whose body is not in."""
-        return self._rest_deadline is not None
+        return self._awaits_rest
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stops the clocks."""
@@ -59,6 +64,12 @@ class EarlyAnswers(HttpToolsProtocol):
         if self._pause is not None:
             self._pause.cancel()
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Feeds the parser; starts the clock for the rest of a body, unless it was in `data`."""
+        super().data_received(data)
+        if self._awaits_rest and self._rest_deadline is None:
+            self._start_rest_clock()
 
     def on_headers_complete(self) -> None:
         """A request begins; its answer goes out through `_Answer`."""
@@ -68,7 +79,7 @@ class EarlyAnswers(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """A piece of a body is in."""
-        if not self.awaits_rest:
+        if not self._awaits_rest:
             super().on_body(body)
             return
         self._rest_bytes += len(body)
@@ -77,9 +88,10 @@ class EarlyAnswers(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """A body is in."""
-        if not self.awaits_rest:
+        if not self._awaits_rest:
             super().on_message_complete()
             return
+        self._awaits_rest = False
         self._stop_rest_clock()
         if self._closes_after_rest:
             self.transport.close()
@@ -96,19 +108,15 @@ class EarlyAnswers(HttpToolsProtocol):
         if answered is not None and not self.transport.is_closing():
             answered.body = bytearray()
             if answered.more_body:
+                self._await_rest()
                 self._start_rest_clock()
 
     def answer_early(self, answer: EarlyAnswer) -> None:
         """Answers a request whose head has come, without the application."""
-        response = answer.response
-        headers = (*self.server_state.default_headers, *response.raw_headers)
-        self.transport.write(
-            b"".join((
-                STATUS_LINE[response.status_code],
-                *(b"%b: %b\r\n" % header for header in headers), b"\r\n", response.body,
-            ))
-        )  # fmt: skip
-        self._start_rest_clock()
+        headers = (*self.server_state.default_headers, *answer.headers)
+        lines = b"".join([b"%b: %b\r\n" % header for header in headers])
+        self.transport.write(b"%b%b\r\n%b" % (STATUS_LINE[answer.status], lines, answer.body))
+        self._await_rest()
         if answer.pause_seconds:
             self.flow.pause_reading()
             self._pause = self.loop.call_later(answer.pause_seconds, self.flow.resume_reading)
@@ -117,8 +125,11 @@ class EarlyAnswers(HttpToolsProtocol):
         """Closes the connection once the body of the answered request is in."""
         self._closes_after_rest = True
 
-    def _start_rest_clock(self) -> None:
+    def _await_rest(self) -> None:
+        self._awaits_rest = True
         self._rest_bytes = 0
+
+    def _start_rest_clock(self) -> None:
         self._rest_deadline = self.loop.call_later(self.rest_timeout_seconds, self.transport.close)
 
     def _stop_rest_clock(self) -> None:

@@ -56,18 +56,18 @@ class BoundedHttpProtocol(EarlyAnswers):
         if self.transport.is_closing() or self._refusal is not None:
             return
         super().data_received(data)
-        if self._in_head:
+        if self._in_head and self._refusal is None and not self.transport.is_closing():
             self._head_bytes += len(data)
             if self._head_bytes > self.max_head_bytes:
                 self._refuse_long_head()
+            elif self._head_deadline is None:
+                self._start_clock()
 
     def on_message_begin(self) -> None:
-        """A head begins."""
+        """A head begins; most come whole, and need no clock."""
         super().on_message_begin()
         self._in_head = True
         self._head_bytes = 0
-        if self._head_deadline is None:
-            self._start_clock()
 
     def on_headers_complete(self) -> None:
         """A head is complete; it starts a request if it is not too long."""
@@ -116,9 +116,13 @@ class BoundedHttpProtocol(EarlyAnswers):
         ):
             return None
         path, _, query = self.url.partition(b"?")
-        head = {"method": self.parser.get_method().decode("ascii"), "raw_path": path,
-                "query_string": query}  # fmt: skip
-        refusal = self.refusal({**self.scope, **head})
+        refusal = self.refusal(
+            {
+                "type": "http", "method": self.parser.get_method().decode("ascii"),
+                "raw_path": path, "query_string": query, "headers": self.headers,
+                "client": self.client,
+            }
+        )  # fmt: skip
         self._has_refused = refusal is not None
         return refusal
 

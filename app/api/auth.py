@@ -9,6 +9,8 @@ from typing import Annotated, Literal, Self
 
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.datastructures import Headers
+from starlette.types import Scope as ConnectionScope
 
 from app.errors import ConfigurationError, Forbidden, Unauthenticated
 
@@ -104,7 +106,7 @@ class KeyFile:
         return status.st_ino, status.st_mtime_ns, status.st_size
 
 
-def identifier(keys: KeyFile | None, scope: Scope | None) -> Callable[[Request], str]:
+def identifier(keys: KeyFile | None, scope: Scope | None) -> Callable[[ConnectionScope], str]:
     """What tells who calls, and refuses who may not.
 
     Args:
@@ -112,15 +114,17 @@ def identifier(keys: KeyFile | None, scope: Scope | None) -> Callable[[Request],
         scope: what the key must allow; None for any known key.
 
     Returns:
-        A callable that gives the key's name, or without keys the client's address, and raises
-        `Unauthenticated` or `Forbidden`.
+        A callable that takes the connection's ASGI scope, gives the key's name, or without keys
+        the client's address, and raises `Unauthenticated` or `Forbidden`.
     """
 
-    def identify(request: Request) -> str:
+    def identify(connection: ConnectionScope) -> str:
         if keys is None:
-            return request.client.host if request.client else "unknown"
-        kind, _, token = request.headers.get("authorization", "").partition(" ")
-        key = token.strip() if kind.lower() == "bearer" else request.headers.get("x-api-key")
+            client = connection["client"]
+            return str(client[0]) if client else "unknown"
+        headers = Headers(scope=connection)
+        kind, _, token = headers.get("authorization", "").partition(" ")
+        key = token.strip() if kind.lower() == "bearer" else headers.get("x-api-key")
         if not key:
             raise Unauthenticated("send a key as Authorization: Bearer or as X-API-Key")
         entry = keys.current().find(key)
@@ -133,11 +137,11 @@ def identifier(keys: KeyFile | None, scope: Scope | None) -> Callable[[Request],
     return identify
 
 
-def authoriser(identify: Callable[[Request], str]) -> Callable[[Request], Awaitable[str]]:
+def authoriser(identify: Callable[[ConnectionScope], str]) -> Callable[[Request], Awaitable[str]]:
     """The same as a FastAPI dependency."""
 
     # Async although it awaits nothing: FastAPI sends plain functions through a thread.
     async def authorise(request: Request) -> str:
-        return identify(request)
+        return identify(request.scope)
 
     return authorise

@@ -52,7 +52,7 @@ def classify_endpoint(
         With several images, one that fails has `error` instead of `predictions`; with one, its
         failure is the response.
         """
-        parameters, caller = door.enter(request)
+        parameters, caller = door.enter(request.scope)
         seconds = timeout_ms(request.headers, request_timeout_ms) / 1000
         options = ClassifyOptions(
             caller=caller,

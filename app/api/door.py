@@ -3,25 +3,26 @@
 import time
 from collections.abc import Callable
 from functools import lru_cache
+from http import HTTPStatus
 
-from fastapi import Request
-from fastapi.responses import Response
 from starlette.types import Scope
 
 from app.api.middleware import NO_SNIFFING
 from app.api.parameters import ClassifyParameters
-from app.api.problems import error_response
+from app.api.problems import ANSWERS, PROBLEM_TYPE, problem_body, retry_after
 from app.api.request_log import RequestLog, identity
 from app.early_answers import EarlyAnswer
 from app.errors import Overloaded, RequestError
-from app.log import request_fields, request_id
+from app.log import request_id
 from app.serving.admission import Caller
+from app.serving.classifier import Classifier
 from app.serving.service import Service
 
 _QUERIES_REMEMBERED = 256
 _LONGEST_PAUSE = 1.0
 # The middleware knows what these are for.
 _NEEDS_MIDDLEWARE = frozenset((b"origin", b"x-forwarded-for"))
+_TITLE = ANSWERS[Overloaded].title
 
 
 class Door:
@@ -39,24 +40,28 @@ class Door:
     """
 
     def __init__(
-        self, service: Service, path: str, identify: Callable[[Request], str], log: RequestLog
+        self, service: Service, path: str, identify: Callable[[Scope], str], log: RequestLog
     ) -> None:
-        self.path = path
         self._service = service
+        self._path = path
+        self._raw_path = path.encode()
         self._identify = identify
         self._log = log
         # A client sends the same query again and again.
         self._parse = lru_cache(maxsize=_QUERIES_REMEMBERED)(ClassifyParameters.parse)
 
-    def enter(self, request: Request) -> tuple[ClassifyParameters, Caller]:
+    def enter(self, scope: Scope) -> tuple[ClassifyParameters, Caller]:
         """What a request asks for, and who asks.
+
+        Args:
+            scope: with `query_string`, `headers` and `client`.
 
         Raises:
             RequestError: if it may not come in.
         """
-        parameters = self._parse(request.scope["query_string"])
-        caller = Caller(self._identify(request), parameters.priority)
-        self._service.classifier(parameters.model, parameters.version).check_room(caller)
+        parameters, caller, classifier = self._introduce(scope)
+        if (refusal := classifier.refusal(caller)) is not None:
+            raise refusal
         return parameters, caller
 
     def refusal(self, scope: Scope) -> EarlyAnswer | None:
@@ -67,31 +72,39 @@ class Door:
         Args:
             scope: with `method`, `raw_path`, `query_string`, `headers` and `client`.
         """
-        if scope["method"] != "POST" or scope["raw_path"] != self.path.encode():
-            return None
-        if any(name in _NEEDS_MIDDLEWARE for name, _ in scope["headers"]):
+        if scope["method"] != "POST" or scope["raw_path"] != self._raw_path:
             return None
         started = time.monotonic()
+        headers = scope["headers"]
+        if not _NEEDS_MIDDLEWARE.isdisjoint([name for name, _ in headers]):
+            return None
         try:
-            self.enter(Request(scope))
-        except Overloaded as error:
-            response = self._refuse(scope, error, started)
-            return EarlyAnswer(response, pause_seconds=min(error.early_seconds, _LONGEST_PAUSE))
+            _, caller, classifier = self._introduce(scope)
         except RequestError:
             return None  # it is told again inside, for whatever reason
-        return None
+        if (error := classifier.refusal(caller)) is None:
+            return None
+        return self._refuse(error, identity(headers), started)
 
-    def _refuse(self, scope: Scope, error: Overloaded, started: float) -> Response:
-        own_id = identity(scope["headers"])
+    def _introduce(self, scope: Scope) -> tuple[ClassifyParameters, Caller, Classifier]:
+        parameters = self._parse(scope["query_string"])
+        caller = Caller(self._identify(scope), parameters.priority)
+        return parameters, caller, self._service.classifier(parameters.model, parameters.version)
+
+    def _refuse(self, error: Overloaded, own_id: str, started: float) -> EarlyAnswer:
+        status = HTTPStatus.TOO_MANY_REQUESTS
         token = request_id.set(own_id)
-        fields_token = request_fields.set({})
         try:
-            response = error_response(error)
-            self._log.note(
-                {**scope, "route": self}, response.status_code, time.monotonic() - started
-            )
+            seconds = time.monotonic() - started
+            self._log.note("POST", self._path, status, seconds, {"outcome": error.code})
         finally:
-            request_fields.reset(fields_token)
             request_id.reset(token)
-        response.raw_headers += [(b"x-request-id", own_id.encode()), NO_SNIFFING]
-        return response
+        body = problem_body(status, error.code, _TITLE, str(error), own_id)
+        headers = (
+            (b"retry-after", retry_after(error).encode()),
+            (b"content-length", b"%d" % len(body)),
+            (b"content-type", PROBLEM_TYPE.encode()),
+            (b"x-request-id", own_id.encode()),
+            NO_SNIFFING,
+        )
+        return EarlyAnswer(status, headers, body, min(error.early_seconds, _LONGEST_PAUSE))

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -50,7 +51,8 @@ class RequestContext:
         token = request_id.set(own_id)
         traceparent = self._tracing.traceparent()
         trace_token = trace_id.set(traceparent.split("-")[1] if traceparent else None)
-        fields_token = request_fields.set({})
+        fields: dict[str, Any] = {}
+        fields_token = request_fields.set(fields)
         status: int | None = None
 
         async def send_with_id(message: Message) -> None:
@@ -74,7 +76,13 @@ class RequestContext:
             )
             await response(scope, receive, send_with_id)
         finally:
-            self._log.note(scope, status, time.monotonic() - started)
+            self._log.note(
+                scope["method"],
+                getattr(scope.get("route"), "path", "unmatched"),
+                status,
+                time.monotonic() - started,
+                fields,
+            )
             request_fields.reset(fields_token)
             trace_id.reset(trace_token)
             request_id.reset(token)

@@ -19,6 +19,7 @@ from app.log import annotate, request_id
 
 # nginx's status for a client that closed the connection; nobody receives it.
 CLIENT_CLOSED_REQUEST = 499
+PROBLEM_TYPE = "application/problem+json"
 
 
 class Problem(TypedDict):
@@ -68,7 +69,7 @@ def error_response(error: errors.RequestError) -> Response:
     answer = ANSWERS[type(error)]
     headers = {}
     if isinstance(error, errors.Unavailable):
-        headers["retry-after"] = str(max(1, math.ceil(error.retry_after_seconds)))
+        headers["retry-after"] = retry_after(error)
     elif isinstance(error, errors.Unauthenticated):
         headers["www-authenticate"] = "Bearer"
     elif isinstance(error, errors.BodyTimeout | errors.BodyTooLarge):
@@ -81,15 +82,27 @@ def problem_response(
 ) -> Response:
     """Builds a problem response."""
     annotate(outcome=code)
-    problem = Problem(
-        type=f"/problems/{code}",
-        title=title,
-        status=status,
-        detail=detail,
-        code=code,
-        request_id=request_id.get(),
+    body = problem_body(status, code, title, detail, request_id.get())
+    return Response(body, status, headers, media_type=PROBLEM_TYPE)
+
+
+def problem_body(status: int, code: str, title: str, detail: str, own_id: str | None) -> bytes:
+    """The JSON of a problem."""
+    return orjson.dumps(
+        Problem(
+            type=f"/problems/{code}",
+            title=title,
+            status=status,
+            detail=detail,
+            code=code,
+            request_id=own_id,
+        )
     )
-    return Response(orjson.dumps(problem), status, headers, media_type="application/problem+json")
+
+
+def retry_after(error: errors.Unavailable) -> str:
+    """The value of `Retry-After`, in whole seconds."""
+    return str(max(1, math.ceil(error.retry_after_seconds)))
 
 
 def install_error_handlers(app: FastAPI) -> None:

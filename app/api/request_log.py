@@ -1,17 +1,15 @@
 """Who a request is, and what is left of it when it is over: counts and a line in the log."""
 
 import logging
+import random
 import re
-import secrets
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from http import HTTPStatus
 
-from starlette.types import Scope
-
 from app.api.problems import CLIENT_CLOSED_REQUEST
-from app.log import request_fields, request_id
+from app.log import request_id
 from app.metrics import Metrics
 
 logger = logging.getLogger(__name__)
@@ -24,7 +22,8 @@ def identity(headers: Iterable[tuple[bytes, bytes]]) -> str:
     for name, value in headers:
         if name == b"x-request-id" and _ACCEPTED_ID.fullmatch(value):
             return value.decode("ascii")
-    return secrets.token_hex(16)
+    # Unique is enough, and the system's own random bytes cost a system call.
+    return f"{random.getrandbits(128):032x}"
 
 
 class RequestLog:
@@ -41,28 +40,30 @@ class RequestLog:
         self._duration = cache(metrics.request_duration.labels)
         self._share = share
 
-    def note(self, scope: Scope, status: int | None, seconds: float) -> None:
+    def note(
+        self, method: str, route: str, status: int | None, seconds: float,
+        fields: Mapping[str, object],
+    ) -> None:  # fmt: skip
         """Notes the current request.
 
         Args:
-            scope: the request.
+            method: of HTTP.
+            route: the route's path, or "unmatched".
             status: of its answer; None if the client left before there was one.
             seconds: from its head to the end of its answer.
+            fields: what else the line in the log says.
         """
-        route = getattr(scope.get("route"), "path", "unmatched")
         self._requests(route, str(status or CLIENT_CLOSED_REQUEST)).inc()
         self._duration(route).observe(seconds)
         succeeded = status is not None and status < HTTPStatus.BAD_REQUEST
         if succeeded and not _is_sampled(request_id.get() or "", self._share):
             return
-        level = logging.INFO if scope["method"] == "POST" else logging.DEBUG
+        level = logging.INFO if method == "POST" else logging.DEBUG
         if not logger.isEnabledFor(level):
             return
         outcome = "ok" if succeeded else "client_left"
         own = {"route": route, "status": status, "duration_ms": round(seconds * 1000, 3)}
-        logger.log(
-            level, "request", extra={"outcome": outcome} | (request_fields.get() or {}) | own
-        )
+        logger.log(level, "request", extra={"outcome": outcome, **fields, **own})
 
 
 def _is_sampled(identity: str, share: float) -> bool:

@@ -5,7 +5,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from app.errors import Overloaded
 from app.metrics import Metrics
@@ -18,8 +18,7 @@ _SMOOTHING = 0.05
 _SHORTEST_WAIT_SECONDS = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """Who wants images in.
 
     Attributes:
@@ -68,17 +67,18 @@ class Admission:
         """Images in the house now."""
         return self._share.total
 
-    def check_door(self, caller: Caller) -> None:
-        """Refuses a request by its head, when nobody knows how many images it holds.
+    def refusal_at_door(self, caller: Caller) -> Overloaded | None:
+        """Why a request is refused by its head, when nobody knows how many images it holds.
 
         It is taken for one, but after a refusal, until the caller was told to come back, for as
         many as were refused: else whoever does not wait has all its bodies read for nothing.
 
-        Raises:
-            Overloaded: if there is no room.
+        Returns:
+            The refusal, which is not raised: above capacity most requests end in one. None if
+            there is room.
         """
-        images, _ = self._told_to_wait.of(caller)
-        self.check(caller, images)
+        images, early_seconds = self._told_to_wait.of(caller)
+        return self._refusal(caller, images, early_seconds)
 
     def check(self, caller: Caller, images: int = 1) -> None:
         """Refuses what would not fit now, without admitting anything.
@@ -86,19 +86,8 @@ class Admission:
         Raises:
             Overloaded: if so many more would exceed the capacity, or the caller's share of it.
         """
-        if self._share.fits(images, *caller.holders):
-            return
-        full = self.inside + images > self._capacity
-        (self._refused_when_full if full else self._refused_over_share).inc(images)
-        wait = self.inside * self._seconds_per_image
-        _, left = self._told_to_wait.of(caller)
-        self._told_to_wait.note(caller, images, max(_SHORTEST_WAIT_SECONDS, wait))
-        raise Overloaded(
-            f"{self.inside} of at most {self._capacity} images are in the house, "
-            + (f"no room for {images} more" if full else "and this caller has its share of them"),
-            retry_after_seconds=wait,
-            early_seconds=left,
-        )
+        if (refusal := self._refusal(caller, images)) is not None:
+            raise refusal
 
     @contextmanager
     def admit(self, caller: Caller, images: int) -> Iterator[None]:
@@ -122,6 +111,23 @@ class Admission:
     async def wait_empty(self) -> None:
         """Returns when no image is in the house."""
         await self._empty.wait()
+
+    def _refusal(
+        self, caller: Caller, images: int, early_seconds: float = 0.0
+    ) -> Overloaded | None:
+        if self._share.fits(images, *caller.holders):
+            return None
+        inside = self._share.total
+        full = inside + images > self._capacity
+        (self._refused_when_full if full else self._refused_over_share).inc(images)
+        wait = inside * self._seconds_per_image
+        self._told_to_wait.note(caller, images, max(_SHORTEST_WAIT_SECONDS, wait))
+        return Overloaded(
+            f"{inside} of at most {self._capacity} images are in the house, "
+            + (f"no room for {images} more" if full else "and this caller has its share of them"),
+            retry_after_seconds=wait,
+            early_seconds=early_seconds,
+        )
 
     def _note(self) -> None:
         self._in_flight.set(self.inside)
@@ -154,6 +160,8 @@ class _ToldToWait:
 
     def note(self, caller: Caller, images: int, seconds: float) -> None:
         """Remembers a refusal for so long; a later one of fewer images does not shorten it."""
+        if images == 1:  # that many anybody needs room for
+            return
         now = self._clock()
         while self._refused and next(iter(self._refused.values()))[1] <= now:
             self._refused.popitem(last=False)  # callers come and go; the table must not grow

@@ -8,7 +8,7 @@ from functools import cache, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import DeadlineExceeded, RequestError
+from app.errors import DeadlineExceeded, Overloaded, RequestError
 from app.metrics import Metrics
 from app.serving.admission import Admission, Caller
 from app.serving.batch_queue import Inference
@@ -67,13 +67,9 @@ class Classifier:
         self._outcome = cache(partial(metrics.images.labels, *labels))
         self._predicted = cache(partial(metrics.predictions.labels, *labels))
 
-    def check_room(self, caller: Caller) -> None:
-        """Refuses early what cannot be admitted now.
-
-        Raises:
-            Overloaded: if the house is full.
-        """
-        self._admission.check_door(caller)
+    def refusal(self, caller: Caller) -> Overloaded | None:
+        """Why nothing of this caller's can be admitted now, or None."""
+        return self._admission.refusal_at_door(caller)
 
     async def classify(
         self, images: Sequence[bytes], options: ClassifyOptions
