@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -25,16 +25,22 @@ class ServiceProcess:
     Args:
         port: where it listens.
         options: of its command line.
+        cores: that it may use; None for all.
     """
 
-    def __init__(self, port: int, options: Sequence[str]) -> None:
+    def __init__(
+        self, port: int, options: Sequence[str], cores: Collection[int] | None = None
+    ) -> None:
         self.port = port
+        self._cores = cores
         command = [sys.executable, "-m", "app", "--port", str(port), "--log-level", "error"]
         self._command = [*command, *options]
         self._process: subprocess.Popen[bytes]
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(self._command)  # noqa: S603 - our own command
+        if self._cores is not None:
+            os.sched_setaffinity(self._process.pid, self._cores)  # before it has any threads
         return self
 
     def __exit__(self, *_: object) -> None:

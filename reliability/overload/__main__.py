@@ -1,6 +1,7 @@
 """`python -m reliability.overload`."""
 
 import argparse
+import os
 import sys
 
 import uvloop
@@ -42,9 +43,19 @@ def main() -> int:
     parser.add_argument(
         "--in-flight", type=int, default=1000, help="images that the greedy caller has under way"
     )
+    parser.add_argument(
+        "--share-cores", action="store_true",
+        help="let the service have the generator's core as well; by default the generator, which"
+        " is no part of a service's load, has one to itself where there are several",
+    )  # fmt: skip
     parser.add_argument("service", nargs="*", help="options of the service, after --")
     options = parser.parse_args()
-    with ServiceProcess(options.port, options.service) as service:
+    *cores, last = sorted(os.sched_getaffinity(0))
+    apart = bool(cores) and not options.share_cores
+    with ServiceProcess(options.port, options.service, cores if apart else None) as service:
+        if apart:
+            os.sched_setaffinity(0, {last})
+        print(f"cores of the service: {len(cores) if apart else len(cores) + 1}")  # noqa: T201
         uvloop.run(overload(service, options))
     return service.exit_code or 0
 

@@ -2,45 +2,97 @@
 """Bursts above the capacity: goodput, refusals, latency, and the return to normal."""
 
 import statistics
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from reliability.overload.load import Generator, Load
 
 _NORMAL_SHARE = 0.5
+_ROUNDS = 3
+_COLUMNS = (
+    "load", "offered/s", "goodput/s", "of capacity", "refused/s", "p50 ms", "p95 ms", "p99 ms",
+    "MiB", "generator's cores", "other statuses", "normal again after s",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Burst:
+    """One burst, between what is compared with it.
+
+    Attributes:
+        capacity: images per second to waiting clients, right before.
+        load: the burst.
+        after: the normal load that follows.
+    """
+
+    capacity: float
+    load: Load
+    after: Load
+
+    @property
+    def share(self) -> float:
+        """The goodput's share of the capacity."""
+        return self.load.goodput / self.capacity
 
 
 async def measured_capacity(generator: Generator, seconds: float) -> float:
     """Images per second that the service answers to waiting clients; the median of three runs."""
     await generator.closed(seconds / 4)  # warm
-    capacities = [(await generator.closed(seconds / 2)).goodput for _ in range(3)]
+    capacities = [(await generator.closed(seconds / 2)).goodput for _ in range(_ROUNDS)]
     capacity = statistics.median(capacities)
     print(f"capacity: {capacity:.0f} images/s (three runs: {[round(c) for c in capacities]})\n")
     return capacity
 
 
 async def bursts(generator: Generator, capacity: float, seconds: float) -> None:
-    """Prints the table of bursts."""
-    print("| load | offered/s | goodput/s | refused/s | p50 ms | p95 ms | p99 ms | MiB |"
-          " generator's cores | other statuses |")  # fmt: skip
-    print("|" + " --- |" * 10)
-    normal = await generator.offer(_NORMAL_SHARE * capacity, seconds / 2)
-    print(_row("0.5x", normal))
+    """Prints the table of bursts.
+
+    Machines change their speed within minutes, so each burst is compared with the capacity that
+    was measured right before it.
+    """
+    print(f"| {' | '.join(_COLUMNS)} |\n" + "| --- " * len(_COLUMNS) + "|")
+    normal = await generator.offer(_NORMAL_SHARE * capacity, seconds)
+    print(_row([normal], "0.5x", "", ""), flush=True)
     for factor in (1, 2, 4):
-        print(_row(f"{factor}x", await generator.offer(factor * capacity, seconds)), flush=True)
-        after = await generator.offer(_NORMAL_SHARE * capacity, seconds / 2)
-        print(_row("0.5x after it", after))
-        recovered = _recovery_seconds(normal, after)
-        print(f"| back to normal after {recovered:.1f} s |" + " |" * 9)
+        rounds = [await _burst(generator, capacity, factor, seconds) for _ in range(_ROUNDS)]
+        shares = sorted(burst.share for burst in rounds)
+        share = f"{statistics.median(shares):.2f} ({shares[0]:.2f} to {shares[-1]:.2f})"
+        recovered = max(_recovery_seconds(normal, burst.after) for burst in rounds)
+        loads = [burst.load for burst in rounds]
+        print(_row(loads, f"{factor}x", share, f"{recovered:.1f}"), flush=True)
 
 
-def _row(name: str, load: Load) -> str:
-    refused = load.statuses[429]
-    others = {status: n for status, n in load.statuses.items() if status not in (200, 429)}
-    return (
-        f"| {name} | {load.offered / load.arrival_seconds:.0f} | {load.goodput:.0f} |"
-        f" {refused / load.arrival_seconds:.0f} | {load.quantile_ms(0.5):.0f} |"
-        f" {load.quantile_ms(0.95):.0f} | {load.quantile_ms(0.99):.0f} |"
-        f" {load.memory:.0f} | {load.busy:.2f} | {others or 'none'} |"
+async def _burst(generator: Generator, capacity: float, factor: float, seconds: float) -> _Burst:
+    now = (await generator.closed(seconds / 2)).goodput
+    load = await generator.offer(factor * capacity, seconds)
+    return _Burst(now, load, await generator.offer(_NORMAL_SHARE * capacity, seconds / 2))
+
+
+def _row(loads: Sequence[Load], name: str, share: str, recovered: str) -> str:
+    """The median of some loads, but of their p99, memory and processor time the most."""
+
+    def middle(figure: Callable[[Load], float]) -> str:
+        return f"{statistics.median(figure(load) for load in loads):.0f}"
+
+    others = sum((load.statuses for load in loads), Counter[int]()) - Counter(
+        {status: sum(load.offered for load in loads) for status in (200, 429)}
     )
+    cells = (
+        name,
+        middle(lambda load: load.offered / load.arrival_seconds),
+        middle(lambda load: load.goodput),
+        share,
+        middle(lambda load: load.statuses[429] / load.arrival_seconds),
+        middle(lambda load: load.quantile_ms(0.5)),
+        middle(lambda load: load.quantile_ms(0.95)),
+        f"{max(load.quantile_ms(0.99) for load in loads):.0f}",
+        f"{max(load.memory for load in loads):.0f}",
+        f"{max(load.busy for load in loads):.2f}",
+        str(dict(others) or "none"),
+        recovered,
+    )
+    return f"| {' | '.join(cells)} |"
 
 
 def _recovery_seconds(normal: Load, after: Load) -> float:

@@ -8,7 +8,9 @@ BROKEN = 0
 """Stands for the status of an answer that never came whole."""
 
 _HEAD_END = b"\r\n\r\n"
-_LENGTH = b"content-length:"
+_LINE_END = b"\r\n"
+_LENGTH = b"\r\ncontent-length:"
+_CLOSE = b"\r\nconnection: close\r\n"
 _STATUS = slice(9, 12)  # of "HTTP/1.1 200 OK"
 
 
@@ -50,15 +52,16 @@ class LightConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol`."""
         self._received += data
-        head, separator, body = self._received.partition(_HEAD_END)
-        if not separator:
+        end = self._received.find(_HEAD_END)
+        if end < 0:
             return
-        lines = head.lower().split(b"\r\n")
-        length = next(int(line[len(_LENGTH) :]) for line in lines if line.startswith(_LENGTH))
-        if len(body) < length:
+        head = self._received[:end].lower() + _LINE_END
+        start = head.index(_LENGTH) + len(_LENGTH)
+        length = int(head[start : head.index(_LINE_END, start)])
+        if len(self._received) < end + len(_HEAD_END) + length:
             return
         self._received = b""
-        if b"connection: close" in lines:
+        if _CLOSE in head:
             self._transport.close()
         self._end(int(head[_STATUS]))
 

@@ -12,7 +12,7 @@ from typing import Protocol
 from reliability.client import head
 from reliability.overload.light import BROKEN, LightConnection
 
-_CLOSED_CLIENTS = 16
+_CLOSED_CLIENTS = 32
 _SAMPLE_SECONDS = 0.2
 # No answer at all within this is a failure of the service, whatever its own deadlines.
 _GIVE_UP_SECONDS = 60.0
