@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
@@ -12,8 +11,7 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class EarlyAnswer:
+class EarlyAnswer(NamedTuple):
     """An answer to a request's head.
 
     Attributes:

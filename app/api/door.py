@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from functools import lru_cache
-from http import HTTPStatus
 
 from starlette.types import Scope
 
@@ -22,6 +21,7 @@ _QUERIES_REMEMBERED = 256
 _LONGEST_PAUSE = 1.0
 # The middleware knows what these are for.
 _NEEDS_MIDDLEWARE = frozenset((b"origin", b"x-forwarded-for"))
+_STATUS = ANSWERS[Overloaded].status
 _TITLE = ANSWERS[Overloaded].title
 
 
@@ -92,14 +92,13 @@ class Door:
         return parameters, caller, self._service.classifier(parameters.model, parameters.version)
 
     def _refuse(self, error: Overloaded, own_id: str, started: float) -> EarlyAnswer:
-        status = HTTPStatus.TOO_MANY_REQUESTS
         token = request_id.set(own_id)
         try:
             seconds = time.monotonic() - started
-            self._log.note("POST", self._path, status, seconds, {"outcome": error.code})
+            self._log.note("POST", self._path, _STATUS, seconds, {"outcome": error.code})
         finally:
             request_id.reset(token)
-        body = problem_body(status, error.code, _TITLE, str(error), own_id)
+        body = problem_body(_STATUS, error.code, _TITLE, str(error), own_id)
         headers = (
             (b"retry-after", retry_after(error).encode()),
             (b"content-length", b"%d" % len(body)),
@@ -107,4 +106,4 @@ class Door:
             (b"x-request-id", own_id.encode()),
             NO_SNIFFING,
         )
-        return EarlyAnswer(status, headers, body, min(error.early_seconds, _LONGEST_PAUSE))
+        return EarlyAnswer(_STATUS, headers, body, min(error.early_seconds, _LONGEST_PAUSE))
