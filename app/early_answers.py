@@ -1,6 +1,7 @@
 """uvicorn's HTTP/1.1 protocol, for answers that go out before their request's body is in."""
 
 import asyncio
+import weakref
 from collections.abc import Iterable
 from typing import ClassVar, NamedTuple
 
@@ -153,7 +154,8 @@ class _Answer(asyncio.Transport):
     ) -> None:
         super().__init__()
         self._protocol = protocol
-        self._cycle = cycle
+        # It owns this object; the two must not keep each other from being freed at once.
+        self._cycle = weakref.proxy(cycle)
         self._transport = transport
         self._head: bytes | None = None
         self._is_body_wanted = not cycle.waiting_for_100_continue

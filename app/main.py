@@ -32,6 +32,7 @@ def create_app(
     *,
     engines: InferenceEngines | None = None,
     tracing: Tracing | None = None,
+    on_ready: Callable[[], None] = lambda: None,
     on_failure: Callable[[BaseException], None] = lambda error: None,
 ) -> FastAPI:
     """Puts the service together. Nothing runs before the application's lifespan begins.
@@ -40,6 +41,7 @@ def create_app(
         settings: the options.
         engines: loads inference engines; ONNX Runtime's by default.
         tracing: records the stages of requests; by default as the settings say.
+        on_ready: called once when the model is loaded and served.
         on_failure: called once if the model cannot be loaded or serving breaks down.
 
     Returns:
@@ -54,7 +56,7 @@ def create_app(
     metrics.memory_limit.set(memory_limit_bytes() or 0)
     engines = engines or OnnxEngines(settings.provider, max_batch_size=settings.max_batch_size)
     tracing = tracing or (start_tracing() if settings.tracing else NoTracing())
-    service = Service(settings, engines, metrics, tracing, on_failure)
+    service = Service(settings, engines, metrics, tracing, on_ready=on_ready, on_failure=on_failure)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

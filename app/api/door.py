@@ -60,8 +60,7 @@ class Door:
             RequestError: if it may not come in.
         """
         parameters, caller, classifier = self._introduce(scope)
-        if (refusal := classifier.refusal(caller)) is not None:
-            raise refusal
+        classifier.check_room(caller)
         return parameters, caller
 
     def refusal(self, scope: Scope) -> EarlyAnswer | None:
@@ -82,7 +81,7 @@ class Door:
             _, caller, classifier = self._introduce(scope)
         except RequestError:
             return None  # it is told again inside, for whatever reason
-        if (error := classifier.refusal(caller)) is None:
+        if (error := classifier.knock(caller)) is None:
             return None
         return self._refuse(error, identity(headers), started)
 

@@ -59,26 +59,46 @@ class Admission:
         self._seconds_per_image = 0.0
         self._last_left = 0.0
         self._told_to_wait = _ToldToWait(clock)
+        self._expected: list[Caller] = []
         self._empty = asyncio.Event()
         self._empty.set()
 
     @property
     def inside(self) -> int:
         """Images in the house now."""
-        return self._share.total
+        return self._share.total - len(self._expected)
 
-    def refusal_at_door(self, caller: Caller) -> Overloaded | None:
-        """Why a request is refused by its head, when nobody knows how many images it holds.
+    def check_door(self, caller: Caller) -> None:
+        """Refuses a request by its head, when nobody knows how many images it holds.
 
         It is taken for one, but after a refusal, until the caller was told to come back, for as
         many as were refused: else whoever does not wait has all its bodies read for nothing.
+
+        Raises:
+            Overloaded: if there is no room.
+        """
+        images, early_seconds = self._told_to_wait.of(caller)
+        if not self._share.fits(images, *caller.holders):
+            raise self._refusal(caller, images, early_seconds)
+
+    def knock(self, caller: Caller) -> Overloaded | None:
+        """Tells whether `check_door` would refuse a request that the event loop is about to start.
+
+        Requests come in together, and none is admitted before all have knocked. So each that is
+        let in counts as one image until they are started, and no more are let in than fit.
 
         Returns:
             The refusal, which is not raised: above capacity most requests end in one. None if
             there is room.
         """
         images, early_seconds = self._told_to_wait.of(caller)
-        return self._refusal(caller, images, early_seconds)
+        if not self._share.fits(images, *caller.holders):
+            return self._refusal(caller, images, early_seconds)
+        if not self._expected:
+            asyncio.get_running_loop().call_soon(self._forget_expected)
+        self._share.take(1, *caller.holders)
+        self._expected.append(caller)
+        return None
 
     def check(self, caller: Caller, images: int = 1) -> None:
         """Refuses what would not fit now, without admitting anything.
@@ -86,8 +106,8 @@ class Admission:
         Raises:
             Overloaded: if so many more would exceed the capacity, or the caller's share of it.
         """
-        if (refusal := self._refusal(caller, images)) is not None:
-            raise refusal
+        if not self._share.fits(images, *caller.holders):
+            raise self._refusal(caller, images)
 
     @contextmanager
     def admit(self, caller: Caller, images: int) -> Iterator[None]:
@@ -112,12 +132,8 @@ class Admission:
         """Returns when no image is in the house."""
         await self._empty.wait()
 
-    def _refusal(
-        self, caller: Caller, images: int, early_seconds: float = 0.0
-    ) -> Overloaded | None:
-        if self._share.fits(images, *caller.holders):
-            return None
-        inside = self._share.total
+    def _refusal(self, caller: Caller, images: int, early_seconds: float = 0.0) -> Overloaded:
+        inside = self._share.total  # with those that are about to come in
         full = inside + images > self._capacity
         (self._refused_when_full if full else self._refused_over_share).inc(images)
         wait = inside * self._seconds_per_image
@@ -128,6 +144,11 @@ class Admission:
             retry_after_seconds=wait,
             early_seconds=early_seconds,
         )
+
+    def _forget_expected(self) -> None:
+        for caller in self._expected:
+            self._share.give_back(1, *caller.holders)
+        self._expected.clear()
 
     def _note(self) -> None:
         self._in_flight.set(self.inside)

@@ -67,9 +67,17 @@ class Classifier:
         self._outcome = cache(partial(metrics.images.labels, *labels))
         self._predicted = cache(partial(metrics.predictions.labels, *labels))
 
-    def refusal(self, caller: Caller) -> Overloaded | None:
-        """Why nothing of this caller's can be admitted now, or None."""
-        return self._admission.refusal_at_door(caller)
+    def check_room(self, caller: Caller) -> None:
+        """Refuses early what cannot be admitted now.
+
+        Raises:
+            Overloaded: if the house is full.
+        """
+        self._admission.check_door(caller)
+
+    def knock(self, caller: Caller) -> Overloaded | None:
+        """Why a request that is about to start will not be admitted; see `Admission.knock`."""
+        return self._admission.knock(caller)
 
     async def classify(
         self, images: Sequence[bytes], options: ClassifyOptions

@@ -39,6 +39,7 @@ class Service:
         engines: loads inference engines.
         metrics: the series.
         tracing: records the stages of requests.
+        on_ready: called once when the model is loaded and served.
         on_failure: called once when loading fails or a batch loop dies.
     """
 
@@ -48,12 +49,15 @@ class Service:
         engines: InferenceEngines,
         metrics: Metrics,
         tracing: Tracing,
+        *,
+        on_ready: Callable[[], None],
         on_failure: Callable[[BaseException], None],
     ) -> None:
         self._settings = settings
         self._engines = engines
         self._metrics = metrics
         self._tracing = tracing
+        self._on_ready = on_ready
         self._on_failure = on_failure
         self._admission = Admission(settings.max_queue_size, metrics)
         self._state = State.STARTING
@@ -157,6 +161,7 @@ class Service:
             model.name, model.version, model.variant.precision, model.provider, model.digest
         ).set(1)
         if self._state is State.STARTING:
+            self._on_ready()
             self._state = State.READY
             self._metrics.ready.set(1)
             logger.info(
