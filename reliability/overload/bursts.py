@@ -3,37 +3,36 @@
 
 import statistics
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from reliability.overload.load import Generator, Load
 
 _NORMAL_SHARE = 0.5
-_ROUNDS = 3
+_FACTORS = (1.0, 1.25, 2.0, 4.0)
+# Random arrivals at this factor keep the service busy with few refusals.
+_SATURATED = 1.25
+_ROUNDS = 5
 _COLUMNS = (
-    "load", "offered/s", "goodput/s", "of capacity", "refused/s", "p50 ms", "p95 ms", "p99 ms",
-    "MiB", "generator's cores", "other statuses", "normal again after s",
+    "load", "offered/s", "goodput/s", "of waiting clients'", f"of {_SATURATED}x", "refused/s",
+    "p50 ms", "p95 ms", "p99 ms", "MiB", "generator's cores", "other statuses",
+    "normal again after s",
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class _Burst:
-    """One burst, between what is compared with it.
+class _Round:
+    """All bursts, one after the other: machines change their speed within minutes.
 
     Attributes:
         capacity: images per second to waiting clients, right before.
-        load: the burst.
-        after: the normal load that follows.
+        loads: by their multiple of the capacity.
+        after: the normal load that followed each.
     """
 
     capacity: float
-    load: Load
-    after: Load
-
-    @property
-    def share(self) -> float:
-        """The goodput's share of the capacity."""
-        return self.load.goodput / self.capacity
+    loads: Mapping[float, Load]
+    after: Mapping[float, Load]
 
 
 async def measured_capacity(generator: Generator, seconds: float) -> float:
@@ -48,28 +47,37 @@ async def measured_capacity(generator: Generator, seconds: float) -> float:
 async def bursts(generator: Generator, capacity: float, seconds: float) -> None:
     """Prints the table of bursts.
 
-    Machines change their speed within minutes, so each burst is compared with the capacity that
-    was measured right before it.
+    Their goodput is compared with two capacities: that which waiting clients see, who keep step
+    with the batches, and that under random arrivals that are a little too many.
     """
     print(f"| {' | '.join(_COLUMNS)} |\n" + "| --- " * len(_COLUMNS) + "|")
     normal = await generator.offer(_NORMAL_SHARE * capacity, seconds)
-    print(_row([normal], "0.5x", "", ""), flush=True)
-    for factor in (1, 2, 4):
-        rounds = [await _burst(generator, capacity, factor, seconds) for _ in range(_ROUNDS)]
-        shares = sorted(burst.share for burst in rounds)
-        share = f"{statistics.median(shares):.2f} ({shares[0]:.2f} to {shares[-1]:.2f})"
-        recovered = max(_recovery_seconds(normal, burst.after) for burst in rounds)
-        loads = [burst.load for burst in rounds]
-        print(_row(loads, f"{factor}x", share, f"{recovered:.1f}"), flush=True)
+    print(_row([normal], (f"{_NORMAL_SHARE:g}x", "", "", "")), flush=True)
+    rounds = [await _round(generator, capacity, seconds) for _ in range(_ROUNDS)]
+    for factor in _FACTORS:
+        goodputs = [one.loads[factor].goodput for one in rounds]
+        of_waiting = [good / one.capacity for good, one in zip(goodputs, rounds, strict=True)]
+        of_random = [good / one.loads[_SATURATED].goodput
+                     for good, one in zip(goodputs, rounds, strict=True)]  # fmt: skip
+        recovered = max(_recovery_seconds(normal, one.after[factor]) for one in rounds)
+        names = (f"{factor:g}x", _spread(of_waiting), _spread(of_random), f"{recovered:.1f}")
+        print(_row([one.loads[factor] for one in rounds], names))
 
 
-async def _burst(generator: Generator, capacity: float, factor: float, seconds: float) -> _Burst:
-    now = (await generator.closed(seconds / 2)).goodput
-    load = await generator.offer(factor * capacity, seconds)
-    return _Burst(now, load, await generator.offer(_NORMAL_SHARE * capacity, seconds / 2))
+async def _round(generator: Generator, capacity: float, seconds: float) -> _Round:
+    now = (await generator.closed(seconds)).goodput
+    loads, after = {}, {}
+    for factor in _FACTORS:
+        loads[factor] = await generator.offer(factor * capacity, seconds)
+        after[factor] = await generator.offer(_NORMAL_SHARE * capacity, seconds / 2)
+    return _Round(now, loads, after)
 
 
-def _row(loads: Sequence[Load], name: str, share: str, recovered: str) -> str:
+def _spread(shares: Sequence[float]) -> str:
+    return f"{statistics.median(shares):.2f} ({min(shares):.2f} to {max(shares):.2f})"
+
+
+def _row(loads: Sequence[Load], names: tuple[str, str, str, str]) -> str:
     """The median of some loads, but of their p99, memory and processor time the most."""
 
     def middle(figure: Callable[[Load], float]) -> str:
@@ -78,11 +86,13 @@ def _row(loads: Sequence[Load], name: str, share: str, recovered: str) -> str:
     others = sum((load.statuses for load in loads), Counter[int]()) - Counter(
         {status: sum(load.offered for load in loads) for status in (200, 429)}
     )
+    name, of_waiting, of_random, recovered = names
     cells = (
         name,
         middle(lambda load: load.offered / load.arrival_seconds),
         middle(lambda load: load.goodput),
-        share,
+        of_waiting,
+        of_random,
         middle(lambda load: load.statuses[429] / load.arrival_seconds),
         middle(lambda load: load.quantile_ms(0.5)),
         middle(lambda load: load.quantile_ms(0.95)),
