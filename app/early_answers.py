@@ -2,7 +2,6 @@
 
 import asyncio
 import weakref
-from collections.abc import Iterable
 from typing import ClassVar, NamedTuple
 
 from uvicorn.protocols.http.httptools_impl import (
@@ -17,14 +16,14 @@ class EarlyAnswer(NamedTuple):
 
     Attributes:
         status: of HTTP.
-        headers: with lower-case names, Content-Length among them.
+        head: the header lines, Content-Length among them, as they go over the wire.
         body: the answer's.
         pause_seconds: how long nothing more is read from the connection, so that the body stays
             with its sender.
     """
 
     status: int
-    headers: Iterable[tuple[bytes, bytes]]
+    head: bytes
     body: bytes
     pause_seconds: float = 0.0
 
@@ -112,9 +111,10 @@ class EarlyAnswers(HttpToolsProtocol):
 
     def answer_early(self, answer: EarlyAnswer) -> None:
         """Answers a request whose head has come, without the application."""
-        headers = (*self.server_state.default_headers, *answer.headers)
-        lines = b"".join([b"%b: %b\r\n" % header for header in headers])
-        self.transport.write(b"%b%b\r\n%b" % (STATUS_LINE[answer.status], lines, answer.body))
+        own = b"".join([b"%b: %b\r\n" % header for header in self.server_state.default_headers])
+        self.transport.write(
+            b"%b%b%b\r\n%b" % (STATUS_LINE[answer.status], own, answer.head, answer.body)
+        )
         self._await_rest()
         if answer.pause_seconds:
             self.flow.pause_reading()

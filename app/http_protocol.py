@@ -31,6 +31,7 @@ class BoundedHttpProtocol(EarlyAnswers):
     head_timeout_seconds: ClassVar[float]
     _head_bytes = 0
     _in_head = False
+    _may_be_too_long = False
     _head_deadline: asyncio.TimerHandle | None = None
     _refusal: bytes | None = None
     _has_refused = False
@@ -53,6 +54,7 @@ class BoundedHttpProtocol(EarlyAnswers):
     def data_received(self, data: bytes) -> None:
         """Feeds the parser while the head is within its bounds."""
         self._has_refused = False
+        self._may_be_too_long = self._head_bytes + len(data) > self.max_head_bytes
         if self.transport.is_closing() or self._refusal is not None:
             return
         super().data_received(data)
@@ -73,8 +75,7 @@ class BoundedHttpProtocol(EarlyAnswers):
         """A head is complete; it starts a request if it is not too long."""
         self._in_head = False
         self._stop_clock()
-        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
-        if size > self.max_head_bytes:
+        if self._may_be_too_long and self._head_size() > self.max_head_bytes:
             self._refuse_long_head()
         elif not self.transport.is_closing():
             if (refusal := self._refusal_at_door()) is None:
@@ -125,6 +126,9 @@ class BoundedHttpProtocol(EarlyAnswers):
         )  # fmt: skip
         self._has_refused = refusal is not None
         return refusal
+
+    def _head_size(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
 
     def _refuse_long_head(self) -> None:
         self._refuse(

@@ -23,6 +23,10 @@ _LONGEST_PAUSE = 1.0
 _NEEDS_MIDDLEWARE = frozenset((b"origin", b"x-forwarded-for"))
 _STATUS = ANSWERS[Overloaded].status
 _TITLE = ANSWERS[Overloaded].title
+_HEAD = (
+    b"retry-after: %%b\r\ncontent-length: %%d\r\ncontent-type: %b\r\n"
+    b"x-request-id: %%b\r\n%b: %b\r\n" % (PROBLEM_TYPE.encode(), *NO_SNIFFING)
+)
 
 
 class Door:
@@ -98,11 +102,5 @@ class Door:
         finally:
             request_id.reset(token)
         body = problem_body(_STATUS, error.code, _TITLE, str(error), own_id)
-        headers = (
-            (b"retry-after", retry_after(error).encode()),
-            (b"content-length", b"%d" % len(body)),
-            (b"content-type", PROBLEM_TYPE.encode()),
-            (b"x-request-id", own_id.encode()),
-            NO_SNIFFING,
-        )
-        return EarlyAnswer(_STATUS, headers, body, min(error.early_seconds, _LONGEST_PAUSE))
+        head = _HEAD % (retry_after(error).encode(), len(body), own_id.encode())
+        return EarlyAnswer(_STATUS, head, body, min(error.early_seconds, _LONGEST_PAUSE))

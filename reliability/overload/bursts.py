@@ -36,11 +36,11 @@ class _Round:
 
 
 async def measured_capacity(generator: Generator, seconds: float) -> float:
-    """Images per second that the service answers to waiting clients; the median of three runs."""
+    """Images per second that the service answers to waiting clients; the median of some runs."""
     await generator.closed(seconds / 4)  # warm
     capacities = [(await generator.closed(seconds / 2)).goodput for _ in range(_ROUNDS)]
     capacity = statistics.median(capacities)
-    print(f"capacity: {capacity:.0f} images/s (three runs: {[round(c) for c in capacities]})\n")
+    print(f"capacity: {capacity:.0f} images/s (of {[round(c) for c in capacities]})\n")
     return capacity
 
 

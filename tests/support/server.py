@@ -38,6 +38,7 @@ class LiveServer:
 
     Attributes:
         app: the application.
+        became_ready: is set by `on_ready`.
         failures: what it reported to `on_failure`.
         port: its TCP port on 127.0.0.1.
     """
@@ -46,8 +47,13 @@ class LiveServer:
         self, settings: Settings, engines: InferenceEngines, tracing: Tracing | None = None
     ) -> None:
         self.failures: list[BaseException] = []
+        self.became_ready = threading.Event()
         self.app: FastAPI = create_app(
-            settings, engines=engines, tracing=tracing, on_failure=self.failures.append
+            settings,
+            engines=engines,
+            tracing=tracing,
+            on_ready=self.became_ready.set,
+            on_failure=self.failures.append,
         )
         config = uvicorn_config(self.app, settings)
         self._server = _ThreadedServer(

@@ -1,9 +1,11 @@
 """What comes before any request: connections and heads are bounded."""
 
+import gc
 from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from app.settings import Settings
 from tests.support.colours import COLOURS
@@ -62,6 +64,22 @@ def test_a_body_of_uncertain_length_is_refused(server: LiveServer, length: bytes
     assert answer_to(server, head).startswith(b"HTTP/1.1 400 ")
 
 
+def test_what_a_request_took_is_freed_without_the_garbage_collector(client: httpx.Client) -> None:
+    def cycles() -> int:
+        return sum(isinstance(thing, RequestResponseCycle) for thing in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = cycles()
+        for _ in range(10):
+            assert post_image(client, PICTURE).status_code == 200
+        # The connection keeps the last one, and the one before may just be ending.
+        assert cycles() - before <= 2
+    finally:
+        gc.enable()
+
+
 def test_more_connections_than_allowed_are_refused(make_settings: Callable[..., Settings]) -> None:
     with (
         running(make_settings(max_connections=2), FakeEngines()) as live,
@@ -88,6 +106,11 @@ def test_heads_that_are_too_slow(make_settings: Callable[..., Settings]) -> None
             answer = slow.read_answer()
             assert answer.startswith(b"HTTP/1.1 408 ")
             assert b'"code": "head_timeout"' in answer
+        with RawConnection(live.port) as kept:
+            kept.send(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n")
+            assert kept.read_answer().startswith(b"HTTP/1.1 200 ")
+            kept.send(b"GET /livez HTTP/1.1\r\nhost: ")
+            assert kept.read_answer().startswith(b"HTTP/1.1 408 ")
         assert client.get("/livez").status_code == 200
 
 

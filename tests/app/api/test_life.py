@@ -31,8 +31,10 @@ def test_not_ready_until_the_model_is_loaded(make_settings: Callable[..., Settin
             assert int(response.headers["retry-after"]) >= 1
         assert_problem(post_image(client, PICTURE), 503, "not_ready")
         assert value(client, "senet_ready") == 0
+        assert not live.became_ready.is_set()
         engines.gate.open()
         live.wait_until_ready()
+        assert live.became_ready.is_set()
         assert client.get("/readyz").json() == {"status": "ready"}
         assert client.get("/startupz").json() == {"status": "started"}
         assert value(client, "senet_ready") == 1

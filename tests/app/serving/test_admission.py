@@ -104,6 +104,24 @@ async def test_wait_empty(admission: Admission) -> None:
     await waiting
 
 
+async def test_no_more_are_let_in_at_once_than_fit(admission: Admission) -> None:
+    with admission.admit(ALICE, 4), admission.admit(BOB, 4):
+        assert admission.knock(Caller("carol")) is None
+        assert admission.knock(Caller("dave")) is None
+        assert "no room for 1 more" in str(admission.knock(Caller("erin")))
+        assert admission.inside == 8  # who knocks is not inside yet
+        await asyncio.sleep(0)  # the event loop starts those that were let in
+        assert admission.knock(Caller("erin")) is None
+
+
+async def test_who_knocks_and_leaves_keeps_no_place(admission: Admission) -> None:
+    assert admission.knock(ALICE) is None
+    await asyncio.sleep(0)
+    with admission.admit(BOB, 10):
+        pass
+    await admission.wait_empty()
+
+
 def test_a_caller_that_does_not_wait_needs_as_much_room_as_it_was_refused(
     admission: Admission, clock: Clock
 ) -> None:
@@ -111,17 +129,18 @@ def test_a_caller_that_does_not_wait_needs_as_much_room_as_it_was_refused(
         with pytest.raises(Overloaded), admission.admit(ALICE, 5):
             pass
         admission.check(ALICE)
-        refusal = admission.refusal_at_door(ALICE)
-        assert "has its share" in str(refusal)
-        assert refusal is not None
-        assert refusal.early_seconds == 1
-        assert admission.refusal_at_door(BOB) is None
-        assert admission.refusal_at_door(Caller("alice", "bulk")) is None
+        with pytest.raises(Overloaded, match="has its share") as raised:
+            admission.check_door(ALICE)
+        assert raised.value.early_seconds == 1
+        admission.check_door(BOB)
+        admission.check_door(Caller("alice", "bulk"))
         clock.advance(1)  # as long as Retry-After said
-        assert admission.refusal_at_door(ALICE) is None
+        admission.check_door(ALICE)
     with pytest.raises(Overloaded), admission.admit(ALICE, 11):
         pass
-    assert "no room for 11" in str(admission.refusal_at_door(ALICE))
+    with pytest.raises(Overloaded, match="no room for 11"):
+        admission.check_door(ALICE)
+    assert "no room for 11" in str(admission.knock(ALICE))
 
 
 def test_a_caller_that_does_not_wait_comes_in_as_soon_as_there_is_room(
@@ -129,7 +148,7 @@ def test_a_caller_that_does_not_wait_comes_in_as_soon_as_there_is_room(
 ) -> None:
     with admission.admit(ALICE, 3), pytest.raises(Overloaded), admission.admit(ALICE, 5):
         pass
-    assert admission.refusal_at_door(ALICE) is None
+    admission.check_door(ALICE)
 
 
 def test_refusals_at_the_door_do_not_prolong_the_wait(admission: Admission, clock: Clock) -> None:
@@ -137,6 +156,7 @@ def test_refusals_at_the_door_do_not_prolong_the_wait(admission: Admission, cloc
         with pytest.raises(Overloaded), admission.admit(ALICE, 5):
             pass
         clock.advance(0.9)
-        assert admission.refusal_at_door(ALICE) is not None
+        with pytest.raises(Overloaded):
+            admission.check_door(ALICE)
         clock.advance(0.2)
-        assert admission.refusal_at_door(ALICE) is None
+        admission.check_door(ALICE)
