@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Collection, Sequence
@@ -38,6 +39,8 @@ class ServiceProcess:
         self._process: subprocess.Popen[bytes]
 
     def __enter__(self) -> Self:
+        # Else whoever listens there already would be measured.
+        socket.create_server(("127.0.0.1", self.port)).close()
         self._process = subprocess.Popen(self._command)  # noqa: S603 - our own command
         if self._cores is not None:
             os.sched_setaffinity(self._process.pid, self._cores)  # before it has any threads
