@@ -47,11 +47,17 @@ def _order(parsed: argparse.Namespace) -> Order:
             "--tensorrt", "engines are built from the fp16 file", "add fp16 to --precision"
         )
     source = load_source(_source_options(parsed))
-    evaluation = calibration = quantisation = None
+    evaluation = calibration = quantisation = fitting = None
     if parsed.evaluate is not None:
         evaluation = photos.labelled("--evaluate", parsed.evaluate, source.labels)
     if parsed.calibrate is not None:
         calibration = photos.labelled("--calibrate", parsed.calibrate, source.labels)
+    if parsed.fit_on is not None:
+        if calibration is None:
+            raise ConfigurationError(
+                "--fit-on", "it chooses among photos of --calibrate, which is not given", "give it"
+            )
+        fitting = photos.listed("--fit-on", parsed.fit_on, calibration)
     if parsed.calibration_photos is not None:
         quantisation = photos.unlabelled("--calibration-photos", parsed.calibration_photos)
     if parsed.photos is not None:
@@ -73,6 +79,7 @@ def _order(parsed: argparse.Namespace) -> Order:
         evaluation=evaluation,
         evaluation_name=parsed.evaluate_name or str(getattr(parsed.evaluate, "name", "")),
         calibration=calibration,
+        fitting=fitting,
         quantisation=quantisation,
         precisions=parsed.precision,
         int8_layout=parsed.int8_layout,
@@ -169,6 +176,13 @@ def _add_measurement(group: argparse._ArgumentGroup) -> None:
         metavar="DIR",
         help="class folders of photos the network was not trained on: the temperature is fitted on"
         " all of them, the calibration error cross-fitted between halves",
+    )
+    add(
+        "--fit-on",
+        type=Path,
+        metavar="FILE",
+        help="list, '<class id>/<file name>' a line, of the photos of --calibrate to fit the"
+        " temperature on; the others alone judge it",
     )
     add("--calibration-photos", type=Path, metavar="DIR", help="training photos for int8's ranges")
     add(

@@ -35,6 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
         _say("stopped; the same command continues")
         return 130
     last = training.history[-1]
+    if dead := last.get("dead_blocks"):
+        _say(f"warning: the gates of {', '.join(dead)} hardly depend on the photo (gate_spread)")
     sys.stdout.write(f"{output / CHECKPOINT}: top-1 {last['top1']:.2%}, top-5 {last['top5']:.2%}\n")
     return 0
 

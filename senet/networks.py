@@ -16,9 +16,14 @@ from senet.resnet import ResNet, ResNetDesign
 
 RESNETS = {
     # The default model's network, for a CPU: a 3x3 stem, narrow widths that are multiples of
-    # 32 (fast in oneDNN), and its depth in the third stage, where a layer costs least.
+    # 32 (fast in oneDNN), and its depth in the third stage, where a layer costs least. Its SE
+    # blocks have at least eight hidden units.
     "se_resnet_mini": ResNetDesign(
-        BasicBlock, (2, 2, 4, 2), planes=(32, 64, 128, 256), reduction=8, stem=(16, 16, 32)
+        BasicBlock,
+        (2, 2, 4, 2),
+        planes=(32, 64, 128, 256),
+        reduction=(4, 8, 8, 8),
+        stem=(16, 16, 32),
     ),
     "se_resnet18": ResNetDesign(RectifiedBasicBlock, (2, 2, 2, 2)),
     "se_resnet34": ResNetDesign(RectifiedBasicBlock, (3, 4, 6, 3)),

@@ -16,7 +16,7 @@ class ResNetDesign:
         block: the residual block to stack.
         depths: blocks in each of the four stages.
         planes: width parameter of each stage.
-        reduction: ratio r of the SE blocks; None gives the plain twin.
+        reduction: ratio r of the SE blocks, or one for each stage; None gives the plain twin.
         groups: groups of the 3x3 convolutions.
         stem: widths of the stem's convolutions: one is a single 7x7, three are three 3x3.
         shortcut_kernel: kernel of the projecting shortcut (SENet-154: 3 from the second stage).
@@ -26,7 +26,7 @@ class ResNetDesign:
     block: type[ResidualBlock]
     depths: tuple[int, int, int, int]
     planes: tuple[int, int, int, int] = (64, 128, 256, 512)
-    reduction: int | None = 16
+    reduction: int | tuple[int, int, int, int] | None = 16
     groups: int = 1
     stem: tuple[int, ...] = (64,)
     shortcut_kernel: int = 1
@@ -85,6 +85,9 @@ def _stage(
 ) -> nn.Sequential:
     stride = 1 if index == 0 else 2
     outputs = planes * design.block.expansion
+    reduction = design.reduction
+    if isinstance(reduction, tuple):
+        reduction = reduction[index]
     blocks: list[nn.Module] = []
     for position in range(depth):
         downsample = None
@@ -99,7 +102,7 @@ def _stage(
                 planes,
                 stride=stride if position == 0 else 1,
                 groups=design.groups,
-                reduction=design.reduction,
+                reduction=reduction,
                 downsample=downsample,
             )
         )

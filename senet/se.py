@@ -1,5 +1,6 @@
 """The squeeze-and-excitation block (Hu et al., "Squeeze-and-Excitation Networks")."""
 
+import torch
 from torch import Tensor, nn
 
 
@@ -32,6 +33,16 @@ class SqueezeExcitation(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Scales `x` [batch, C, height, width] channel by channel; same shape and dtype out."""
-        squeezed = x.mean((2, 3), keepdim=True)
+        if x.dtype == self.fc1.weight.dtype:
+            return x * self.gates(x.mean((2, 3), keepdim=True))
+        # Under autocast. A gate near 0 or 1 moves by less than bfloat16 resolves, and so would
+        # learn nothing.
+        squeezed = x.mean((2, 3), keepdim=True, dtype=self.fc1.weight.dtype)
+        with torch.autocast(x.device.type, enabled=False):
+            gates = self.gates(squeezed)
+        return x * gates.to(x.dtype)
+
+    def gates(self, squeezed: Tensor) -> Tensor:
+        """Squeezed channels [batch, C, 1, 1] -> gates in 0..1, of the same shape."""
         gates: Tensor = self.sigmoid(self.fc2(self.relu(self.fc1(squeezed))))
-        return x * gates
+        return gates

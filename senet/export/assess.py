@@ -21,7 +21,7 @@ class Figures:
         parity: of fp32 with PyTorch, of the others with fp32.
         photos: how many photos the parity was measured on.
         accuracy: on the evaluation photos, if there are any.
-        ece: after temperature scaling, cross-fitted; see `calibration.cross_fit`.
+        ece: after temperature scaling, of photos that it was not fitted on; see `calibration`.
     """
 
     parity: Parity
@@ -67,12 +67,12 @@ def assess(
     same = order.evaluation is not None and photos.files == order.evaluation.files
     logits = evaluated if same else _logits(order, named, photos)
     name = order.evaluation_name if same else photos.directory.name
-    fit = calibration.cross_fit(logits["fp32"], photos.targets)
+    if order.fitting is None:
+        fit = calibration.cross_fit(logits["fp32"], photos.targets)
+    else:
+        fit = calibration.split_fit(logits["fp32"], photos.targets, order.fitting)
     for precision, measured in figures.items():
-        ece = calibration.expected_calibration_error(
-            logits[precision], photos.targets, fit.held_out
-        )
-        figures[precision] = replace(measured, ece=ece)
+        figures[precision] = replace(measured, ece=fit.error(logits[precision], photos.targets))
     entry = calibration.calibration(fit, logits["fp32"], photos.targets, name)
     return Assessment(figures, entry)
 

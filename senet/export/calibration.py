@@ -4,7 +4,7 @@ Guo et al., "On Calibration of Modern Neural Networks" (2017): section 4.2 for t
 section 2 for the expected calibration error (ECE).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +23,40 @@ class Fit:
     """Temperatures fitted to photos.
 
     Attributes:
-        published: fitted on all photos; the one to serve with.
-        held_out: [n], the temperature to judge each photo by: fitted on the half without it.
+        published: the one to serve with.
+        judging: indices of the photos that judge.
+        held_out: the temperature to judge each of them by: fitted without it.
+        method: what was done, for the manifest.
     """
 
     published: float
+    judging: NDArray[np.int64]
     held_out: NDArray[np.float64]
+    method: str
+
+    def error(self, logits: NDArray[np.float32], classes: NDArray[np.int64]) -> float:
+        """ECE of the photos that judge; arguments as of `cross_fit`."""
+        chosen = self.judging
+        return expected_calibration_error(logits[chosen], classes[chosen], self.held_out)
+
+
+def split_fit(
+    logits: NDArray[np.float32], classes: NDArray[np.int64], fitting: NDArray[np.bool_]
+) -> Fit:
+    """Fits on some photos; the others judge.
+
+    Args:
+        logits: [n, classes] of photos that the network was not trained on.
+        classes: [n] true classes.
+        fitting: [n], whether a photo is one to fit on.
+
+    Raises:
+        ConfigurationError: if the photos do not determine a temperature.
+    """
+    temperature = fit_temperature(logits[fitting], classes[fitting])
+    judging = np.flatnonzero(~fitting)
+    method = f"temperature fitted on {fitting.sum()} listed photos, ECE of the other {len(judging)}"
+    return Fit(temperature, judging, np.full(len(judging), temperature), method)
 
 
 def cross_fit(logits: NDArray[np.float32], classes: NDArray[np.int64]) -> Fit:
@@ -48,7 +76,11 @@ def cross_fit(logits: NDArray[np.float32], classes: NDArray[np.int64]) -> Fit:
     held_out = np.empty(len(logits))
     for start in (0, 1):
         held_out[start::2] = fit_temperature(logits[1 - start :: 2], classes[1 - start :: 2])
-    return Fit(fit_temperature(logits, classes), held_out)
+    method = (
+        "temperature fitted on all of them; ECE cross-fitted, each photo scored with a temperature"
+        " fitted on the half (every second photo, ordered by class and file name) that it is not in"
+    )
+    return Fit(fit_temperature(logits, classes), np.arange(len(logits)), held_out, method)
 
 
 def calibration(
@@ -62,15 +94,12 @@ def calibration(
         classes: [n] true classes.
         name: what to call the photos.
     """
+    unscaled = replace(fit, held_out=np.ones(len(fit.judging)))
     return Calibration(
         temperature=fit.published,
-        ece_before=expected_calibration_error(logits, classes, np.ones(len(logits))),
-        ece_after=expected_calibration_error(logits, classes, fit.held_out),
-        dataset=(
-            f"{name}, {len(logits)} photos: temperature fitted on all of them; ECE cross-fitted,"
-            " each photo scored with a temperature fitted on the half (every second photo, ordered"
-            " by class and file name) that it is not in"
-        ),
+        ece_before=unscaled.error(logits, classes),
+        ece_after=fit.error(logits, classes),
+        dataset=f"{name}, {len(logits)} photos: {fit.method}",
     )
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from app.errors import ConfigurationError
@@ -26,6 +28,8 @@ class Order:
         evaluation: labelled photos for the accuracy of every variant.
         evaluation_name: what the manifest calls them.
         calibration: labelled photos that the network was not trained on, for the temperature.
+        fitting: bool [n], which of the calibration photos the temperature is fitted on, while the
+            others judge it; None fits on all and cross-fits the calibration error.
         quantisation: photos for the ranges of int8, from the training photos.
         precisions: the variants to write; fp32 among them.
         int8_layout: see `senet.export.int8.quantise`.
@@ -42,6 +46,7 @@ class Order:
     evaluation: Photos | None = None
     evaluation_name: str = ""
     calibration: Photos | None = None
+    fitting: NDArray[np.bool_] | None = None
     quantisation: Photos | None = None
     precisions: tuple[Precision, ...] = ("fp32",)
     int8_layout: Layout = "u8s8"

@@ -75,6 +75,30 @@ def labelled(option: str, directory: Path, labels: Sequence[Label]) -> Photos:
     return Photos(option, directory, files, np.array(targets, dtype=np.int64))
 
 
+def listed(option: str, file: Path, photos: Photos) -> NDArray[np.bool_]:
+    """Which of `photos` a text file lists, one `<class id>/<file name>` a line: bool [n].
+
+    Raises:
+        ConfigurationError: if the file cannot be read, lists a photo that is not among them, or
+            lists all of them or none.
+    """
+    try:
+        names = set(file.read_text(encoding="utf-8").split("\n")) - {""}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(option, f"{file} cannot be read", "give a text file") from error
+    own = [f"{path.parent.name}/{path.name}" for path in photos.files]
+    if unknown := sorted(names - set(own)):
+        raise ConfigurationError(
+            option, f"{file} lists {unknown[0]!r}, which is not in {photos.directory}", "correct it"
+        )
+    chosen = np.array([name in names for name in own])
+    if chosen.all() or not chosen.any():
+        raise ConfigurationError(
+            option, f"{file} lists all of the photos or none", "list about half of them"
+        )
+    return chosen
+
+
 def sample(photos: Photos, preprocessing: Preprocessing) -> NDArray[np.uint8]:
     """At most 28 of `photos`, evenly spaced: uint8 [n, height, width, 3].
 

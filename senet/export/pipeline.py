@@ -10,6 +10,8 @@ from app.repository.manifest import Golden, Manifest, Precision, Variant
 from senet.export import golden, onnx_file, parity, photos, publish, report, speed
 from senet.export.assess import Assessment, assess
 from senet.export.candidates import Candidate, write_fp32, write_reduced
+from senet.export.excitation import Excitation, excitation
+from senet.export.fold import fold_constant_gates
 from senet.export.graph import ServedGraph, torch_runner
 from senet.export.order import Order
 from senet.export.report import Report, VariantReport
@@ -33,7 +35,7 @@ def export(order: Order) -> Report:
     heads = Heads(source.network, size.height, size.width)
     graph = ServedGraph(heads, source.preprocessing).eval()
     torch_run = torch_runner(graph)
-    model = onnx_file.to_onnx(graph, size)
+    model, folded = fold_constant_gates(onnx_file.to_onnx(graph, size), images)
 
     with publish.staged(order.target, force=order.force) as stage:
         fp32 = write_fp32(model, stage)
@@ -46,7 +48,14 @@ def export(order: Order) -> Report:
         tolerance = golden.write(stage, size, torch_run, runs)
         _write_manifest(order, candidates, assessment, tolerance, stage)
         ratios = speed.ratios(runs, images)
-        finished = _report(order, model, candidates, assessment, ratios)
+        seen, _ = excitation(
+            model,
+            order.evaluation or order.photos,
+            source.preprocessing,
+            source.labels,
+            progress=order.progress,
+        )
+        finished = _report(order, model, candidates, assessment, ratios, seen, folded)
         report.write(finished, stage)
     return finished
 
@@ -90,6 +99,8 @@ def _report(
     candidates: Sequence[Candidate],
     assessment: Assessment,
     ratios: Mapping[Precision, float],
+    seen: Excitation,
+    folded: tuple[str, ...],
 ) -> Report:
     variants = []
     for candidate in candidates:
@@ -119,6 +130,8 @@ def _report(
         outputs=onnx_file.signature(model.graph.output),
         variants=tuple(variants),
         calibration=assessment.calibration,
+        gates=seen,
+        folded_gates=folded,
         machine=speed.machine(),
         speed_batch=speed.BATCH,
         tools={tool: version(tool) for tool in _TOOLS},

@@ -5,10 +5,7 @@ from dataclasses import dataclass
 
 from onnx import ModelProto, NodeProto
 
-_POOLS = {"ReduceMean", "GlobalAveragePool"}
-_GATES = {"Sigmoid", "HardSigmoid"}
-# A gate is pool, layer, activation, layer and sigmoid, with a few reshapes at most.
-_LONGEST_GATE = 10
+from senet.export import gates
 
 
 @dataclass(frozen=True)
@@ -40,7 +37,7 @@ def regions(model: ModelProto) -> Regions:
     return Regions(
         normalisation=before,
         trunk=trunk,
-        gates=_gates(nodes, producer) & trunk,
+        gates=frozenset().union(*(gate.nodes for gate in gates.find(model))) & trunk,
         heads=frozenset(node.name for node in nodes) - body,
     )
 
@@ -56,32 +53,3 @@ def _ancestors(node: NodeProto, producer: dict[str, NodeProto]) -> frozenset[str
                 found.add(parent.name)
                 queue.append(parent)
     return frozenset(found)
-
-
-def _gates(nodes: list[NodeProto], producer: dict[str, NodeProto]) -> frozenset[str]:
-    found: set[str] = set()
-    for node in nodes:
-        gate = [producer[name] for name in node.input if name in producer]
-        if node.op_type != "Mul" or len(gate) != 2:
-            continue
-        for side in gate:
-            chain = _gate_chain(side, producer)
-            if chain:
-                found |= set(chain)
-    return frozenset(found)
-
-
-def _gate_chain(node: NodeProto, producer: dict[str, NodeProto]) -> list[str]:
-    """The nodes from a sigmoid back to the pooling it rests on; empty if that is no SE gate."""
-    names: list[str] = []
-    sigmoid = False
-    for _ in range(_LONGEST_GATE):
-        names.append(node.name)
-        sigmoid = sigmoid or node.op_type in _GATES
-        if node.op_type in _POOLS:
-            return names if sigmoid else []
-        parent = producer.get(node.input[0]) if node.input else None
-        if parent is None:
-            return []
-        node = parent
-    return []

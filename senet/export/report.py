@@ -5,6 +5,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from app.repository.manifest import Accuracy, Calibration, Parity, Precision, Source
+from senet.export.excitation import Excitation
+from senet.export.excitation import render as render_gates
 
 _COLUMNS = (
     "precision",
@@ -54,6 +56,9 @@ class Report(_Part):
     outputs: dict[str, str]
     variants: tuple[VariantReport, ...]
     calibration: Calibration | None
+    gates: Excitation
+    folded_gates: tuple[str, ...]
+    """Blocks whose constant gates were folded into a convolution."""
     machine: str
     speed_batch: int
     """Images a run in the speed measurement."""
@@ -85,7 +90,16 @@ def render(report: Report) -> str:
         *(_row(variant) for variant in report.variants),
         "",
         *_notes(report),
+        "",
+        "## Gates",
+        "",
+        *render_gates(report.gates),
     ]
+    if report.folded_gates:
+        lines.append(
+            "Constant gates that were folded into the convolution beside them:"
+            f" {', '.join(report.folded_gates)}."
+        )
     return "\n".join(lines) + "\n"
 
 

@@ -15,18 +15,18 @@ Run = Callable[[Images], Outputs]
 """uint8 [batch, height, width, 3] -> some or all of the outputs, by name."""
 
 
-def onnx_runner(path: Path, outputs: Sequence[str] = OUTPUTS, *, threads: int = 0) -> Run:
-    """Runs the ONNX file at `path` on the CPU.
+def onnx_runner(model: Path | bytes, outputs: Sequence[str] = OUTPUTS, *, threads: int = 0) -> Run:
+    """Runs an ONNX file on the CPU.
 
     Args:
-        path: the file.
+        model: the file, or its content.
         outputs: the names of the outputs to give.
         threads: of one run; 0 lets ONNX Runtime take one per core.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
     def run(images: Images) -> Outputs:
         values = session.run(list(outputs), {INPUT: images})

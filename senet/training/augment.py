@@ -35,7 +35,7 @@ def crop_box(
     height: int,
     rng: np.random.Generator,
     area: tuple[float, float] = (0.35, 1.0),
-    aspect: tuple[float, float] = (3 / 4, 4 / 3),
+    aspect: tuple[float, float] = (1 / 2, 2),
 ) -> tuple[float, float, float, float]:
     """Draws a crop of random area and aspect ratio (Szegedy et al. 2015, section 6).
 

@@ -37,10 +37,10 @@ class TrainingOptions(BaseModel):
     "Fixing the train-test resolution discrepancy")."""
     batch_size: PositiveInt = 64
     """Photos for each optimiser step, over all threads."""
-    learning_rate: PositiveFloat = 0.1
-    """Largest learning rate, of SGD with Nesterov momentum 0.9."""
-    weight_decay: Annotated[float, Field(ge=0)] = 5e-4
-    """Weight decay; biases and normalisations have none."""
+    learning_rate: PositiveFloat = 2e-3
+    """Largest learning rate, of AdamW."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.05
+    """Weight decay of AdamW; biases, normalisations and SE blocks have none."""
     label_smoothing: Probability = 0.1
     """Share of the target that is spread over all classes."""
     mixing: Probability = 0.6

@@ -17,6 +17,9 @@ from app.repository.manifest import Label
 from senet import networks
 from senet.blocks import ResidualBlock
 from senet.evaluation import evaluate, load_photos
+from senet.gates.block import BlockGates
+from senet.gates.recorder import GateRecorder
+from senet.se import SqueezeExcitation
 from senet.training import schedule
 from senet.training.batches import Batches, normalise
 from senet.training.moving_average import MovingAverage
@@ -28,6 +31,9 @@ from senet.training.state import RunDirectory, TrainingState
 
 # Evaluation batch of one thread.
 _EVALUATION_BATCH = 32
+
+# Photos over which the gates' spread is logged: enough for two digits.
+_GATE_PHOTOS = 256
 
 Progress = Callable[[Iterable[int], str], Iterable[int]]
 """Wraps the steps of an epoch, given its title, to show how far they are."""
@@ -114,6 +120,9 @@ class Training:
             "loss": round(sum(losses) / steps, 5),
             "images_per_second": round(steps * options.batch_size / (trained - started), 1),
         }
+        if gates := self._gates(replicas):
+            entry["gate_spread"] = {block.block: round(block.spread, 5) for block in gates}
+            entry["dead_blocks"] = [block.block for block in gates if block.dead]
         if (epoch + 1) % options.evaluate_every == 0 or epoch + 1 == options.epochs:
 
             def infer(images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -124,6 +133,15 @@ class Training:
             entry |= {"top1": round(result.top1, 5), "top5": round(result.top5, 5)}
         entry["seconds"] = round(time.monotonic() - started, 1)
         return entry
+
+    def _gates(self, replicas: Replicas) -> list[BlockGates]:
+        images = self._validation.images
+        chosen = images[:: math.ceil(len(images) / _GATE_PHOTOS)]
+        recorder = GateRecorder()
+        average = self._state.average.network
+        with recorder.watch(average):
+            replicas.predict(average, normalise(chosen, self._options.preprocessing))
+        return recorder.blocks()
 
     def _step(self, replicas: Replicas, epoch: int, step: int) -> float:
         options, state = self._options, self._state
@@ -166,15 +184,21 @@ def _start_as_identity(network: nn.Module) -> None:
 
 
 def _optimizer(network: nn.Module, options: TrainingOptions) -> torch.optim.Optimizer:
+    # A convolution before a normalisation works the same at any scale, so decay only sets its
+    # effective learning rate. A gate has no normalisation: decay would pull it to a constant.
+    kept = {
+        id(parameter)
+        for module in network.modules()
+        if isinstance(module, SqueezeExcitation)
+        for parameter in module.parameters()
+    }
     parameters = list(network.parameters())
-    matrices = [parameter for parameter in parameters if parameter.ndim > 1]
-    vectors = [parameter for parameter in parameters if parameter.ndim <= 1]
-    return torch.optim.SGD(
+    decayed = [weight for weight in parameters if weight.ndim > 1 and id(weight) not in kept]
+    others = [weight for weight in parameters if weight.ndim <= 1 or id(weight) in kept]
+    return torch.optim.AdamW(
         [
-            {"params": matrices, "weight_decay": options.weight_decay},
-            {"params": vectors, "weight_decay": 0.0},
+            {"params": decayed, "weight_decay": options.weight_decay},
+            {"params": others, "weight_decay": 0.0},
         ],
         lr=options.learning_rate,
-        momentum=0.9,
-        nesterov=True,
     )

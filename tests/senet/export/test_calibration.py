@@ -7,6 +7,7 @@ from senet.export.calibration import (
     cross_fit,
     expected_calibration_error,
     fit_temperature,
+    split_fit,
 )
 
 
@@ -60,3 +61,17 @@ def test_photos_that_are_all_right_determine_no_temperature() -> None:
     logits = np.eye(3, dtype=np.float32)[[0, 1, 2] * 4]
     with pytest.raises(ConfigurationError, match="12 photos do not determine a temperature"):
         fit_temperature(logits, np.array([0, 1, 2] * 4))
+
+
+def test_listed_photos_fit_and_the_others_judge() -> None:
+    logits, classes = _photos(3.0)
+    fitting = np.arange(len(logits)) < 1500
+    fit = split_fit(logits, classes, fitting)
+    assert fit.published == fit_temperature(logits[:1500], classes[:1500])
+    entry = calibration(fit, logits, classes, "drawn")
+    assert entry.dataset.endswith("fitted on 1500 listed photos, ECE of the other 2500")
+    scaled = np.full(2500, fit.published)
+    assert entry.ece_after == expected_calibration_error(logits[1500:], classes[1500:], scaled)
+    # What a judging photo truly shows does not move the temperature.
+    classes[2000] = (classes[2000] + 1) % 5
+    assert split_fit(logits, classes, fitting).published == fit.published

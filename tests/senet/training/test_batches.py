@@ -35,7 +35,7 @@ def test_shapes_and_memory_are_as_the_network_wants_them() -> None:
     assert images.shape == (2, 3, 32, 32)
     assert images.is_contiguous(memory_format=torch.channels_last)
     assert targets.shape == (2, 3)
-    assert batches().shard(0, 0, 0)[0].shape == (2, 3, 24, 24)
+    assert batches().shard(0, 0, 0)[0].shape == (2, 3, 20, 20)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 4])

@@ -4,13 +4,16 @@ import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from app.errors import ConfigurationError
 from senet import checkpoint, networks
 from senet.blocks import BasicBlock
+from senet.gates.recorder import GateRecorder
 from senet.resnet import ResNetDesign
+from senet.se import SqueezeExcitation
 from senet.training.options import TrainingOptions
 from senet.training.photos import class_labels
 from senet.training.run import Training
@@ -124,8 +127,45 @@ def test_the_log_has_a_line_for_each_epoch(data: Path, tmp_path: Path) -> None:
     entries = [json.loads(line) for line in log.splitlines()]
 
     assert entries == run.history
-    assert [(entry["epoch"], entry["size"]) for entry in entries] == [(1, 24), (2, 24), (3, 28)]
+    assert [(entry["epoch"], entry["size"]) for entry in entries] == [(1, 20), (2, 20), (3, 26)]
     assert ["top1" in entry for entry in entries] == [False, True, True]
+    for entry in entries:
+        assert list(entry["gate_spread"]) == ["layer1.0", "layer2.0", "layer3.0", "layer4.0"]
+        assert entry["dead_blocks"] == [
+            block for block, spread in entry["gate_spread"].items() if spread < 0.001
+        ]
+
+
+def test_nothing_pulls_gates_towards_a_constant(data: Path, tmp_path: Path) -> None:
+    """Weights that get no gradient only decay: those before a normalisation, never a gate's."""
+    run = training(
+        data, tmp_path / "run", epochs=1, learning_rate=1e-9, weight_decay=1e8, average_decay=0
+    )
+    run.run()
+    torch.manual_seed(0)
+    fresh = networks.build("se_tiny", 3).state_dict()
+
+    weights = checkpoint.load(tmp_path / "run" / "checkpoint.pt").weights
+    decayed = "layer1.0.conv1.weight"
+    assert weights[decayed].norm() < 0.9 * fresh[decayed].norm()
+    for name in (name for name in fresh if "se_module" in name):
+        torch.testing.assert_close(weights[name], fresh[name], rtol=0, atol=1e-6)
+
+
+def test_gates_are_computed_in_fp32_beside_a_network_in_bf16() -> None:
+    block = SqueezeExcitation(8, 2)
+    with torch.no_grad():
+        for layer in (block.fc1, block.fc2):
+            layer.weight.normal_(0, 1)
+    maps = torch.randn(4, 8, 5, 5).bfloat16()
+    recorder = GateRecorder()
+    with recorder.watch(block), torch.autocast("cpu", torch.bfloat16):
+        scaled = block(maps)
+
+    expected = block.gates(maps.float().mean((2, 3), keepdim=True))
+    (gates,) = recorder.blocks()
+    np.testing.assert_allclose(gates.values, expected.detach().flatten(1).numpy(), atol=1e-6)
+    assert scaled.dtype == torch.bfloat16
 
 
 def test_the_checkpoint_has_what_serving_needs(data: Path, tmp_path: Path) -> None:
