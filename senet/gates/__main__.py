@@ -13,15 +13,12 @@ from google.protobuf.message import DecodeError
 from onnx import ModelProto
 
 from app.errors import ConfigurationError
-from app.repository.manifest import Input, Label, Preprocessing
+from app.repository.manifest import Label, Preprocessing
 from app.repository.models import ModelRepository
-from senet import checkpoint
-from senet.export import onnx_file, photos
+from senet.export import photos
 from senet.export.excitation import excitation, render
-from senet.export.graph import ServedGraph
+from senet.export.trained import served_graph
 from senet.gates.picture import role_of_excitation
-from senet.heads import Heads
-from senet.sources import SourceOptions, load_source
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -45,13 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _load(file: Path) -> tuple[ModelProto, Preprocessing, tuple[Label, ...]]:
     if file.suffix != ".onnx":
-        trained = checkpoint.load(file)
-        source = load_source(SourceOptions(checkpoint=file))
-        preprocessing = trained.preprocessing
-        size = Input(height=preprocessing.crop_height, width=preprocessing.crop_width)
-        heads = Heads(source.network, size.height, size.width)
-        model = onnx_file.to_onnx(ServedGraph(heads, preprocessing).eval(), size)
-        return model, preprocessing, trained.labels
+        return served_graph(file)
     version = file.absolute().parent
     if not (version.name.isdigit() and (version / "manifest.json").is_file()):
         raise ConfigurationError(

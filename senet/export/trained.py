@@ -1,0 +1,26 @@
+"""The served graph of a training's checkpoint, in memory."""
+
+from pathlib import Path
+
+from onnx import ModelProto
+
+from app.repository.manifest import Input, Label, Preprocessing
+from senet import checkpoint
+from senet.export import onnx_file
+from senet.export.graph import ServedGraph
+from senet.heads import Heads
+from senet.sources import SourceOptions, load_source
+
+
+def served_graph(file: Path) -> tuple[ModelProto, Preprocessing, tuple[Label, ...]]:
+    """The fp32 graph of the checkpoint's network, with its preprocessing and classes.
+
+    Raises:
+        ConfigurationError: if the file is no checkpoint of a training, or cannot be exported.
+    """
+    trained = checkpoint.load(file)
+    network = load_source(SourceOptions(checkpoint=file)).network
+    preprocessing = trained.preprocessing
+    size = Input(height=preprocessing.crop_height, width=preprocessing.crop_width)
+    graph = ServedGraph(Heads(network, size.height, size.width), preprocessing).eval()
+    return onnx_file.to_onnx(graph, size), preprocessing, trained.labels
