@@ -6,6 +6,7 @@ import errno
 import gc
 import ipaddress
 import logging
+import os
 import signal
 import socket
 import ssl
@@ -16,6 +17,7 @@ from fastapi import FastAPI
 from starlette.types import Scope
 
 from app.early_answers import EarlyAnswer
+from app.environment import hidden_options
 from app.errors import ConfigurationError
 from app.http_protocol import BoundedHttpProtocol
 from app.log import configure_logging, toggle_debug
@@ -40,6 +42,13 @@ def serve(settings: Settings) -> None:
         Exception: what made the service fail later on.
     """
     configure_logging(settings.log_format, settings.log_level)
+    for name in hidden_options(os.environ, Settings.model_fields):
+        logger.warning(
+            "%s=%s is how Kubernetes describes a Service of that name; it is not read as an option:"
+            " set enableServiceLinks: false in the pod, or give the flag",
+            name,
+            os.environ[name],
+        )
     failures: list[BaseException] = []
 
     def on_failure(error: BaseException) -> None:

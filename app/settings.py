@@ -1,19 +1,39 @@
 """Every option of the service, once: `SENET_<NAME>` or `--<name>` of `python -m app`."""
 
+import os
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
+from app.environment import PREFIX, check_variables, is_service_link
 from app.errors import ConfigurationError
+
+
+class _Variables(EnvSettingsSource):
+    """The options in the environment, without what Kubernetes puts in an option's place."""
+
+    def __call__(self) -> dict[str, Any]:
+        return {
+            name: value
+            for name, value in super().__call__().items()
+            if not (isinstance(value, str) and is_service_link(PREFIX + name.upper(), value))
+        }
 
 
 class Settings(BaseSettings):
     """Serves a SENet over HTTP. Every flag is also an environment variable, SENET_<NAME>."""
 
     model_config = SettingsConfigDict(
-        env_prefix="SENET_",
+        env_prefix=PREFIX,
         cli_prog_name="python -m app",
         cli_kebab_case=True,
         cli_exit_on_error=False,
@@ -101,6 +121,18 @@ class Settings(BaseSettings):
     tracing: bool = False
     """Whether spans are sent over OTLP, as the OTEL_* variables say; needs the extra otel."""
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Where options come from besides the command line, the first one winning."""
+        return init_settings, _Variables(settings_cls)
+
     @field_validator("cors_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
@@ -158,6 +190,7 @@ def load_settings(arguments: list[str]) -> Settings:
         ConfigurationError: on the first option that is wrong.
         SystemExit: after printing the help that `--help` asks for.
     """
+    check_variables(os.environ, Settings.model_fields)
     try:
         # `_cli_parse_args` is pydantic-settings' documented way to pass a command line.
         return Settings(_cli_parse_args=arguments)
