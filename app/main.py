@@ -74,7 +74,7 @@ def create_app(
         telemetry=tracing.fastapi,
     )
     app.state.service = service
-    log = RequestLog(metrics, share=settings.access_log_share)
+    log = RequestLog(metrics, share=settings.access_log_share, addresses=settings.log_addresses)
     door = Door(service, CLASSIFY_PATH, identifier(keys, "classify"), log)
     classify = classify_endpoint(
         service,

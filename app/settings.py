@@ -118,6 +118,8 @@ class Settings(BaseSettings):
     """Lowest level that is logged; SIGHUP switches to debug and back."""
     access_log_share: Annotated[float, Field(ge=0, le=1)] = 1
     """Share of successful requests that leave a line in the log; failures always do."""
+    log_addresses: bool = True
+    """Whether the log names callers without an API key by their address."""
     tracing: bool = False
     """Whether spans are sent over OTLP, as the OTEL_* variables say; needs the extra otel."""
 

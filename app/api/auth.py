@@ -13,10 +13,14 @@ from starlette.datastructures import Headers
 from starlette.types import Scope as ConnectionScope
 
 from app.errors import ConfigurationError, Forbidden, Unauthenticated
+from app.log import annotate
 
 logger = logging.getLogger(__name__)
 
 Scope = Literal["classify", "admin"]
+
+# Of IPv6 with a zone: 45 characters, "%" and an interface's 15.
+_LONGEST_ADDRESS = 61
 
 
 class ApiKey(BaseModel):
@@ -106,6 +110,12 @@ class KeyFile:
         return status.st_ino, status.st_mtime_ns, status.st_size
 
 
+def address(connection: ConnectionScope) -> str:
+    """The client's address, or the beginning of what a trusted proxy passes on as that."""
+    client = connection["client"]
+    return str(client[0])[:_LONGEST_ADDRESS] if client else "unknown"
+
+
 def identifier(keys: KeyFile | None, scope: Scope | None) -> Callable[[ConnectionScope], str]:
     """What tells who calls, and refuses who may not.
 
@@ -120,8 +130,7 @@ def identifier(keys: KeyFile | None, scope: Scope | None) -> Callable[[Connectio
 
     def identify(connection: ConnectionScope) -> str:
         if keys is None:
-            client = connection["client"]
-            return str(client[0]) if client else "unknown"
+            return address(connection)
         headers = Headers(scope=connection)
         kind, _, token = headers.get("authorization", "").partition(" ")
         key = token.strip() if kind.lower() == "bearer" else headers.get("x-api-key")
@@ -130,6 +139,7 @@ def identifier(keys: KeyFile | None, scope: Scope | None) -> Callable[[Connectio
         entry = keys.current().find(key)
         if entry is None:
             raise Unauthenticated("the API key is not known")
+        annotate(caller=entry.name)
         if scope is not None and scope not in entry.scopes:
             raise Forbidden(f"the key {entry.name!r} lacks the scope {scope}")
         return entry.name

@@ -1,4 +1,4 @@
-"""What is called SENET_ and is no option: refused if misspelt, left alone if it is somebody else's."""
+"""What is called SENET_ and is no option: refused if misspelt, left alone if it is another's."""
 
 import pytest
 
