@@ -109,7 +109,8 @@ class Settings(BaseSettings):
     forwarded_allow_ips: str = "127.0.0.1"
     """Comma-separated proxies whose X-Forwarded-* headers count; * for all."""
     tls_certificate_file: Path | None = None
-    """PEM certificate chain; with tls_key_file the service speaks HTTPS."""
+    """PEM certificate chain; with tls_key_file the service speaks HTTPS. Both are reread when they
+    change."""
     tls_key_file: Path | None = None
     """PEM private key."""
     log_format: Literal["json", "text"] = "json"

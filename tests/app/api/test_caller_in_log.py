@@ -1,4 +1,4 @@
-"""The log tells whose request it was: by the key's name, else by the address, unless that is off."""
+"""The log tells whose request it was: by the key's name, else by the address, unless it is off."""
 
 import json
 import logging
