@@ -4,11 +4,12 @@ import hashlib
 import hmac
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import Headers
 from starlette.types import Scope as ConnectionScope
 
@@ -34,10 +35,18 @@ class ApiKey(BaseModel):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     scopes: frozenset[Scope]
+    expires: AwareDatetime | None = None
+
+    def has_expired(self, now: datetime) -> bool:
+        """Whether it is no longer accepted."""
+        return self.expires is not None and self.expires <= now
 
 
 class ApiKeys(BaseModel):
-    """The keys file: `{"keys": [{"name": "...", "sha256": "...", "scopes": ["classify"]}]}`."""
+    """The keys file: `{"keys": [{"name": "...", "sha256": "...", "scopes": ["classify"]}]}`.
+
+    A key may have `"expires": "2027-01-31T00:00:00Z"`, from when on it is refused.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -116,12 +125,17 @@ def address(connection: ConnectionScope) -> str:
     return str(client[0])[:_LONGEST_ADDRESS] if client else "unknown"
 
 
-def identifier(keys: KeyFile | None, scope: Scope | None) -> Callable[[ConnectionScope], str]:
+def identifier(
+    keys: KeyFile | None,
+    scope: Scope | None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Callable[[ConnectionScope], str]:
     """What tells who calls, and refuses who may not.
 
     Args:
         keys: the keys; without them everybody may call.
         scope: what the key must allow; None for any known key.
+        now: the time of day that keys expire by.
 
     Returns:
         A callable that takes the connection's ASGI scope, gives the key's name, or without keys
@@ -140,6 +154,8 @@ def identifier(keys: KeyFile | None, scope: Scope | None) -> Callable[[Connectio
         if entry is None:
             raise Unauthenticated("the API key is not known")
         annotate(caller=entry.name)
+        if entry.has_expired(now()):
+            raise Unauthenticated(f"the key {entry.name!r} expired at {entry.expires}")
         if scope is not None and scope not in entry.scopes:
             raise Forbidden(f"the key {entry.name!r} lacks the scope {scope}")
         return entry.name

@@ -42,10 +42,10 @@ class Pair:
     def make(self, name: str, *, password: str | None = None) -> tuple[Path, Path]:
         """Makes a pair beside the files in use."""
         certificate, key = self._folder / f"{name}.crt", self._folder / f"{name}.key"
+        request = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -days 1"
         subprocess.run(
             [
-                self._openssl,
-                *("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -days 1".split()),
+                *(self._openssl, *request.split()),
                 *("-subj", f"/CN={name}", "-out", str(certificate), "-keyout", str(key)),
                 *(["-nodes"] if password is None else ["-passout", f"pass:{password}"]),
             ],
