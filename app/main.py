@@ -80,6 +80,7 @@ def create_app(
         service,
         door,
         max_images=settings.max_images_per_request,
+        max_answer_bytes=settings.max_answer_bytes,
         request_timeout_ms=settings.request_timeout_ms,
     )
     app.include_router(classify_router(classify))

@@ -85,6 +85,9 @@ class Settings(BaseSettings):
     """Open connections; more are refused with 503."""
     max_images_per_request: Annotated[int, Field(ge=1)] = 64
     """Most images in one request."""
+    max_answer_bytes: Annotated[int, Field(ge=1024)] = 8 * 1024 * 1024
+    """Largest answer in bytes, estimated before anything is computed; what asks for more is
+    refused with 422."""
     # Pillow itself refuses, or warns about, what is above 89,478,485 pixels.
     max_image_pixels: Annotated[int, Field(ge=1, le=89_000_000)] = 40_000_000
     """Largest width * height of an image."""
