@@ -79,7 +79,7 @@ class ModelVersion:
             array: NDArray[Any] = np.lib.format.read_array(
                 io.BytesIO(_read(path)), allow_pickle=False
             )
-        except ValueError as error:
+        except (ValueError, MemoryError) as error:  # whatever size its head claims
             raise ConfigurationError(
                 _OPTION, f"{path} is no NumPy array", "export the model again"
             ) from error

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from google.protobuf.message import DecodeError, Message
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import (
@@ -171,6 +172,39 @@ def test_a_compiled_network_that_says_both_is_refused() -> None:
 )
 def test_what_is_no_onnx_file_is_refused(data: bytes) -> None:
     assert "is no ONNX file" in refusal(data).cause
+
+
+def points_outside(message: Message) -> bool:
+    """What ONNX's own parser finds."""
+    if isinstance(message, TensorProto) and message.data_location == TensorProto.EXTERNAL:
+        return True
+    return any(
+        points_outside(part)
+        for field, value in message.ListFields()
+        if field.message_type is not None
+        for part in ([value] if isinstance(value, Message) else value)
+    )
+
+
+@given(
+    place=st.sampled_from(sorted(PLACES)),
+    edits=st.lists(
+        st.tuples(st.floats(0, 1), st.integers(0, 2), st.binary(max_size=6)), max_size=3
+    ),
+)
+def test_no_damaged_file_hides_what_a_parser_still_finds(
+    place: str, edits: list[tuple[float, int, bytes]]
+) -> None:
+    data = PLACES[place](outside()).SerializeToString()
+    for where, removed, added in edits:
+        at = round(where * len(data))
+        data = data[:at] + added + data[at + removed :]
+    try:
+        model = ModelProto.FromString(data)
+    except DecodeError:
+        return
+    if points_outside(model):
+        refusal(data)
 
 
 @given(st.binary(max_size=200))
