@@ -12,6 +12,7 @@ SenetError
     ├── BodyTimeout
     ├── BodyTooLarge
     ├── TooManyImages
+    ├── AnswerTooLarge
     ├── UnsupportedMediaType
     ├── ImageError            one image's own fault
     │   ├── UnsupportedImageFormat
@@ -108,6 +109,12 @@ class TooManyImages(RequestError):
     """The request holds more images than are allowed."""
 
     code = "too_many_images"
+
+
+class AnswerTooLarge(RequestError):
+    """The answer asked for would exceed the limit."""
+
+    code = "answer_too_large"
 
 
 class UnsupportedMediaType(RequestError):

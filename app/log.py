@@ -1,11 +1,14 @@
-"""Logging: one JSON object a line, each with the request's id where there is one."""
+"""Logging: one line an event, as JSON or as text, each with the request's id where there is one."""
 
+import json
 import logging
+import re
 import sys
 import warnings
 from contextvars import ContextVar
 from typing import Any, Literal
 
+from pythonjsonlogger.core import BaseJsonFormatter, LogData
 from pythonjsonlogger.orjson import OrjsonFormatter
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
@@ -27,6 +30,31 @@ class _RequestIdFilter(logging.Filter):
         return True
 
 
+class _TextFormatter(BaseJsonFormatter):
+    """The fields of the JSON line for a person's eye: what is known, as `name=value`."""
+
+    def jsonify_log_record(self, log_data: LogData) -> str:
+        """Makes the line."""
+        time, level, logger, message = map(log_data.pop, ("time", "level", "logger", "message"))
+        traceback = log_data.pop("exc_info", None)
+        fields = [
+            f" {name}={_word(value)}" for name, value in log_data.items() if value is not None
+        ]
+        line = f"{time.isoformat(timespec='milliseconds')} {level:7} {logger}: {_one_line(message)}"
+        return line + "".join(fields) + (f"\n{traceback}" if traceback else "")
+
+
+def _word(value: object) -> str:
+    """A value as it is, or quoted as JSON does if it would not stand as one word."""
+    text = str(value)
+    return text if re.fullmatch(r"[^\s\"=]+", text) and text.isprintable() else json.dumps(text)
+
+
+def _one_line(text: str) -> str:
+    """Text whose line breaks and control characters are escaped: nobody writes lines of ours."""
+    return text if text.isprintable() else json.dumps(text)[1:-1]
+
+
 def configure_logging(log_format: Literal["json", "text"], level: str) -> None:
     """Sends all logging of the process to standard output in the given format.
 
@@ -36,14 +64,13 @@ def configure_logging(log_format: Literal["json", "text"], level: str) -> None:
     """
     handler = logging.StreamHandler(sys.stdout)
     handler.addFilter(_RequestIdFilter())
+    formatter = OrjsonFormatter if log_format == "json" else _TextFormatter
     handler.setFormatter(
-        OrjsonFormatter(
+        formatter(
             ["levelname", "name", "message", "request_id"],
             rename_fields={"levelname": "level", "name": "logger"},
             timestamp="time",
         )
-        if log_format == "json"
-        else logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     )
     logging.captureWarnings(True)
     # One hostile image can make Pillow warn 65,000 times, and Python remembers every warning.

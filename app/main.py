@@ -74,12 +74,13 @@ def create_app(
         telemetry=tracing.fastapi,
     )
     app.state.service = service
-    log = RequestLog(metrics, share=settings.access_log_share)
+    log = RequestLog(metrics, share=settings.access_log_share, addresses=settings.log_addresses)
     door = Door(service, CLASSIFY_PATH, identifier(keys, "classify"), log)
     classify = classify_endpoint(
         service,
         door,
         max_images=settings.max_images_per_request,
+        max_answer_bytes=settings.max_answer_bytes,
         request_timeout_ms=settings.request_timeout_ms,
     )
     app.include_router(classify_router(classify))

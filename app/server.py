@@ -6,9 +6,9 @@ import errno
 import gc
 import ipaddress
 import logging
+import os
 import signal
 import socket
-import ssl
 from collections.abc import Callable, Iterator
 
 import uvicorn
@@ -16,12 +16,14 @@ from fastapi import FastAPI
 from starlette.types import Scope
 
 from app.early_answers import EarlyAnswer
+from app.environment import hidden_options
 from app.errors import ConfigurationError
 from app.http_protocol import BoundedHttpProtocol
 from app.log import configure_logging, toggle_debug
 from app.main import create_app
 from app.serving.service import Service
 from app.settings import Settings
+from app.tls import RenewedCertificate
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +42,13 @@ def serve(settings: Settings) -> None:
         Exception: what made the service fail later on.
     """
     configure_logging(settings.log_format, settings.log_level)
+    for name in hidden_options(os.environ, Settings.model_fields):
+        logger.warning(
+            "%s=%s is how Kubernetes describes a Service of that name; it is not read as an option:"
+            " set enableServiceLinks: false in the pod, or give the flag",
+            name,
+            os.environ[name],
+        )
     failures: list[BaseException] = []
 
     def on_failure(error: BaseException) -> None:
@@ -48,9 +57,12 @@ def serve(settings: Settings) -> None:
             server.begin_drain()
 
     app = create_app(settings, on_ready=_keep_what_is_loaded, on_failure=on_failure)
-    config = uvicorn_config(app, settings)
+    certificate = certificate_of(settings)
+    config = uvicorn_config(app, settings, certificate)
     listener = _listen(settings)
-    server = DrainingServer(config, app.state.service, settings.drain_seconds, settings.log_level)
+    server = DrainingServer(
+        config, app.state.service, settings.drain_seconds, settings.log_level, certificate
+    )
     if settings.api_keys_file is None and not _is_loopback(settings.host):
         logger.warning(
             "listening on %s without API keys: everybody who reaches it may call;"
@@ -64,12 +76,10 @@ def serve(settings: Settings) -> None:
         raise failures[0]
 
 
-def uvicorn_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
-    """How uvicorn serves the application.
-
-    Raises:
-        ConfigurationError: if the TLS certificate or key cannot be used.
-    """
+def uvicorn_config(
+    app: FastAPI, settings: Settings, certificate: RenewedCertificate | None = None
+) -> uvicorn.Config:
+    """How uvicorn serves the application: over HTTPS if there is a certificate."""
     config = uvicorn.Config(
         app,
         http=_bounded_protocol(settings, app.state.refusal),
@@ -80,19 +90,23 @@ def uvicorn_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
         server_header=False,
         forwarded_allow_ips=settings.forwarded_allow_ips,
         root_path=settings.root_path,
-        ssl_certfile=settings.tls_certificate_file,
-        ssl_keyfile=settings.tls_key_file,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
     )
-    try:
-        config.load()
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigurationError(
-            "tls_certificate_file",
-            f"the TLS certificate and key cannot be used ({error})",
-            "give a PEM certificate chain and the key that belongs to it",
-        ) from error
+    config.load()
+    if certificate is not None:
+        config.ssl = certificate.context
     return config
+
+
+def certificate_of(settings: Settings) -> RenewedCertificate | None:
+    """The TLS certificate, if the settings name one.
+
+    Raises:
+        ConfigurationError: if certificate or key cannot be used.
+    """
+    if settings.tls_certificate_file is None or settings.tls_key_file is None:
+        return None
+    return RenewedCertificate(settings.tls_certificate_file, settings.tls_key_file)
 
 
 class DrainingServer(uvicorn.Server):
@@ -103,12 +117,19 @@ class DrainingServer(uvicorn.Server):
         service: what to drain.
         drain_seconds: longest drain.
         log_level: the configured level, which SIGHUP switches to debug and back.
+        certificate: the TLS certificate, which is renewed while the server runs, and on SIGHUP.
     """
 
     def __init__(
-        self, config: uvicorn.Config, service: Service, drain_seconds: float, log_level: str
+        self,
+        config: uvicorn.Config,
+        service: Service,
+        drain_seconds: float,
+        log_level: str,
+        certificate: RenewedCertificate | None = None,
     ) -> None:
         super().__init__(config)
+        self._certificate = certificate
         self._log_level = log_level
         self._service = service
         self._drain_seconds = drain_seconds
@@ -120,12 +141,28 @@ class DrainingServer(uvicorn.Server):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.begin_drain)
-        loop.add_signal_handler(signal.SIGHUP, toggle_debug, self._log_level)
+        loop.add_signal_handler(signal.SIGHUP, self._on_hang_up)
         try:
             yield
         finally:
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 loop.remove_signal_handler(number)
+
+    async def main_loop(self) -> None:
+        """Serves until told to stop, with the certificate as it is then."""
+        if self._certificate is None:
+            await super().main_loop()
+            return
+        watching = asyncio.create_task(self._certificate.watch())
+        try:
+            await super().main_loop()
+        finally:
+            watching.cancel()
+
+    def _on_hang_up(self) -> None:
+        toggle_debug(self._log_level)
+        if self._certificate is not None:
+            asyncio.get_running_loop().run_in_executor(None, self._certificate.reload)
 
     def begin_drain(self) -> None:
         """Starts the drain; the second time, stops at once."""

@@ -1,19 +1,39 @@
 """Every option of the service, once: `SENET_<NAME>` or `--<name>` of `python -m app`."""
 
+import os
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
+from app.environment import PREFIX, check_variables, is_service_link
 from app.errors import ConfigurationError
+
+
+class _Variables(EnvSettingsSource):
+    """The options in the environment, without what Kubernetes puts in an option's place."""
+
+    def __call__(self) -> dict[str, Any]:
+        return {
+            name: value
+            for name, value in super().__call__().items()
+            if not (isinstance(value, str) and is_service_link(PREFIX + name.upper(), value))
+        }
 
 
 class Settings(BaseSettings):
     """Serves a SENet over HTTP. Every flag is also an environment variable, SENET_<NAME>."""
 
     model_config = SettingsConfigDict(
-        env_prefix="SENET_",
+        env_prefix=PREFIX,
         cli_prog_name="python -m app",
         cli_kebab_case=True,
         cli_exit_on_error=False,
@@ -65,6 +85,9 @@ class Settings(BaseSettings):
     """Open connections; more are refused with 503."""
     max_images_per_request: Annotated[int, Field(ge=1)] = 64
     """Most images in one request."""
+    max_answer_bytes: Annotated[int, Field(ge=1024)] = 8 * 1024 * 1024
+    """Largest answer in bytes, estimated before anything is computed; what asks for more is
+    refused with 422."""
     # Pillow itself refuses, or warns about, what is above 89,478,485 pixels.
     max_image_pixels: Annotated[int, Field(ge=1, le=89_000_000)] = 40_000_000
     """Largest width * height of an image."""
@@ -89,7 +112,8 @@ class Settings(BaseSettings):
     forwarded_allow_ips: str = "127.0.0.1"
     """Comma-separated proxies whose X-Forwarded-* headers count; * for all."""
     tls_certificate_file: Path | None = None
-    """PEM certificate chain; with tls_key_file the service speaks HTTPS."""
+    """PEM certificate chain; with tls_key_file the service speaks HTTPS. Both are reread when they
+    change."""
     tls_key_file: Path | None = None
     """PEM private key."""
     log_format: Literal["json", "text"] = "json"
@@ -98,8 +122,22 @@ class Settings(BaseSettings):
     """Lowest level that is logged; SIGHUP switches to debug and back."""
     access_log_share: Annotated[float, Field(ge=0, le=1)] = 1
     """Share of successful requests that leave a line in the log; failures always do."""
+    log_addresses: bool = True
+    """Whether the log names callers without an API key by their address."""
     tracing: bool = False
     """Whether spans are sent over OTLP, as the OTEL_* variables say; needs the extra otel."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Where options come from besides the command line, the first one winning."""
+        return init_settings, _Variables(settings_cls)
 
     @field_validator("cors_origins", mode="before")
     @classmethod
@@ -158,6 +196,7 @@ def load_settings(arguments: list[str]) -> Settings:
         ConfigurationError: on the first option that is wrong.
         SystemExit: after printing the help that `--help` asks for.
     """
+    check_variables(os.environ, Settings.model_fields)
     try:
         # `_cli_parse_args` is pydantic-settings' documented way to pass a command line.
         return Settings(_cli_parse_args=arguments)

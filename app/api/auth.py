@@ -4,19 +4,24 @@ import hashlib
 import hmac
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import Headers
 from starlette.types import Scope as ConnectionScope
 
 from app.errors import ConfigurationError, Forbidden, Unauthenticated
+from app.log import annotate
 
 logger = logging.getLogger(__name__)
 
 Scope = Literal["classify", "admin"]
+
+# Of IPv6 with a zone: 45 characters, "%" and an interface's 15.
+_LONGEST_ADDRESS = 61
 
 
 class ApiKey(BaseModel):
@@ -30,10 +35,18 @@ class ApiKey(BaseModel):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     scopes: frozenset[Scope]
+    expires: AwareDatetime | None = None
+
+    def has_expired(self, now: datetime) -> bool:
+        """Whether it is no longer accepted."""
+        return self.expires is not None and self.expires <= now
 
 
 class ApiKeys(BaseModel):
-    """The keys file: `{"keys": [{"name": "...", "sha256": "...", "scopes": ["classify"]}]}`."""
+    """The keys file: `{"keys": [{"name": "...", "sha256": "...", "scopes": ["classify"]}]}`.
+
+    A key may have `"expires": "2027-01-31T00:00:00Z"`, from when on it is refused.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -106,12 +119,23 @@ class KeyFile:
         return status.st_ino, status.st_mtime_ns, status.st_size
 
 
-def identifier(keys: KeyFile | None, scope: Scope | None) -> Callable[[ConnectionScope], str]:
+def address(connection: ConnectionScope) -> str:
+    """The client's address, or the beginning of what a trusted proxy passes on as that."""
+    client = connection["client"]
+    return str(client[0])[:_LONGEST_ADDRESS] if client else "unknown"
+
+
+def identifier(
+    keys: KeyFile | None,
+    scope: Scope | None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Callable[[ConnectionScope], str]:
     """What tells who calls, and refuses who may not.
 
     Args:
         keys: the keys; without them everybody may call.
         scope: what the key must allow; None for any known key.
+        now: the time of day that keys expire by.
 
     Returns:
         A callable that takes the connection's ASGI scope, gives the key's name, or without keys
@@ -120,8 +144,7 @@ def identifier(keys: KeyFile | None, scope: Scope | None) -> Callable[[Connectio
 
     def identify(connection: ConnectionScope) -> str:
         if keys is None:
-            client = connection["client"]
-            return str(client[0]) if client else "unknown"
+            return address(connection)
         headers = Headers(scope=connection)
         kind, _, token = headers.get("authorization", "").partition(" ")
         key = token.strip() if kind.lower() == "bearer" else headers.get("x-api-key")
@@ -130,6 +153,9 @@ def identifier(keys: KeyFile | None, scope: Scope | None) -> Callable[[Connectio
         entry = keys.current().find(key)
         if entry is None:
             raise Unauthenticated("the API key is not known")
+        annotate(caller=entry.name)
+        if entry.has_expired(now()):
+            raise Unauthenticated(f"the key {entry.name!r} expired at {entry.expires}")
         if scope is not None and scope not in entry.scopes:
             raise Forbidden(f"the key {entry.name!r} lacks the scope {scope}")
         return entry.name

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from starlette.requests import ClientDisconnect
 
+from app.api.answer_weight import check_weight
 from app.api.direct import Endpoint
 from app.api.door import Door
 from app.api.forms import Upload, read_uploads
@@ -35,6 +36,7 @@ def classify_endpoint(
     door: Door,
     *,
     max_images: int,
+    max_answer_bytes: int,
     request_timeout_ms: int,
 ) -> Endpoint:
     """The endpoint, bound to its service.
@@ -43,6 +45,7 @@ def classify_endpoint(
         service: hands out the classifier.
         door: lets requests in.
         max_images: most images in one request.
+        max_answer_bytes: largest answer.
         request_timeout_ms: the longest deadline.
     """
 
@@ -61,8 +64,11 @@ def classify_endpoint(
             min_score=parameters.min_score,
             include=parameters.include,
         )
+        classifier = service.classifier(parameters.model, parameters.version)
+        check_weight(classifier.model, options, 1, max_answer_bytes)  # told before the upload
         uploads = await read_uploads(request, max_images)
         classifier = service.classifier(parameters.model, parameters.version)
+        check_weight(classifier.model, options, len(uploads), max_answer_bytes)
         work = classifier.classify([upload.data for upload in uploads], options)
         return _response(classifier, uploads, await _unless_client_leaves(request, work))
 

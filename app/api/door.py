@@ -1,7 +1,7 @@
 """The door of `POST /classify`: who may come in is told from a request's head alone."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from starlette.types import Scope
@@ -12,7 +12,7 @@ from app.api.problems import ANSWERS, PROBLEM_TYPE, problem_body, retry_after
 from app.api.request_log import RequestLog, identity
 from app.early_answers import EarlyAnswer
 from app.errors import Overloaded, RequestError
-from app.log import request_id
+from app.log import request_fields, request_id
 from app.serving.admission import Caller
 from app.serving.classifier import Classifier
 from app.serving.service import Service
@@ -81,24 +81,30 @@ class Door:
         headers = scope["headers"]
         if not _NEEDS_MIDDLEWARE.isdisjoint([name for name, _ in headers]):
             return None
+        fields = self._log.first_fields(scope)
+        token = request_fields.set(fields)
         try:
             _, caller, classifier = self._introduce(scope)
         except RequestError:
             return None  # it is told again inside, for whatever reason
+        finally:
+            request_fields.reset(token)
         if (error := classifier.knock(caller)) is None:
             return None
-        return self._refuse(error, identity(headers), started)
+        return self._refuse(error, identity(headers), started, fields)
 
     def _introduce(self, scope: Scope) -> tuple[ClassifyParameters, Caller, Classifier]:
         parameters = self._parse(scope["query_string"])
         caller = Caller(self._identify(scope), parameters.priority)
         return parameters, caller, self._service.classifier(parameters.model, parameters.version)
 
-    def _refuse(self, error: Overloaded, own_id: str, started: float) -> EarlyAnswer:
+    def _refuse(
+        self, error: Overloaded, own_id: str, started: float, fields: Mapping[str, object]
+    ) -> EarlyAnswer:
         token = request_id.set(own_id)
         try:
             seconds = time.monotonic() - started
-            self._log.note("POST", self._path, _STATUS, seconds, {"outcome": error.code})
+            self._log.note("POST", self._path, _STATUS, seconds, {"outcome": error.code, **fields})
         finally:
             request_id.reset(token)
         body = problem_body(_STATUS, error.code, _TITLE, str(error), own_id)

@@ -2,7 +2,6 @@
 
 import logging
 import time
-from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -51,7 +50,7 @@ class RequestContext:
         token = request_id.set(own_id)
         traceparent = self._tracing.traceparent()
         trace_token = trace_id.set(traceparent.split("-")[1] if traceparent else None)
-        fields: dict[str, Any] = {}
+        fields = self._log.first_fields(scope)
         fields_token = request_fields.set(fields)
         status: int | None = None
 

@@ -8,6 +8,9 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from http import HTTPStatus
 
+from starlette.types import Scope
+
+from app.api.auth import address
 from app.api.problems import CLIENT_CLOSED_REQUEST
 from app.log import request_id
 from app.metrics import Metrics
@@ -32,13 +35,23 @@ class RequestLog:
     Args:
         metrics: gets requests and durations.
         share: share of successful requests that are logged.
+        addresses: whether a caller without a key is logged by its address.
     """
 
-    def __init__(self, metrics: Metrics, *, share: float) -> None:
+    def __init__(self, metrics: Metrics, *, share: float, addresses: bool) -> None:
         # Finding a series by its labels costs more than counting. Routes and statuses are few.
         self._requests = cache(metrics.requests.labels)
         self._duration = cache(metrics.request_duration.labels)
         self._share = share
+        self._addresses = addresses
+
+    def first_fields(self, scope: Scope) -> dict[str, object]:
+        """What a request's line says from the start: its caller, until a key gives it a name.
+
+        Args:
+            scope: with `client`.
+        """
+        return {"caller": address(scope)} if self._addresses else {}
 
     def note(
         self, method: str, route: str, status: int | None, seconds: float,

@@ -133,6 +133,9 @@ def _open(
     # A memory pattern keeps a block of all activations for every batch size ever met: 94 MiB
     # more for SE-ResNet-50 under load, at no gain in speed (docs/performance.md).
     options.enable_mem_pattern = False
+    # What was checked was read as ONNX. By its name or content a file could be taken for ONNX
+    # Runtime's own format, which is another.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     options.log_severity_level = 3
     try:
         session = onnxruntime.InferenceSession(

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from app.errors import ConfigurationError
+from app.self_contained import check_self_contained
 
 ENGINE_FILE = "model.ctx.onnx"
 # Nothing about profiles or precision: an EP context holds them, and is never rebuilt.
@@ -71,7 +72,8 @@ def find_engine(version_directory: Path, sha256: str, target: TensorRTTarget) ->
     """The engine that was built for this machine; see `engine_file`.
 
     Raises:
-        ConfigurationError: if there is none. A service never builds one: that takes minutes.
+        ConfigurationError: if there is none, or it points to another file. A service never builds
+            one: that takes minutes.
     """
     path = engine_file(version_directory, sha256, target)
     if not path.is_file():
@@ -83,6 +85,7 @@ def find_engine(version_directory: Path, sha256: str, target: TensorRTTarget) ->
             "build it on this machine with `python -m scripts.build_tensorrt`, or set"
             " --provider cuda (SENET_PROVIDER)",
         )
+    check_self_contained(path.read_bytes(), path)
     return path
 
 

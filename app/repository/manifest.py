@@ -143,6 +143,12 @@ class Manifest(_Strict):
     calibration: Calibration | None = None
     golden: Golden
 
+    @cached_property
+    def mean_label_bytes(self) -> float:
+        """Bytes of an identifier and a name together, on the mean over the labels, in UTF-8."""
+        texts = (label.id + label.name for label in self.labels)
+        return sum(len(text.encode(errors="replace")) for text in texts) / len(self.labels)
+
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:
         crop = (self.preprocessing.crop_height, self.preprocessing.crop_width)

@@ -1,6 +1,7 @@
 """Finding a model version on disk and verifying it before anything is loaded."""
 
 import hashlib
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 
 from app.errors import ConfigurationError
 from app.repository.manifest import Manifest, Precision, Variant
+from app.self_contained import check_self_contained
 
 _OPTION = "model_repository"
 
@@ -31,20 +33,18 @@ class ModelVersion:
         """The variant's ONNX file, after comparing its SHA-256 with the manifest's.
 
         Raises:
-            ConfigurationError: if the file cannot be read or differs.
+            ConfigurationError: if the file cannot be read, differs, or is not all there is to it.
         """
         path = self.folder / variant.file
-        try:
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            raise _unreadable(path, error) from error
+        data = _read(path)
+        digest = hashlib.sha256(data).hexdigest()
         if digest != variant.sha256:
             raise ConfigurationError(
                 _OPTION,
                 f"{path} has SHA-256 {digest}, its manifest says {variant.sha256}",
                 "copy the model again or export it anew",
             )
+        check_self_contained(data, path)
         return path
 
     def golden(self) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
@@ -75,12 +75,11 @@ class ModelVersion:
     def _array(self, name: str) -> NDArray[Any]:
         path = self.folder / name
         try:
-            with path.open("rb") as file:
-                # Not `np.load`, which also opens zip archives and pickles.
-                array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
-        except OSError as error:
-            raise _unreadable(path, error) from error
-        except ValueError as error:
+            # Not `np.load`, which also opens zip archives and pickles.
+            array: NDArray[Any] = np.lib.format.read_array(
+                io.BytesIO(_read(path)), allow_pickle=False
+            )
+        except (ValueError, MemoryError) as error:  # whatever size its head claims
             raise ConfigurationError(
                 _OPTION, f"{path} is no NumPy array", "export the model again"
             ) from error
@@ -179,9 +178,7 @@ def _versions(folder: Path) -> list[int]:
 
 def _read_manifest(path: Path) -> Manifest:
     try:
-        return Manifest.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise _unreadable(path, error) from error
+        return Manifest.model_validate_json(_read(path))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the whole"
@@ -190,7 +187,16 @@ def _read_manifest(path: Path) -> Manifest:
         ) from error
 
 
-def _unreadable(path: Path, error: OSError) -> ConfigurationError:
-    return ConfigurationError(
-        _OPTION, f"{path} cannot be read ({error.strerror})", "restore it or export again"
-    )
+def _read(path: Path) -> bytes:
+    """A file of a model version, read once, so that what is checked is what was read."""
+    try:
+        # A pipe or a device might never end, a link to a file is as good as the file.
+        if path.exists() and not path.is_file():
+            raise ConfigurationError(
+                _OPTION, f"{path} is not a regular file", "restore it or export again"
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(
+            _OPTION, f"{path} cannot be read ({error.strerror})", "restore it or export again"
+        ) from error

@@ -1,5 +1,6 @@
 """What a classifier serves, is asked and answers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,7 @@ class ServedModel:
         layout: how runs share the cores.
         max_batch_size: most images in one of its batches.
         chosen_by: why this engine serves.
+        output_sizes: how many numbers each output has for one image.
     """
 
     manifest: Manifest
@@ -30,6 +32,7 @@ class ServedModel:
     layout: Layout
     max_batch_size: int
     chosen_by: ChosenBy
+    output_sizes: Mapping[Output, int]
 
     @property
     def name(self) -> str:

@@ -151,7 +151,9 @@ class _Loader:
     def _proved(self, choice: Choice) -> LoadedModel:
         candidate = choice.candidate
         precision = candidate.variant.precision
-        prove(choice.engine, self.found, precision, choice.max_batch_size, self.checkpoint)
+        output_sizes = prove(
+            choice.engine, self.found, precision, choice.max_batch_size, self.checkpoint
+        )
         logger.info("engine (precision, threads of a run x runs): %s", choice)
         served = ServedModel(
             self.found.manifest,
@@ -160,6 +162,7 @@ class _Loader:
             candidate.layout,
             choice.max_batch_size,
             choice.chosen_by,
+            output_sizes,
         )
         return LoadedModel(served, choice.engine, choice)
 

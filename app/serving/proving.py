@@ -18,7 +18,7 @@ def prove(
     precision: Precision,
     max_batch_size: int,
     checkpoint: Callable[[], None],
-) -> None:
+) -> Mapping[Output, int]:
     """Warms an engine up and tests it.
 
     Args:
@@ -28,6 +28,9 @@ def prove(
         max_batch_size: largest batch to warm.
         checkpoint: called between the runs; what it raises ends the proof.
 
+    Returns:
+        How many numbers each output has for one image.
+
     Raises:
         ConfigurationError: if it does not run, or computes something else.
     """
@@ -35,12 +38,12 @@ def prove(
     for batch in batch_buckets(max_batch_size):
         checkpoint()
         _run(engine, found, np.zeros((batch, size.height, size.width, 3), np.uint8), ["logits"])
-    _self_test(engine, found, precision, max_batch_size)
+    return _self_test(engine, found, precision, max_batch_size)
 
 
 def _self_test(
     engine: InferenceEngine, found: ModelVersion, precision: Precision, max_batch_size: int
-) -> None:
+) -> Mapping[Output, int]:
     inputs, expected = found.golden()
     tolerance = found.manifest.golden.tolerance[precision]
     # In no larger batches than it will serve: ONNX Runtime keeps the memory of the largest. All
@@ -59,6 +62,7 @@ def _self_test(
             f" {difference}, tolerance {tolerance:g}",
             "export the model again, or choose another --precision (SENET_PRECISION)",
         )
+    return {name: values[0].size for name, values in batches[0].items()}
 
 
 def _run(

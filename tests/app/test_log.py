@@ -52,6 +52,43 @@ def test_tracebacks_stay_within_their_line(capsys: pytest.CaptureFixture[str]) -
     assert entry["request_id"] is None
 
 
+def test_text_shows_all_that_json_shows(capsys: pytest.CaptureFixture[str]) -> None:
+    fields = {"route": "/classify", "status": 200, "outcome": "ok", "duration_ms": 1.5}
+    token = request_id.set("abc")
+    for log_format in ("json", "text"):
+        configure_logging(log_format, "info")
+        logging.getLogger("app.test").info("request", extra=fields)
+    request_id.reset(token)
+    as_json, as_text = capsys.readouterr().out.splitlines()
+    entry = json.loads(as_json)
+    assert entry.pop("time")[:17] == as_text[:17]
+    head = " ".join(f"{entry.pop(name):{width}}" for name, width in (("level", 7), ("logger", 0)))
+    assert f"{head}: {entry.pop('message')} " in as_text
+    assert [f"{name}={value}" for name, value in entry.items()] == as_text.split()[-len(entry) :]
+
+
+def test_text_of_others_stays_within_its_line(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("text", "info")
+    hostile = 'x\n2026-01-01 "INFO" forged=yes\x1b[2J\ud800'
+    logging.getLogger("app.test").info("name: %s", hostile, extra={"name_": hostile, "empty": ""})
+    [line] = capsys.readouterr().out.splitlines()
+    assert line.isprintable()
+    assert line.endswith(' empty=""')
+    assert json.loads(line.partition("name_=")[2].removesuffix(' empty=""')) == hostile
+
+
+def test_text_shows_tracebacks_as_python_does(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("text", "info")
+    try:
+        raise ZeroDivisionError("why")
+    except ZeroDivisionError:
+        logging.getLogger("app.test").exception("it failed")
+    first, *others = capsys.readouterr().out.splitlines()
+    assert first.endswith("ERROR   app.test: it failed")
+    assert others[0] == "Traceback (most recent call last):"
+    assert others[-1] == "ZeroDivisionError: why"
+
+
 def test_text_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging("text", "warning")
     logging.getLogger("app.test").warning("look")

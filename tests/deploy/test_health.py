@@ -66,6 +66,11 @@ def test_it_fails_until_the_service_is_ready_and_when_it_is_gone(settings: Setti
     assert probe(port) == 1
 
 
+def test_a_service_link_in_place_of_the_port_is_no_error_of_its_own() -> None:
+    # It asks at the default port; whether anything answers there is not this test's business.
+    assert probe(0, SENET_PORT="tcp://10.0.0.1:8000") in (0, 1)
+
+
 def test_with_tls_it_asks_over_tls(settings: Settings, certificate: dict[str, Path]) -> None:
     secure = settings.model_copy(update=certificate)
     context = ssl.create_default_context(cafile=certificate["tls_certificate_file"])

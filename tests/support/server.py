@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from app.engines.engine import InferenceEngines
 from app.main import create_app
-from app.server import DrainingServer, uvicorn_config
+from app.server import DrainingServer, certificate_of, uvicorn_config
 from app.serving.service import Service, State
 from app.settings import Settings
 from app.tracing import Tracing
@@ -41,6 +41,7 @@ class LiveServer:
         became_ready: is set by `on_ready`.
         failures: what it reported to `on_failure`.
         port: its TCP port on 127.0.0.1.
+        certificate: its TLS certificate, if it has one.
     """
 
     def __init__(
@@ -55,9 +56,14 @@ class LiveServer:
             on_ready=self.became_ready.set,
             on_failure=self.failures.append,
         )
-        config = uvicorn_config(self.app, settings)
+        self.certificate = certificate_of(settings)
+        config = uvicorn_config(self.app, settings, self.certificate)
         self._server = _ThreadedServer(
-            config, self.service, settings.drain_seconds, settings.log_level
+            config,
+            self.service,
+            settings.drain_seconds,
+            settings.log_level,
+            self.certificate,
         )
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]

@@ -4,13 +4,15 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
-from app.api.auth import ApiKeys
-from app.errors import ConfigurationError
+from app.api.auth import ApiKeys, KeyFile, identifier
+from app.errors import ConfigurationError, Unauthenticated
+from app.keys import add_key
 from app.settings import Settings
 from tests.support.colours import COLOURS
 from tests.support.engines import FakeEngines
@@ -86,6 +88,18 @@ def test_strangers_are_refused_before_they_upload(server: LiveServer) -> None:
     with RawConnection(server.port) as connection:
         connection.send_head("content-type: image/png", "content-length: 1000000")
         assert_raw_problem(connection.read_answer(), 401, "unauthenticated")
+
+
+def test_a_key_is_accepted_until_it_expires(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    expiry = datetime(2026, 6, 1, 12, tzinfo=UTC)
+    connection = {"headers": [(b"x-api-key", add_key(path, "shop", ["classify"], expiry).encode())]}
+    now = expiry - timedelta(microseconds=1)
+    identify = identifier(KeyFile(path), "classify", now=lambda: now)
+    assert identify(connection | {"type": "http"}) == "shop"
+    now = expiry
+    with pytest.raises(Unauthenticated, match="'shop' expired at 2026-06-01 12:00"):
+        identify(connection | {"type": "http"})
 
 
 def test_health_needs_no_key(client: httpx.Client) -> None:

@@ -49,6 +49,14 @@ def test_gives_what_was_asked_for(engine: InferenceEngine, outputs: Collection[O
     assert set(engine.infer(images(1), outputs)) == set(outputs)
 
 
+def test_a_file_is_read_as_onnx_whatever_its_name(tmp_path: Path) -> None:
+    # ONNX Runtime would take this name for its own format, which is not what was checked.
+    path = tmp_path / "model.ort"
+    path.write_bytes(colour_model())
+    named = OnnxEngines("cpu").load(path, "cpu", Layout(threads=1, slots=1))
+    assert set(named.infer(images(1), ["logits"])) == {"logits"}
+
+
 def test_one_session_serves_several_threads(engine: InferenceEngine) -> None:
     batches = [images(1 + index % 5) for index in range(40)]
     with ThreadPoolExecutor(4) as threads:

@@ -1,14 +1,18 @@
 """Finding and verifying models on disk."""
 
+import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from onnx import ModelProto
+from onnx.external_data_helper import set_external_data
 
 from app.errors import ConfigurationError
 from app.repository.models import ModelRepository, ModelVersion
-from tests.support.repository import write_model
+from tests.support.repository import ManifestDict, colour_model, write_model
 
 
 def refusal(act: Callable[[], object]) -> ConfigurationError:
@@ -103,7 +107,47 @@ def test_a_file_that_is_missing_or_cannot_be_read(tmp_path: Path, name: str) -> 
     path.unlink()
     assert f"{path} cannot be read (No such file" in refusal(lambda: read(found)).cause
     path.mkdir()
-    assert f"{path} cannot be read (Is a directory" in refusal(lambda: read(found)).cause
+    assert f"{path} is not a regular file" in refusal(lambda: read(found)).cause
+
+
+@pytest.mark.parametrize("name", ["model.fp32.onnx", "golden.inputs.npy"])
+def test_what_may_never_end_is_not_read(tmp_path: Path, name: str) -> None:
+    path = write_model(tmp_path) / name
+    found = find(tmp_path)
+    path.unlink()
+    os.mkfifo(path)
+    assert f"{path} is not a regular file" in refusal(lambda: read(found)).cause
+
+
+def test_a_link_is_as_good_as_its_file(tmp_path: Path) -> None:
+    path = write_model(tmp_path) / "model.fp32.onnx"
+    stored = path.rename(tmp_path / "stored")
+    path.symlink_to(stored)
+    read(find(tmp_path))
+    stored.write_bytes(b"something else")
+    assert "has SHA-256" in refusal(lambda: read(find(tmp_path))).cause
+
+
+def test_a_verified_file_has_no_data_beside_it(tmp_path: Path) -> None:
+    path = write_model(tmp_path, change=describe_split_model) / "model.fp32.onnx"
+    path.write_bytes(split_model())
+    error = refusal(lambda: read(find(tmp_path)))
+    assert error.option == "model_repository"
+    assert "'weight' in another file" in error.cause
+    assert "as one file" in error.remedy
+
+
+def split_model() -> bytes:
+    """The colour classifier with its weight in `weights.bin`."""
+    model = ModelProto.FromString(colour_model())
+    [weight] = [tensor for tensor in model.graph.initializer if tensor.name == "weight"]
+    set_external_data(weight, "weights.bin")
+    weight.ClearField("raw_data")
+    return bytes(model.SerializeToString())
+
+
+def describe_split_model(manifest: ManifestDict) -> None:
+    manifest["variants"][0]["sha256"] = hashlib.sha256(split_model()).hexdigest()
 
 
 def read(found: ModelVersion) -> None:
@@ -153,6 +197,14 @@ def test_golden_files_that_are_no_arrays(tmp_path: Path, data: bytes) -> None:
     error = refusal(find(tmp_path).golden)
     assert error.option == "model_repository"
     assert "no NumPy array" in error.cause
+
+
+def test_golden_files_that_claim_to_be_huge(tmp_path: Path) -> None:
+    path = write_model(tmp_path) / "golden.inputs.npy"
+    with path.open("wb") as file:
+        head = {"descr": "|u1", "fortran_order": False, "shape": (10**15, 8, 8, 3)}
+        np.lib.format.write_array_header_1_0(file, head)
+    assert "no NumPy array" in refusal(find(tmp_path).golden).cause
 
 
 def test_golden_files_run_no_code(tmp_path: Path) -> None:

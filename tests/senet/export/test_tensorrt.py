@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+from onnx import GraphProto, ModelProto, helper
 
 from app.engines.tensorrt_cache import (
     ENGINE_FILE,
@@ -54,6 +55,15 @@ def test_an_engine_is_found_or_refused_with_the_command_that_builds_it(tmp_path:
     path.parent.mkdir()
     path.touch()
     assert find_engine(tmp_path, DIGEST, TARGET) == path
+
+
+def test_an_engine_in_a_file_of_its_own_is_refused(tmp_path: Path) -> None:
+    path = engine_file(tmp_path, DIGEST, TARGET)
+    path.parent.mkdir(parents=True)
+    node = helper.make_node("EPContext", [], [], embed_mode=0, ep_cache_context="engine.bin")
+    path.write_bytes(ModelProto(graph=GraphProto(node=[node])).SerializeToString())
+    with pytest.raises(ConfigurationError, match="a compiled network in another file"):
+        find_engine(tmp_path, DIGEST, TARGET)
 
 
 def test_the_profile_takes_every_batch_up_to_the_largest() -> None:
