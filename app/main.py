@@ -97,7 +97,7 @@ def create_app(
         metrics=metrics,
         max_bytes=settings.max_body_bytes,
         max_buffered_bytes=settings.max_buffered_bytes,
-        timeout_seconds=settings.body_timeout_ms / 1000,
+        pace=settings.body_pace,
     )
     app.add_middleware(RequestContext, log=log, tracing=tracing)
     # Outside of RequestContext, so that a page may read the errors answered there, too.

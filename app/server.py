@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 # Longer than the idle timeout of common load balancers, so that they close first.
 _KEEP_ALIVE_SECONDS = 75
+# Of headers; more than browsers, proxies and their service meshes send.
+_MAX_FIELDS = 128
 
 
 def serve(settings: Settings) -> None:
@@ -167,9 +169,10 @@ def _bounded_protocol(
     class Protocol(BoundedHttpProtocol):
         max_connections = settings.max_connections
         max_head_bytes = settings.max_head_bytes
+        max_fields = _MAX_FIELDS
         head_timeout_seconds = settings.head_timeout_ms / 1000
-        max_rest_bytes = settings.max_body_bytes
-        rest_timeout_seconds = settings.body_timeout_ms / 1000
+        max_body_bytes = settings.max_body_bytes
+        body_pace = settings.body_pace
 
         def refusal(self, scope: Scope) -> EarlyAnswer | None:
             return at_door(scope)

@@ -7,6 +7,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from app.errors import ConfigurationError
+from app.pace import Pace
 
 
 class Settings(BaseSettings):
@@ -54,7 +55,10 @@ class Settings(BaseSettings):
     head_timeout_ms: Annotated[int, Field(ge=1, le=3_600_000)] = 10_000
     """How long a request's head may take to arrive, in milliseconds."""
     body_timeout_ms: Annotated[int, Field(ge=1, le=3_600_000)] = 10_000
-    """How long a request's body may take to arrive, in milliseconds."""
+    """How slow a request's body may be at first, in milliseconds; after that
+    min_body_bytes_per_second counts. A client that reads its answer has as much time."""
+    min_body_bytes_per_second: Annotated[int, Field(ge=1)] = 1024
+    """Lowest average rate of a body after body_timeout_ms, and of an answer that a client reads."""
     max_body_bytes: Annotated[int, Field(ge=1)] = 32 * 1024 * 1024
     """Largest request body in bytes."""
     max_head_bytes: Annotated[int, Field(ge=1024)] = 32 * 1024
@@ -100,6 +104,11 @@ class Settings(BaseSettings):
     """Share of successful requests that leave a line in the log; failures always do."""
     tracing: bool = False
     """Whether spans are sent over OTLP, as the OTEL_* variables say; needs the extra otel."""
+
+    @property
+    def body_pace(self) -> Pace:
+        """How slowly a body may come, and an answer go."""
+        return Pace(self.body_timeout_ms / 1000, self.min_body_bytes_per_second)
 
     @field_validator("cors_origins", mode="before")
     @classmethod
