@@ -14,7 +14,7 @@ from app.api.body_guard import BodyGuard
 from app.api.classify import CLASSIFY_PATH, classify_endpoint, classify_router
 from app.api.direct import DirectRoute
 from app.api.door import Door
-from app.api.middleware import RequestContext, SecurityHeaders
+from app.api.middleware import HeadAsGet, RequestContext, SecurityHeaders
 from app.api.operations import operations_router, root_router
 from app.api.problems import install_error_handlers
 from app.api.request_log import RequestLog
@@ -92,6 +92,7 @@ def create_app(
     if isinstance(tracing, NoTracing):  # a trace names the route that FastAPI has found
         app.state.refusal = door.refusal
         app.add_middleware(DirectRoute, path=CLASSIFY_PATH, endpoint=classify)
+    app.add_middleware(HeadAsGet)
     app.add_middleware(
         BodyGuard,
         metrics=metrics,
