@@ -5,6 +5,7 @@ import json
 from http import HTTPStatus
 from typing import ClassVar
 
+import httptools
 from starlette.types import Scope
 
 from app.early_answers import EarlyAnswer, EarlyAnswers
@@ -118,6 +119,8 @@ class BoundedHttpProtocol(EarlyAnswers):
             self._refuse(error.status, error.code, str(error))
             return
         self.parser.expect_content(length)
+        if not self.url.startswith(b"/"):
+            self.url = _path_and_query(self.url)
         if version == "1.0":
             self.expect_100_continue = False  # which came with HTTP/1.1
         if (refusal := self._refusal_at_door()) is None:
@@ -223,6 +226,18 @@ class BoundedHttpProtocol(EarlyAnswers):
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self._linger = self.loop.call_later(_LINGER_SECONDS, self.transport.close)
+
+
+def _path_and_query(target: bytes) -> bytes:
+    """Those of a request target in absolute form, as clients send it to proxies.
+
+    Raises:
+        httptools.HttpParserError: if it is no URL.
+    """
+    if target == b"*":
+        return target
+    url = httptools.parse_url(target)
+    return (url.path or b"/") + (b"?" + url.query if url.query else b"")
 
 
 def _refusal(status: int, code: str, detail: str) -> bytes:

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import httptools
 
-_HEAD_END = b"\r\n\r\n"
+_EMPTY_LINE = b"\r\n\r\n"
 
 
 class Listener(Protocol):
@@ -57,7 +57,8 @@ class RequestParser:
         head_bytes: of the message so far; 0 between messages.
         body_bytes: of the body so far, as sent: chunked coding included.
         content_bytes: of the body so far, without it.
-        fields: how many header fields the head has.
+        fields: how many header fields the head has; with too many of them, or for CONNECT, nothing
+            is right about the connection after the head.
     """
 
     def __init__(self, listener: Listener, *, max_fields: int) -> None:
@@ -145,8 +146,9 @@ class RequestParser:
 
     def on_headers_complete(self) -> None:
         """Called by httptools."""
-        if self._parser.should_upgrade() and self.get_method() != b"CONNECT":
-            return
+        is_offer = self._parser.should_upgrade() and self.get_method() != b"CONNECT"
+        if is_offer and self.fields <= self._max_fields:
+            return  # it is told when it is parsed anew
         self._in_head = False
         self._listener.on_headers_complete()
 
@@ -171,13 +173,15 @@ class RequestParser:
     def _end_of_piece(self, data: bytes, start: int) -> int:
         if self._content_left:
             return min(start + self._content_left, len(data))
-        seam = (self._last + data[start : start + 3]).find(_HEAD_END)
-        if seam >= 0:
-            end = start + seam + len(_HEAD_END) - len(self._last)
+        seam = self._last + data[start : start + 3]
+        if (found := seam.find(_EMPTY_LINE)) >= 0:
+            end = start + found + len(_EMPTY_LINE) - len(self._last)
+        elif (found := data.find(_EMPTY_LINE, start)) >= 0:
+            end = found + len(_EMPTY_LINE)
         else:
-            found = data.find(_HEAD_END, start)
-            end = found + len(_HEAD_END) if found >= 0 else len(data)
-        self._last = (self._last + data[max(start, end - 3) : end])[-3:]
+            self._last = (self._last + data[max(start, len(data) - 3) :])[-3:]
+            return len(data)
+        self._last = b""
         return end
 
     def _parse_without_offer(self) -> None:
@@ -187,10 +191,9 @@ class RequestParser:
             % (self.get_method(), self._listener.url, self.get_http_version().encode()),
             *(b"%b: %b" % field for field in fields if field[0] != b"upgrade"),
         ]
-        if self.fields <= self._max_fields:
-            self.fields = 0  # else the listener has to know
+        self.fields = 0
         self._parser = self._new_parser()
-        self._parser.feed_data(b"\r\n".join(lines) + _HEAD_END)
+        self._parser.feed_data(b"\r\n".join(lines) + _EMPTY_LINE)
 
     def _new_parser(self) -> httptools.HttpRequestParser:
         parser = httptools.HttpRequestParser(self)

@@ -1,6 +1,7 @@
 """`POST /classify`."""
 
 import asyncio
+import math
 import time
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
@@ -14,7 +15,7 @@ from app.api.direct import Endpoint
 from app.api.door import Door
 from app.api.forms import Upload, read_uploads
 from app.api.openapi import classify_request_body, problem_responses
-from app.api.parameters import openapi_parameters, timeout_ms
+from app.api.parameters import client_timeout_ms, openapi_parameters
 from app.api.problems import ANSWERS, error_response
 from app.api.schemas import ClassifyBody, ItemBody, ItemError, ModelReference, PredictionBody
 from app.errors import RequestError
@@ -43,7 +44,8 @@ def classify_endpoint(
         service: hands out the classifier.
         door: lets requests in.
         max_images: most images in one request.
-        request_timeout_ms: the longest deadline.
+        request_timeout_ms: the longest deadline, from the end of the body: how long the body may
+            take is not for it to say. What a client sets counts from the head.
     """
 
     async def classify(request: Request) -> Response:
@@ -53,15 +55,16 @@ def classify_endpoint(
         failure is the response.
         """
         parameters, caller = door.enter(request.scope)
-        seconds = timeout_ms(request.headers, request_timeout_ms) / 1000
+        own_timeout_ms = client_timeout_ms(request.headers)
+        own_deadline = time.monotonic() + (own_timeout_ms or math.inf) / 1000
+        uploads = await read_uploads(request, max_images)
         options = ClassifyOptions(
             caller=caller,
-            deadline=time.monotonic() + seconds,
+            deadline=min(own_deadline, time.monotonic() + request_timeout_ms / 1000),
             top_k=parameters.top_k,
             min_score=parameters.min_score,
             include=parameters.include,
         )
-        uploads = await read_uploads(request, max_images)
         classifier = service.classifier(parameters.model, parameters.version)
         work = classifier.classify([upload.data for upload in uploads], options)
         return _response(classifier, uploads, await _unless_client_leaves(request, work))
