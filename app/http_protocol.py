@@ -202,7 +202,7 @@ class BoundedHttpProtocol(EarlyAnswers):
         self._stop_clock()
         cycle = self.cycle
         if self.awaits_rest:
-            self.transport.close()  # its request has had its answer
+            self._end_with(b"")  # its request has had its answer
         elif cycle is None or cycle.response_complete:
             self._end_with(_refusal(status, code, detail))
         elif not self.parser.in_message:
