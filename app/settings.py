@@ -48,7 +48,7 @@ class Settings(BaseSettings):
     max_queue_size: Annotated[int, Field(ge=1, le=1_000_000)] = 256
     """Images admitted and not yet answered; more are refused with 429."""
     request_timeout_ms: Annotated[int, Field(ge=1, le=3_600_000)] = 10_000
-    """A request's deadline in milliseconds; a client may ask for less."""
+    """A request's deadline in milliseconds, from the end of its body; a client may ask for less."""
     inference_timeout_ms: Annotated[int, Field(ge=1, le=3_600_000)] = 30_000
     """How long one batch may take, in milliseconds; the engine counts as hung after it, and the
     process ends for its orchestrator to replace."""

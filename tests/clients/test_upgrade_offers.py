@@ -13,7 +13,6 @@ from tests.support.engines import FakeEngines
 from tests.support.images import encode, photo
 from tests.support.server import running
 
-
 pytestmark = pytest.mark.slow
 
 _JAVA = Path(__file__).with_name("Classify.java")
