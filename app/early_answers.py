@@ -110,7 +110,7 @@ class EarlyAnswers(SequentialProtocol):
         self._await_rest()
         if answer.pause_seconds:
             self.flow.pause_reading()
-            self._pause = self.loop.call_later(answer.pause_seconds, self.flow.resume_reading)
+            self._pause = self.loop.call_later(answer.pause_seconds, self._end_pause)
 
     def close_after_rest(self) -> None:
         """Closes the connection once the body of the answered request is in."""
@@ -127,6 +127,16 @@ class EarlyAnswers(SequentialProtocol):
         super()._read_on()
         if self._awaits_rest and self._rest_timer is None:
             self._start_rest_clock(self.body_pace)
+
+    def _is_next_awaited(self) -> bool:
+        return super()._is_next_awaited() or (
+            self._pause is not None and not self.parser.in_message
+        )
+
+    def _end_pause(self) -> None:
+        self._pause = None
+        self.flow.resume_reading()
+        self._take_turn()
 
     def _await_rest(self) -> None:
         self._awaits_rest = True

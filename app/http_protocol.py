@@ -53,7 +53,7 @@ class BoundedHttpProtocol(EarlyAnswers):
         if len(self.connections) > self.max_connections:
             detail = f"{self.max_connections} connections are open"
             self.stop_reading()
-            transport.write(_refusal(503, "not_ready", detail))
+            transport.write(self._tell(503, "not_ready", detail))
             transport.close()
         else:
             self._start_clock()
@@ -69,7 +69,8 @@ class BoundedHttpProtocol(EarlyAnswers):
     def pause_writing(self) -> None:
         """The client has not taken all of an answer yet."""
         super().pause_writing()
-        self._unread_answer.start(self.body_pace)
+        is_ending = self._linger is not None
+        self._unread_answer.start(self._hurried() if is_ending else self.body_pace)
 
     def resume_writing(self) -> None:
         """The client has an answer."""
@@ -88,6 +89,8 @@ class BoundedHttpProtocol(EarlyAnswers):
             self._refuse(503, "draining", "the service stops, and the body has not come")
         else:
             super().shutdown()
+        if self._linger is None:
+            self._linger = self.loop.call_later(_LINGER_SECONDS, self._leave)
 
     def bound_message(self) -> None:
         """Refuses a head that is too long, and a body that is mostly framing."""
@@ -145,6 +148,9 @@ class BoundedHttpProtocol(EarlyAnswers):
             scope: with `method`, `raw_path`, `query_string`, `headers` and `client`.
         """
         return None
+
+    def note_refusal(self, status: int, code: str) -> None:
+        """Takes note of a refusal that no request's accounting sees; to be overridden."""
 
     def send_400_response(self, msg: str) -> None:
         """Answers what is no HTTP."""
@@ -204,7 +210,7 @@ class BoundedHttpProtocol(EarlyAnswers):
         if self.awaits_rest:
             self._end_with(b"")  # its request has had its answer
         elif cycle is None or cycle.response_complete:
-            self._end_with(_refusal(status, code, detail))
+            self._end_with(self._tell(status, code, detail))
         elif not self.parser.in_message:
             cycle.keep_alive = False  # its own answer is still to come
             self.stop_reading()
@@ -212,7 +218,11 @@ class BoundedHttpProtocol(EarlyAnswers):
             # Nobody waits for what the application would answer.
             cycle.disconnected = True
             cycle.message_event.set()
-            self._end_with(b"" if cycle.response_started else _refusal(status, code, detail))
+            self._end_with(b"" if cycle.response_started else self._tell(status, code, detail))
+
+    def _tell(self, status: int, code: str, detail: str) -> bytes:
+        self.note_refusal(status, code)
+        return _refusal(status, code, detail)
 
     def _end_with(self, refusal: bytes) -> None:
         """Sends this as the last, and reads on for a while.
@@ -225,7 +235,20 @@ class BoundedHttpProtocol(EarlyAnswers):
         self.transport.write(refusal)
         if self.transport.can_write_eof():
             self.transport.write_eof()
-        self._linger = self.loop.call_later(_LINGER_SECONDS, self.transport.close)
+        self._linger = self.loop.call_later(_LINGER_SECONDS, self._leave)
+
+    def _leave(self) -> None:
+        """Closes a connection that is over; ends one that is closed but for its client.
+
+        With TLS the client has to close as well, and one that does not look at an idle connection
+        may take its time.
+        """
+        if self.transport.is_closing() and not self.flow.write_paused:
+            self.transport.abort()
+            return
+        if self._is_over:
+            self.transport.close()
+        self._linger = self.loop.call_later(_LINGER_SECONDS, self._leave)
 
 
 def _path_and_query(target: bytes) -> bytes:

@@ -45,8 +45,8 @@ def create_app(
         on_failure: called once if the model cannot be loaded or serving breaks down.
 
     Returns:
-        The application; its `state.service` is the `Service`, and its `state.refusal` what the
-        HTTP protocol asks first, see `Door.refusal`.
+        The application; its `state.service` is the `Service`, its `state.refusal` what the HTTP
+        protocol asks first, see `Door.refusal`, and its `state.request_log` what counts requests.
 
     Raises:
         ConfigurationError: if the API keys file is not valid, or tracing cannot start.
@@ -87,6 +87,7 @@ def create_app(
     app.include_router(operations_router(service, metrics, operators))
     app.include_router(root_router())
     install_error_handlers(app)
+    app.state.request_log = log
     # The last one added is the outermost.
     app.state.refusal = lambda scope: None
     if isinstance(tracing, NoTracing):  # a trace names the route that FastAPI has found

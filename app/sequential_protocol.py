@@ -74,10 +74,10 @@ class SequentialProtocol(HttpToolsProtocol):
     def _read_on(self) -> None:
         if self.parser is None or self.transport.is_closing():  # the connection is lost
             return
-        self.flow.release()
         data, start = self._unread, 0
         self._unread = b""
         if not self._is_next_awaited():
+            self.flow.release()
             for _ in range(_PIECES_PER_TURN):
                 start = self._parse(data, start)
                 if start == len(data) or self._is_over or not self.parser.in_message:

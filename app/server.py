@@ -15,6 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import Scope
 
+from app.api.request_log import RequestLog
 from app.early_answers import EarlyAnswer
 from app.errors import ConfigurationError
 from app.http_protocol import BoundedHttpProtocol
@@ -74,7 +75,7 @@ def uvicorn_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
     """
     config = uvicorn.Config(
         app,
-        http=_bounded_protocol(settings, app.state.refusal),
+        http=_bounded_protocol(settings, app),
         ws="none",
         log_config=None,
         log_level="warning",
@@ -163,9 +164,10 @@ def _keep_what_is_loaded() -> None:
     gc.freeze()
 
 
-def _bounded_protocol(
-    settings: Settings, at_door: Callable[[Scope], EarlyAnswer | None]
-) -> type[BoundedHttpProtocol]:
+def _bounded_protocol(settings: Settings, app: FastAPI) -> type[BoundedHttpProtocol]:
+    at_door: Callable[[Scope], EarlyAnswer | None] = app.state.refusal
+    log: RequestLog = app.state.request_log
+
     class Protocol(BoundedHttpProtocol):
         max_connections = settings.max_connections
         max_head_bytes = settings.max_head_bytes
@@ -176,6 +178,9 @@ def _bounded_protocol(
 
         def refusal(self, scope: Scope) -> EarlyAnswer | None:
             return at_door(scope)
+
+        def note_refusal(self, status: int, code: str) -> None:
+            log.note("-", "unmatched", status, 0.0, {"outcome": code})
 
     return Protocol
 

@@ -2,6 +2,7 @@
 
 import array
 import asyncio
+import contextlib
 import fcntl
 import socket
 import termios
@@ -52,5 +53,6 @@ class UnreadAnswer:
         """Bytes that the client has not taken, the kernel's as well: those it gives up in lumps."""
         peer: socket.socket = self._transport.get_extra_info("socket")
         in_kernel = array.array("i", [0])
-        fcntl.ioctl(peer.fileno(), termios.TIOCOUTQ, in_kernel)
+        with contextlib.suppress(OSError):  # where the kernel does not tell
+            fcntl.ioctl(peer.fileno(), termios.TIOCOUTQ, in_kernel)
         return self._transport.get_write_buffer_size() + in_kernel[0]
