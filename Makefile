@@ -18,7 +18,7 @@ COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
 LOCK := $(COMPILE) pyproject.toml --overrides requirements/without-torch.txt --no-emit-package torch
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-timm test-client test-ray check train export chaos fuzz images overload soak bench bench-gpu image-test audit sbom lock clean
+.PHONY: help run test slow test-timm test-client test-ray check train export chaos fuzz images overload soak bench bench-gpu image-test audit sbom lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -28,6 +28,11 @@ run: $(VENV)/.$(EXTRA) ## install what serving needs, then serve on PORT (defaul
 
 test: .venv/.dev ## run the tests and print their coverage
 	.venv/bin/pytest --ignore=tests/ray --cov --cov-report=term $(ARGS)
+
+# `make test` deselects and counts these.
+slow: .venv/.dev ## the tests that take minutes, with a JDK, curl, nginx and haproxy (installed as root)
+	deploy/install_test_tools.sh slow
+	.venv/bin/pytest -m slow $(ARGS)
 
 test-timm: ## prove agreement with timm's networks, in an environment of its own
 	PYTHON=$(PYTHON) scripts/timm_agreement.sh

@@ -4,11 +4,10 @@ import asyncio
 import weakref
 from typing import ClassVar, NamedTuple
 
-from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+
+from app.pace import Pace
+from app.sequential_protocol import SequentialProtocol
 
 
 class EarlyAnswer(NamedTuple):
@@ -28,26 +27,30 @@ class EarlyAnswer(NamedTuple):
     pause_seconds: float = 0.0
 
 
-class EarlyAnswers(HttpToolsProtocol):
+class EarlyAnswers(SequentialProtocol):
     """Discards what is still to come of a body whose request has been answered.
 
     The rest is thrown away as it comes, so that the connection can serve the next request. One
     that is to close stays open until then, too: closing it on a sender resets it, and the reset
-    can overtake the answer. A rest that is too long or too slow ends the connection nevertheless.
+    can overtake the answer. A rest that is too slow ends the connection nevertheless, and so does
+    one that takes more time than the longest body that is accepted; its length does not matter,
+    for many clients read no answer before they have sent all.
 
     Subclass it with the limits set: uvicorn makes its protocols itself.
 
     Attributes:
-        max_rest_bytes: longest rest.
-        rest_timeout_seconds: from the answer to the end of the body.
+        body_pace: how slowly a body may come.
+        max_body_bytes: longest body that is accepted.
     """
 
-    max_rest_bytes: ClassVar[int]
-    rest_timeout_seconds: ClassVar[float]
+    body_pace: ClassVar[Pace]
+    max_body_bytes: ClassVar[int]
 
     _awaits_rest = False
     _rest_bytes = 0
-    _rest_deadline: asyncio.TimerHandle | None = None
+    _rest_began = 0.0
+    _rest_pace: Pace
+    _rest_timer: asyncio.TimerHandle | None = None
     _closes_after_rest = False
     _pause: asyncio.TimerHandle | None = None
 
@@ -63,26 +66,17 @@ class EarlyAnswers(HttpToolsProtocol):
             self._pause.cancel()
         super().connection_lost(exc)
 
-    def data_received(self, data: bytes) -> None:
-        """Feeds the parser; starts the clock for the rest of a body, unless it was in `data`."""
-        super().data_received(data)
-        if self._awaits_rest and self._rest_deadline is None:
-            self._start_rest_clock()
-
     def on_headers_complete(self) -> None:
         """A request begins; its answer goes out through `_Answer`."""
         super().on_headers_complete()
-        if self.scope["method"] != "HEAD":  # whose answer has no body to wait for
-            self.cycle.transport = _Answer(self, self.cycle, self.transport)
+        self.cycle.transport = _Answer(self, self.cycle, self.transport)
 
     def on_body(self, body: bytes) -> None:
         """A piece of a body is in."""
         if not self._awaits_rest:
             super().on_body(body)
-            return
-        self._rest_bytes += len(body)
-        if self._rest_bytes > self.max_rest_bytes:
-            self.transport.close()
+        else:
+            self._rest_bytes += len(body)
 
     def on_message_complete(self) -> None:
         """A body is in."""
@@ -100,14 +94,12 @@ class EarlyAnswers(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """An answer is out."""
-        # A request that others stand behind has its body.
-        answered = None if self.pipeline else self.cycle
         super().on_response_complete()
-        if answered is not None and not self.transport.is_closing():
-            answered.body = bytearray()
-            if answered.more_body:
+        if not self.transport.is_closing():
+            self.cycle.body = bytearray()
+            if self.cycle.more_body:
                 self._await_rest()
-                self._start_rest_clock()
+                self._start_rest_clock(self.body_pace)
 
     def answer_early(self, answer: EarlyAnswer) -> None:
         """Answers a request whose head has come, without the application."""
@@ -118,23 +110,56 @@ class EarlyAnswers(HttpToolsProtocol):
         self._await_rest()
         if answer.pause_seconds:
             self.flow.pause_reading()
-            self._pause = self.loop.call_later(answer.pause_seconds, self.flow.resume_reading)
+            self._pause = self.loop.call_later(answer.pause_seconds, self._end_pause)
 
     def close_after_rest(self) -> None:
         """Closes the connection once the body of the answered request is in."""
         self._closes_after_rest = True
 
+    def hurry_rest(self, pace: Pace) -> None:
+        """Closes the connection as soon as the rest of the body is in, or is slower than this."""
+        self.close_after_rest()
+        self._rest_bytes = 0
+        self._start_rest_clock(pace)
+
+    def _read_on(self) -> None:
+        """Parses; starts the clock for the rest of a body, unless it has come already."""
+        super()._read_on()
+        if self._awaits_rest and self._rest_timer is None:
+            self._start_rest_clock(self.body_pace)
+
+    def _is_next_awaited(self) -> bool:
+        return super()._is_next_awaited() or (
+            self._pause is not None and not self.parser.in_message
+        )
+
+    def _end_pause(self) -> None:
+        self._pause = None
+        self.flow.resume_reading()
+        self._take_turn()
+
     def _await_rest(self) -> None:
         self._awaits_rest = True
         self._rest_bytes = 0
 
-    def _start_rest_clock(self) -> None:
-        self._rest_deadline = self.loop.call_later(self.rest_timeout_seconds, self.transport.close)
+    def _start_rest_clock(self, pace: Pace) -> None:
+        self._stop_rest_clock()
+        self._rest_pace = pace
+        self._rest_began = self.loop.time()
+        self._rest_timer = self.loop.call_later(pace.seconds(0), self._check_rest)
+
+    def _check_rest(self) -> None:
+        allowed = self._rest_pace.seconds(min(self._rest_bytes, self.max_body_bytes))
+        left = self._rest_began + allowed - self.loop.time()
+        if left > 0:
+            self._rest_timer = self.loop.call_later(left, self._check_rest)
+        else:
+            self.transport.close()
 
     def _stop_rest_clock(self) -> None:
-        if self._rest_deadline is not None:
-            self._rest_deadline.cancel()
-            self._rest_deadline = None
+        if self._rest_timer is not None:
+            self._rest_timer.cancel()
+            self._rest_timer = None
 
 
 class _Answer(asyncio.Transport):
@@ -157,7 +182,8 @@ class _Answer(asyncio.Transport):
         # It owns this object; the two must not keep each other from being freed at once.
         self._cycle = weakref.proxy(cycle)
         self._transport = transport
-        self._head: bytes | None = None
+        # What is to be written with the body; an answer to HEAD has none.
+        self._head: bytes | None = b"" if cycle.scope["method"] == "HEAD" else None
         self._is_body_wanted = not cycle.waiting_for_100_continue
 
     def write(self, data: bytes | bytearray | memoryview) -> None:

@@ -1,27 +1,36 @@
-"""uvicorn's HTTP/1.1 protocol with the bounds it lacks: connections, size and time of a head."""
+"""uvicorn's HTTP/1.1 protocol with the bounds it lacks."""
 
 import asyncio
 import json
 from http import HTTPStatus
 from typing import ClassVar
 
+import httptools
 from starlette.types import Scope
 
 from app.early_answers import EarlyAnswer, EarlyAnswers
+from app.pace import Pace
+from app.request_head import RefusedHead, content_length
+from app.unread_answer import UnreadAnswer
+
+# For clients that have been refused, and for those who are slow when the service stops.
+_LINGER_SECONDS = 2.0
 
 
 class BoundedHttpProtocol(EarlyAnswers):
-    """Refuses connections over a limit, and heads that are too long or too slow.
+    """Bounds what a client can make a connection hold, in bytes and in time.
 
-    A refusal ends the connection, but waits its turn: the answers to requests that came before,
-    whole, on the same connection go out first.
+    Refused are connections over a limit, heads that are too long or too slow, heads that break
+    the rules of HTTP (see `app.request_head`), and bodies that are mostly framing. A client that
+    does not read its answer is left. A refusal ends the connection.
 
-    Subclass it with the limits set, those of `EarlyAnswers` as well: uvicorn makes its protocols
+    Subclass it with the limits set, those of its bases as well: uvicorn makes its protocols
     itself.
 
     Attributes:
         max_connections: open connections; further ones get 503.
-        max_head_bytes: request line and headers; longer ones get 431.
+        max_head_bytes: request line and headers; longer ones get 431. What frames a body (sizes
+            and extensions of chunks, trailers) may take as much, and as much as its content.
         head_timeout_seconds: from the first byte (or, on a new connection, from its opening) to
             the end of the head; slower ones get 408.
     """
@@ -29,66 +38,108 @@ class BoundedHttpProtocol(EarlyAnswers):
     max_connections: ClassVar[int]
     max_head_bytes: ClassVar[int]
     head_timeout_seconds: ClassVar[float]
-    _head_bytes = 0
-    _in_head = False
-    _may_be_too_long = False
     _head_deadline: asyncio.TimerHandle | None = None
-    _refusal: bytes | None = None
-    _has_refused = False
+    _unread_answer: UnreadAnswer
+    _linger: asyncio.TimerHandle | None = None
 
     def connection_made(  # type: ignore[override]  # uvicorn narrows the transport as well
         self, transport: asyncio.Transport
     ) -> None:
         """Starts the clock for the first head, or refuses the connection."""
         super().connection_made(transport)
+        self._unread_answer = UnreadAnswer(transport, self.loop)
+        # Writing is paused, and so the clock runs, while anything waits for the client.
+        transport.set_write_buffer_limits(high=1, low=0)
         if len(self.connections) > self.max_connections:
-            self._refuse(503, "not_ready", f"{self.max_connections} connections are open")
+            detail = f"{self.max_connections} connections are open"
+            self.stop_reading()
+            transport.write(self._tell(503, "not_ready", detail))
+            transport.close()
         else:
             self._start_clock()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stops the clock."""
+        """Stops the clocks."""
         self._stop_clock()
+        self._unread_answer.stop()
+        if self._linger is not None:
+            self._linger.cancel()
         super().connection_lost(exc)
 
-    def data_received(self, data: bytes) -> None:
-        """Feeds the parser while the head is within its bounds."""
-        self._has_refused = False
-        self._may_be_too_long = self._head_bytes + len(data) > self.max_head_bytes
-        if self.transport.is_closing() or self._refusal is not None:
-            return
-        super().data_received(data)
-        if self._in_head and self._refusal is None and not self.transport.is_closing():
-            self._head_bytes += len(data)
-            if self._head_bytes > self.max_head_bytes:
-                self._refuse_long_head()
-            elif self._head_deadline is None:
-                self._start_clock()
+    def pause_writing(self) -> None:
+        """The client has not taken all of an answer yet."""
+        super().pause_writing()
+        is_ending = self._linger is not None
+        self._unread_answer.start(self._hurried() if is_ending else self.body_pace)
 
-    def on_message_begin(self) -> None:
-        """A head begins; most come whole, and need no clock."""
-        super().on_message_begin()
-        self._in_head = True
-        self._head_bytes = 0
+    def resume_writing(self) -> None:
+        """The client has an answer."""
+        super().resume_writing()
+        self._unread_answer.stop()
+
+    def shutdown(self) -> None:
+        """Ends the connection once its request is answered; those who dawdle get little time."""
+        self._unread = b""
+        cycle = self.cycle
+        if self.flow.write_paused:
+            self._unread_answer.start(self._hurried())
+        if self.awaits_rest:
+            self.hurry_rest(self._hurried())
+        elif self.parser.in_message and not (cycle is None or cycle.response_started):
+            self._refuse(503, "draining", "the service stops, and the body has not come")
+        else:
+            super().shutdown()
+        if self._linger is None:
+            self._linger = self.loop.call_later(_LINGER_SECONDS, self._leave)
+
+    def bound_message(self) -> None:
+        """Refuses a head that is too long, and a body that is mostly framing."""
+        parser = self.parser
+        if parser.in_head:
+            if parser.head_bytes > self.max_head_bytes:
+                self._refuse_long_head()
+        elif parser.body_bytes - 2 * parser.content_bytes > self.max_head_bytes:
+            self._refuse(
+                400,
+                "malformed_request",
+                "the chunk sizes, chunk extensions and trailers of the body take more than it"
+                f" holds and {self.max_head_bytes} bytes",
+            )
 
     def on_headers_complete(self) -> None:
-        """A head is complete; it starts a request if it is not too long."""
-        self._in_head = False
+        """A head is complete; it starts a request if nothing is wrong with it."""
         self._stop_clock()
-        if self._may_be_too_long and self._head_size() > self.max_head_bytes:
+        if self.parser.head_bytes > self.max_head_bytes:
             self._refuse_long_head()
-        elif not self.transport.is_closing():
-            if (refusal := self._refusal_at_door()) is None:
-                super().on_headers_complete()
-            else:
-                self.answer_early(refusal)
+            return
+        if self.parser.fields > self.max_fields:
+            self._refuse(431, "head_too_large", f"at most {self.max_fields} headers are accepted")
+            return
+        version = self.parser.get_http_version()
+        try:
+            length = content_length(self.parser.get_method(), version, self.headers)
+        except RefusedHead as error:
+            self._refuse(error.status, error.code, str(error))
+            return
+        self.parser.expect_content(length)
+        if not self.url.startswith(b"/"):
+            self.url = _path_and_query(self.url)
+        if version == "1.0":
+            self.expect_100_continue = False  # which came with HTTP/1.1
+        if (refusal := self._refusal_at_door()) is None:
+            super().on_headers_complete()
+        else:
+            self.answer_early(refusal)
 
-    def on_response_complete(self) -> None:
-        """An answer is out; a refusal that waited for the last one follows it."""
-        was_last = not self.pipeline
-        super().on_response_complete()
-        if was_last and self._refusal is not None:
-            self._end_with(self._refusal)
+    def on_body(self, body: bytes) -> None:
+        """A piece of a body is in."""
+        if not self._is_over:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """A body is in."""
+        if not self._is_over:
+            super().on_message_complete()
 
     def refusal(self, scope: Scope) -> EarlyAnswer | None:
         """The answer to a request that the application need not see, or None; to be overridden.
@@ -98,37 +149,35 @@ class BoundedHttpProtocol(EarlyAnswers):
         """
         return None
 
+    def note_refusal(self, status: int, code: str) -> None:
+        """Takes note of a refusal that no request's accounting sees; to be overridden."""
+
     def send_400_response(self, msg: str) -> None:
         """Answers what is no HTTP."""
         self._refuse(400, "malformed_request", msg)
 
-    def _refusal_at_door(self) -> EarlyAnswer | None:
-        """The answer to a request that the application need not see.
+    def _read_on(self) -> None:
+        super()._read_on()
+        is_waiting = self.parser is not None and self.parser.in_head and not self._is_over
+        if is_waiting and self._head_deadline is None:
+            self._start_clock()
 
-        Not while an answer is due or unread, and to one request of each read: what a client sends
-        at once must not keep the event loop from others.
-        """
+    def _refusal_at_door(self) -> EarlyAnswer | None:
+        """The answer to a request that the application need not see, unless one is unread."""
         if (
-            self._has_refused
-            or self.flow.write_paused
+            self.flow.write_paused
             or self.expect_100_continue
             or not self.parser.should_keep_alive()
-            or not (self.cycle is None or self.cycle.response_complete)
         ):
             return None
         path, _, query = self.url.partition(b"?")
-        refusal = self.refusal(
+        return self.refusal(
             {
                 "type": "http", "method": self.parser.get_method().decode("ascii"),
                 "raw_path": path, "query_string": query, "headers": self.headers,
                 "client": self.client,
             }
         )  # fmt: skip
-        self._has_refused = refusal is not None
-        return refusal
-
-    def _head_size(self) -> int:
-        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
 
     def _refuse_long_head(self) -> None:
         self._refuse(
@@ -144,35 +193,74 @@ class BoundedHttpProtocol(EarlyAnswers):
             self._head_deadline = None
 
     def _too_slow(self) -> None:
-        if self._in_head:
+        if self.parser.in_head:
             self._refuse(408, "head_timeout", "the request's head arrived too slowly")
         else:
             self.transport.close()
 
+    def _hurried(self) -> Pace:
+        return Pace(_LINGER_SECONDS, self.body_pace.bytes_per_second)
+
     def _refuse(self, status: int, code: str, detail: str) -> None:
-        """Answers outside of any request, in its turn, and closes."""
-        if self.transport.is_closing() or self._refusal is not None:
+        """Answers outside of any request, and ends the connection."""
+        if self.transport.is_closing() or self._is_over:
             return
         self._stop_clock()
-        refusal = _refusal(status, code, detail)
         cycle = self.cycle
         if self.awaits_rest:
-            self.transport.close()  # its request has had its answer
+            self._end_with(b"")  # its request has had its answer
         elif cycle is None or cycle.response_complete:
-            self._end_with(refusal)
-        elif not cycle.more_body:
-            self._refusal = refusal
-        elif self.pipeline:
-            # Broken in its own body, before its turn came.
-            self.pipeline.popleft()
-            self._refusal = refusal
+            self._end_with(self._tell(status, code, detail))
+        elif not self.parser.in_message:
+            cycle.keep_alive = False  # its own answer is still to come
+            self.stop_reading()
         else:
-            self._end_with(b"" if cycle.response_started else refusal)
+            # Nobody waits for what the application would answer.
+            cycle.disconnected = True
+            cycle.message_event.set()
+            self._end_with(b"" if cycle.response_started else self._tell(status, code, detail))
+
+    def _tell(self, status: int, code: str, detail: str) -> bytes:
+        self.note_refusal(status, code)
+        return _refusal(status, code, detail)
 
     def _end_with(self, refusal: bytes) -> None:
-        if not self.transport.is_closing():
-            self.transport.write(refusal)
+        """Sends this as the last, and reads on for a while.
+
+        Closing a connection on a sender resets it, and the reset can overtake the refusal.
+        """
+        self.stop_reading()
+        self.flow.release()
+        self.flow.resume_reading()
+        self.transport.write(refusal)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._linger = self.loop.call_later(_LINGER_SECONDS, self._leave)
+
+    def _leave(self) -> None:
+        """Closes a connection that is over; ends one that is closed but for its client.
+
+        With TLS the client has to close as well, and one that does not look at an idle connection
+        may take its time.
+        """
+        if self.transport.is_closing() and not self.flow.write_paused:
+            self.transport.abort()
+            return
+        if self._is_over:
             self.transport.close()
+        self._linger = self.loop.call_later(_LINGER_SECONDS, self._leave)
+
+
+def _path_and_query(target: bytes) -> bytes:
+    """Those of a request target in absolute form, as clients send it to proxies.
+
+    Raises:
+        httptools.HttpParserError: if it is no URL.
+    """
+    if target == b"*":
+        return target
+    url = httptools.parse_url(target)
+    return (url.path or b"/") + (b"?" + url.query if url.query else b"")
 
 
 def _refusal(status: int, code: str, detail: str) -> bytes:
@@ -185,6 +273,8 @@ def _refusal(status: int, code: str, detail: str) -> bytes:
     body = json.dumps(problem).encode()
     head = (
         f"HTTP/1.1 {status} {phrase}\r\ncontent-type: application/problem+json\r\n"
-        f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        f"content-length: {len(body)}\r\nconnection: close\r\n"
     )
-    return head.encode() + body
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        head += "retry-after: 1\r\n"
+    return head.encode() + b"\r\n" + body

@@ -14,7 +14,7 @@ from app.api.body_guard import BodyGuard
 from app.api.classify import CLASSIFY_PATH, classify_endpoint, classify_router
 from app.api.direct import DirectRoute
 from app.api.door import Door
-from app.api.middleware import RequestContext, SecurityHeaders
+from app.api.middleware import HeadAsGet, RequestContext, SecurityHeaders
 from app.api.operations import operations_router, root_router
 from app.api.problems import install_error_handlers
 from app.api.request_log import RequestLog
@@ -45,8 +45,8 @@ def create_app(
         on_failure: called once if the model cannot be loaded or serving breaks down.
 
     Returns:
-        The application; its `state.service` is the `Service`, and its `state.refusal` what the
-        HTTP protocol asks first, see `Door.refusal`.
+        The application; its `state.service` is the `Service`, its `state.refusal` what the HTTP
+        protocol asks first, see `Door.refusal`, and its `state.request_log` what counts requests.
 
     Raises:
         ConfigurationError: if the API keys file is not valid, or tracing cannot start.
@@ -88,17 +88,19 @@ def create_app(
     app.include_router(operations_router(service, metrics, operators))
     app.include_router(root_router())
     install_error_handlers(app)
+    app.state.request_log = log
     # The last one added is the outermost.
     app.state.refusal = lambda scope: None
     if isinstance(tracing, NoTracing):  # a trace names the route that FastAPI has found
         app.state.refusal = door.refusal
         app.add_middleware(DirectRoute, path=CLASSIFY_PATH, endpoint=classify)
+    app.add_middleware(HeadAsGet)
     app.add_middleware(
         BodyGuard,
         metrics=metrics,
         max_bytes=settings.max_body_bytes,
         max_buffered_bytes=settings.max_buffered_bytes,
-        timeout_seconds=settings.body_timeout_ms / 1000,
+        pace=settings.body_pace,
     )
     app.add_middleware(RequestContext, log=log, tracing=tracing)
     # Outside of RequestContext, so that a page may read the errors answered there, too.

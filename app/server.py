@@ -15,6 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import Scope
 
+from app.api.request_log import RequestLog
 from app.early_answers import EarlyAnswer
 from app.environment import hidden_options
 from app.errors import ConfigurationError
@@ -29,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 # Longer than the idle timeout of common load balancers, so that they close first.
 _KEEP_ALIVE_SECONDS = 75
+# Of headers; more than browsers, proxies and their service meshes send.
+_MAX_FIELDS = 128
 
 
 def serve(settings: Settings) -> None:
@@ -82,7 +85,7 @@ def uvicorn_config(
     """How uvicorn serves the application: over HTTPS if there is a certificate."""
     config = uvicorn.Config(
         app,
-        http=_bounded_protocol(settings, app.state.refusal),
+        http=_bounded_protocol(settings, app),
         ws="none",
         log_config=None,
         log_level="warning",
@@ -198,18 +201,23 @@ def _keep_what_is_loaded() -> None:
     gc.freeze()
 
 
-def _bounded_protocol(
-    settings: Settings, at_door: Callable[[Scope], EarlyAnswer | None]
-) -> type[BoundedHttpProtocol]:
+def _bounded_protocol(settings: Settings, app: FastAPI) -> type[BoundedHttpProtocol]:
+    at_door: Callable[[Scope], EarlyAnswer | None] = app.state.refusal
+    log: RequestLog = app.state.request_log
+
     class Protocol(BoundedHttpProtocol):
         max_connections = settings.max_connections
         max_head_bytes = settings.max_head_bytes
+        max_fields = _MAX_FIELDS
         head_timeout_seconds = settings.head_timeout_ms / 1000
-        max_rest_bytes = settings.max_body_bytes
-        rest_timeout_seconds = settings.body_timeout_ms / 1000
+        max_body_bytes = settings.max_body_bytes
+        body_pace = settings.body_pace
 
         def refusal(self, scope: Scope) -> EarlyAnswer | None:
             return at_door(scope)
+
+        def note_refusal(self, status: int, code: str) -> None:
+            log.note("-", "unmatched", status, 0.0, {"outcome": code})
 
     return Protocol
 

@@ -16,6 +16,7 @@ from pydantic_settings import (
 
 from app.environment import PREFIX, check_variables, is_service_link
 from app.errors import ConfigurationError
+from app.pace import Pace
 
 
 class _Variables(EnvSettingsSource):
@@ -67,14 +68,17 @@ class Settings(BaseSettings):
     max_queue_size: Annotated[int, Field(ge=1, le=1_000_000)] = 256
     """Images admitted and not yet answered; more are refused with 429."""
     request_timeout_ms: Annotated[int, Field(ge=1, le=3_600_000)] = 10_000
-    """A request's deadline in milliseconds; a client may ask for less."""
+    """A request's deadline in milliseconds, from the end of its body; a client may ask for less."""
     inference_timeout_ms: Annotated[int, Field(ge=1, le=3_600_000)] = 30_000
     """How long one batch may take, in milliseconds; the engine counts as hung after it, and the
     process ends for its orchestrator to replace."""
     head_timeout_ms: Annotated[int, Field(ge=1, le=3_600_000)] = 10_000
     """How long a request's head may take to arrive, in milliseconds."""
     body_timeout_ms: Annotated[int, Field(ge=1, le=3_600_000)] = 10_000
-    """How long a request's body may take to arrive, in milliseconds."""
+    """How slow a request's body may be at first, in milliseconds; after that
+    min_body_bytes_per_second counts. A client that reads its answer has as much time."""
+    min_body_bytes_per_second: Annotated[int, Field(ge=1)] = 1024
+    """Lowest average rate of a body after body_timeout_ms, and of an answer that a client reads."""
     max_body_bytes: Annotated[int, Field(ge=1)] = 32 * 1024 * 1024
     """Largest request body in bytes."""
     max_head_bytes: Annotated[int, Field(ge=1024)] = 32 * 1024
@@ -138,6 +142,11 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Where options come from besides the command line, the first one winning."""
         return init_settings, _Variables(settings_cls)
+
+    @property
+    def body_pace(self) -> Pace:
+        """How slowly a body may come, and an answer go."""
+        return Pace(self.body_timeout_ms / 1000, self.min_body_bytes_per_second)
 
     @field_validator("cors_origins", mode="before")
     @classmethod

@@ -7,6 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import BodyTimeout, BodyTooLarge, Overloaded
 from app.metrics import Metrics
+from app.pace import Pace
 from app.serving.fair_share import FairShare
 
 
@@ -23,7 +24,7 @@ class BodyGuard:
         max_bytes: largest body.
         max_buffered_bytes: bytes of all bodies that are being received or worked on; shared
             fairly between client addresses.
-        timeout_seconds: longest time from the request's headers to the end of its body.
+        pace: how slowly a body may come, from its request's headers on.
     """
 
     def __init__(
@@ -33,13 +34,13 @@ class BodyGuard:
         *,
         max_bytes: int,
         max_buffered_bytes: int,
-        timeout_seconds: float,
+        pace: Pace,
     ) -> None:
         self._app = app
         self._rejected = metrics.rejected.labels("buffered_bytes")
         self._max_bytes = max_bytes
         self._buffered = FairShare(max_buffered_bytes)
-        self._timeout_seconds = timeout_seconds
+        self._pace = pace
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one ASGI connection."""
@@ -49,7 +50,7 @@ class BodyGuard:
             await self._app(scope, receive, send)
             return
         client = scope["client"][0] if scope.get("client") else "unknown"
-        deadline = asyncio.get_running_loop().time() + self._timeout_seconds
+        began = asyncio.get_running_loop().time()
         received = 0
         complete = False
 
@@ -60,11 +61,12 @@ class BodyGuard:
             if declared > self._max_bytes:
                 raise self._too_large(declared)
             try:
-                async with asyncio.timeout_at(deadline):
+                async with asyncio.timeout_at(began + self._pace.seconds(received)):
                     message = await receive()
             except TimeoutError:
                 raise BodyTimeout(
-                    f"the body was not complete within {self._timeout_seconds:g} s"
+                    f"{received} bytes of the body came; after {self._pace.grace_seconds:g} s at"
+                    f" least {self._pace.bytes_per_second:g} bytes a second are expected"
                 ) from None
             size = len(message.get("body", b""))
             if not self._buffered.fits(size, client):

@@ -1,8 +1,10 @@
 """`POST /classify`."""
 
 import asyncio
+import math
 import time
 from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import orjson
@@ -15,7 +17,7 @@ from app.api.direct import Endpoint
 from app.api.door import Door
 from app.api.forms import Upload, read_uploads
 from app.api.openapi import classify_request_body, problem_responses
-from app.api.parameters import openapi_parameters, timeout_ms
+from app.api.parameters import client_timeout_ms, openapi_parameters
 from app.api.problems import ANSWERS, error_response
 from app.api.schemas import ClassifyBody, ItemBody, ItemError, ModelReference, PredictionBody
 from app.errors import RequestError
@@ -46,7 +48,8 @@ def classify_endpoint(
         door: lets requests in.
         max_images: most images in one request.
         max_answer_bytes: largest answer.
-        request_timeout_ms: the longest deadline.
+        request_timeout_ms: the longest deadline, from the end of the body: how long the body may
+            take is not for it to say. What a client sets counts from the head.
     """
 
     async def classify(request: Request) -> Response:
@@ -56,10 +59,11 @@ def classify_endpoint(
         failure is the response.
         """
         parameters, caller = door.enter(request.scope)
-        seconds = timeout_ms(request.headers, request_timeout_ms) / 1000
+        own_timeout_ms = client_timeout_ms(request.headers)
+        own_deadline = time.monotonic() + (own_timeout_ms or math.inf) / 1000
         options = ClassifyOptions(
             caller=caller,
-            deadline=time.monotonic() + seconds,
+            deadline=own_deadline,
             top_k=parameters.top_k,
             min_score=parameters.min_score,
             include=parameters.include,
@@ -67,7 +71,8 @@ def classify_endpoint(
         classifier = service.classifier(parameters.model, parameters.version)
         check_weight(classifier.model, options, 1, max_answer_bytes)  # told before the upload
         uploads = await read_uploads(request, max_images)
-        classifier = service.classifier(parameters.model, parameters.version)
+        limit = time.monotonic() + request_timeout_ms / 1000
+        options = replace(options, deadline=min(own_deadline, limit))
         check_weight(classifier.model, options, len(uploads), max_answer_bytes)
         work = classifier.classify([upload.data for upload in uploads], options)
         return _response(classifier, uploads, await _unless_client_leaves(request, work))

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -87,8 +88,34 @@ class RequestContext:
             request_id.reset(token)
 
 
+class HeadAsGet:
+    """Answers HEAD wherever GET is answered (RFC 9110, 9.3.2); the server leaves the body out.
+
+    Args:
+        app: the application inside.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handles one ASGI connection."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+        inside = {**scope, "method": "GET"}
+        try:
+            await self._app(inside, receive, send)
+        finally:
+            if "route" in inside:  # for whoever counts requests by route
+                scope["route"] = inside["route"]
+
+
 class SecurityHeaders:
     """Adds to every response what keeps a browser from misusing it.
+
+    A redirect stays on the host that was asked, whatever the request's Host header says: all of
+    them lead from one path of the service to another.
 
     Args:
         app: the application inside.
@@ -102,7 +129,8 @@ class SecurityHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = [*message["headers"], NO_SNIFFING]
+                headers = [_without_host(header) for header in message["headers"]]
+                headers.append(NO_SNIFFING)
                 if any(
                     name == b"content-type" and value.startswith(b"text/html")
                     for name, value in headers
@@ -112,3 +140,10 @@ class SecurityHeaders:
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+
+def _without_host(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+    name, value = header
+    if name != b"location":
+        return header
+    return name, urlsplit(value)._replace(scheme=b"", netloc=b"").geturl()

@@ -55,17 +55,17 @@ class ClassifyParameters(BaseModel):
             raise _invalid(error) from error
 
 
-def timeout_ms(headers: Mapping[str, str], longest: int) -> int:
-    """The request's time in milliseconds: what its header asks for, up to `longest`.
+def client_timeout_ms(headers: Mapping[str, str]) -> int | None:
+    """The time in milliseconds that the client itself sets; None if it sets none.
 
     Raises:
         InvalidParameter: if the header is no positive whole number.
     """
     asked = headers.get(TIMEOUT_HEADER)
     if asked is None:
-        return longest
+        return None
     try:
-        return min(_MILLISECONDS.validate_python(asked), longest)
+        return _MILLISECONDS.validate_python(asked)
     except ValidationError as error:
         raise _invalid(error, TIMEOUT_HEADER.lower()) from error
 

@@ -81,6 +81,11 @@ class LiveServer:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self._server.server_state.connections)
+
     def client(self) -> httpx.Client:
         return httpx.Client(base_url=self.url, timeout=BOUND_SECONDS, trust_env=False, verify=_TLS)
 

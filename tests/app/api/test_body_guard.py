@@ -1,6 +1,6 @@
 """Bodies that are too large or too slow are refused, and never read to their end."""
 
-import contextlib
+import time
 from collections.abc import Callable, Iterator
 
 import httpx
@@ -11,6 +11,7 @@ from tests.support.engines import FakeEngines
 from tests.support.http import RawConnection, assert_problem, assert_raw_problem, post_image
 from tests.support.images import encode, photo
 from tests.support.server import LiveServer, running
+from tests.support.waiting import BOUND_SECONDS, eventually
 
 MAX_BODY_BYTES = 100_000
 GOOD = encode(photo((96, 96, 96)))
@@ -47,15 +48,41 @@ def test_a_chunked_body_is_refused_while_it_streams(server: LiveServer, content_
         assert_raw_problem(connection.read_answer(), 413, "body_too_large")
 
 
-def test_a_sender_that_goes_on_regardless_is_cut_off(server: LiveServer) -> None:
+def test_a_sender_that_never_ends_is_cut_off(make_settings: Callable[..., Settings]) -> None:
+    settings = make_settings(
+        max_body_bytes=MAX_BODY_BYTES, body_timeout_ms=50, min_body_bytes_per_second=10**9
+    )
+    with running(settings, FakeEngines()) as live, RawConnection(live.port) as connection:
+        connection.send_head(OCTETS, "transfer-encoding: chunked", path="/classify?model=x")
+        answer = connection.read_answer()
+        assert_raw_problem(answer, 404, "model_not_found")
+        eventually(lambda: not accepts(connection, b"x" * MAX_BODY_BYTES))
+
+
+def accepts(connection: RawConnection, chunk: bytes) -> bool:
+    """Whether the server still takes what is sent to it."""
+    try:
+        connection.send_chunk(chunk)
+    except ConnectionError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("is_chunked", [False, True])
+def test_a_body_far_over_the_limit_always_sees_why(server: LiveServer, is_chunked: bool) -> None:
     with RawConnection(server.port) as connection:
-        connection.send_head(OCTETS, "transfer-encoding: chunked")
-        connection.send_chunk(b"x" * (MAX_BODY_BYTES + 1))
+        # All is sent before anything is read, as most clients do it.
+        if is_chunked:
+            connection.send_head(OCTETS, "transfer-encoding: chunked")
+            for _ in range(30):
+                connection.send_chunk(b"x" * 10 * MAX_BODY_BYTES)
+            connection.send(b"0\r\n\r\n")
+        else:
+            connection.send_head(OCTETS, f"content-length: {300 * MAX_BODY_BYTES}")
+            connection.send(b"x" * 300 * MAX_BODY_BYTES)
         answer = connection.read_answer()
         assert_raw_problem(answer, 413, "body_too_large")
         assert b"connection: close" in answer.lower()
-        with contextlib.suppress(ConnectionError):  # of the sender, while it still sends
-            connection.send_chunk(b"x" * (MAX_BODY_BYTES + 1))
         assert connection.is_closed_by_server()
 
 
@@ -165,7 +192,45 @@ def test_body_timeout(make_settings: Callable[..., Settings]) -> None:
     ):
         connection.send_head(OCTETS, f"content-length: {len(GOOD)}")
         connection.send(GOOD[:10])
-        assert_raw_problem(connection.read_answer(), 408, "body_timeout")
+        problem = assert_raw_problem(connection.read_answer(), 408, "body_timeout")
+        assert "10 bytes" in problem["detail"]
+
+
+def test_a_slow_line_may_take_longer_than_the_grace(
+    make_settings: Callable[..., Settings],
+) -> None:
+    settings = make_settings(
+        body_timeout_ms=50, min_body_bytes_per_second=1, request_timeout_ms=10_000
+    )
+    with (
+        running(settings, FakeEngines()) as live,
+        RawConnection(live.port) as slow,
+        RawConnection(live.port) as silent,
+    ):
+        slow.send_head(OCTETS, f"content-length: {len(GOOD)}")
+        slow.send(GOOD[: int(2 * BOUND_SECONDS)])  # which are good for as many seconds
+        silent.send_head(OCTETS, f"content-length: {len(GOOD)}")
+        assert_raw_problem(silent.read_answer(), 408, "body_timeout")
+        slow.send(GOOD[int(2 * BOUND_SECONDS) :])
+        assert slow.read_answer().startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_request_s_own_time_begins_when_its_body_is_in(
+    make_settings: Callable[..., Settings],
+) -> None:
+    settings = make_settings(body_timeout_ms=60_000, request_timeout_ms=500)
+    with (
+        running(settings, FakeEngines()) as live,
+        RawConnection(live.port) as slow,
+        RawConnection(live.port) as hurried,
+    ):
+        slow.send_head(OCTETS, f"content-length: {len(GOOD)}")
+        hurried.send_head(OCTETS, f"content-length: {len(GOOD)}", "x-request-timeout-ms: 1")
+        time.sleep(0.6)  # longer than a request may take
+        slow.send(GOOD)
+        assert slow.read_answer().startswith(b"HTTP/1.1 200 ")
+        hurried.send(GOOD)
+        assert_raw_problem(hurried.read_answer(), 504, "deadline_exceeded")
 
 
 def test_a_client_that_leaves_while_sending_harms_nobody(

@@ -12,6 +12,7 @@ from tests.support.colours import COLOURS
 from tests.support.engines import FakeEngine, FakeEngines
 from tests.support.http import RawConnection, assert_problem, post_image, top_classes
 from tests.support.images import encode, photo
+from tests.support.metrics import value
 from tests.support.server import LiveServer, running
 
 PICTURE = encode(photo(COLOURS[3]))
@@ -56,6 +57,18 @@ def test_what_is_no_http_is_a_problem(server: LiveServer) -> None:
     answer = answer_to(server, b"\x16\x03\x01 hello\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert b'"code": "malformed_request"' in answer
+
+
+def test_refusals_outside_of_requests_are_counted(
+    make_settings: Callable[..., Settings],
+) -> None:
+    settings = make_settings(max_head_bytes=MAX_HEAD_BYTES, head_timeout_ms=200)
+    with running(settings, FakeEngines()) as live, live.client() as client:
+        answer_to(live, b"no http\r\n\r\n")
+        answer_to(live, b"GET / HTTP/1.1\r\nhost: x\r\nx: " + b"a" * MAX_HEAD_BYTES)
+        answer_to(live, b"GET / HTTP/1.1\r\n")
+        for status in ("400", "408", "431"):
+            assert value(client, "senet_requests_total", route="unmatched", status=status) == 1
 
 
 @pytest.mark.parametrize("length", [b"-1", b"many", b"1\r\ncontent-length: 2"])

@@ -17,6 +17,10 @@ from tests.support.server import running
 
 PICTURE = encode(photo(COLOURS[0]))
 MODEL = {"model": "colours", "version": "1"}
+REQUESTS_TO_LIVEZ = (
+    "senet_requests_total",
+    frozenset({"route": "/livez", "status": "200"}.items()),
+)
 
 
 @pytest.mark.parametrize(
@@ -38,6 +42,45 @@ def test_models_lists_what_is_loaded(client: httpx.Client) -> None:
     assert model["labels"] == len(COLOURS)
     assert (model["threads"], model["slots"]) == (1, available_cores())
     assert model["chosen_by"] == "setting"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/livez", "/readyz", "/startupz", "/metrics", "/models", "/docs", "/openapi.json"],
+)
+def test_head_is_answered_as_get_is_without_the_body(client: httpx.Client, path: str) -> None:
+    get, head = client.get(path), client.head(path)
+    assert head.status_code == get.status_code
+    assert head.headers.get("content-type") == get.headers.get("content-type")
+    assert head.content == b""
+    assert client.get("/livez").status_code == 200  # on the same connection
+
+
+def test_head_is_counted_by_its_route(client: httpx.Client) -> None:
+    before = samples(client).get(REQUESTS_TO_LIVEZ, 0)
+    assert client.head("/livez").status_code == 200
+    assert samples(client)[REQUESTS_TO_LIVEZ] == before + 1
+
+
+def test_head_of_what_has_no_get(client: httpx.Client) -> None:
+    assert client.head("/classify").status_code == 405
+    assert client.head("/nowhere").status_code == 404
+
+
+def test_head_of_a_service_that_is_not_ready(make_settings: Callable[..., Settings]) -> None:
+    engine = FakeEngine()
+    engine.gate.close()
+    with running(make_settings(), FakeEngines(engine), ready=False) as live:
+        with live.client() as client:
+            assert client.head("/livez").status_code == 200
+            assert client.head("/readyz").status_code == 503
+        engine.gate.open()
+
+
+def test_a_redirect_stays_on_its_host(client: httpx.Client) -> None:
+    response = client.get("/docs/?a=b", headers={"host": "other.example"})
+    assert response.status_code == 307
+    assert response.headers["location"] == "/docs?a=b"
 
 
 def test_root_leads_to_the_documentation(client: httpx.Client) -> None:

@@ -1,0 +1,58 @@
+"""Bounds how long an answer may wait for a client that does not read it."""
+
+import array
+import asyncio
+import contextlib
+import fcntl
+import socket
+import termios
+
+from app.pace import Pace
+
+
+class UnreadAnswer:
+    """Ends a connection whose client takes its answer too slowly.
+
+    Args:
+        transport: of the connection, with something to send that its socket does not take.
+        loop: has the time.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self, pace: Pace) -> None:
+        """Starts the clock, anew if it runs.
+
+        Args:
+            pace: how slowly the answer may go from now on.
+        """
+        self.stop()
+        self._pace = pace
+        self._began = self._loop.time()
+        self._size = self._unacknowledged()
+        self._timer = self._loop.call_later(pace.seconds(0), self._check)
+
+    def stop(self) -> None:
+        """Stops the clock."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _check(self) -> None:
+        taken = max(0, self._size - self._unacknowledged())
+        left = self._began + self._pace.seconds(taken) - self._loop.time()
+        if left > 0:
+            self._timer = self._loop.call_later(left, self._check)
+        else:
+            self._transport.abort()
+
+    def _unacknowledged(self) -> int:
+        """Bytes that the client has not taken, the kernel's as well: those it gives up in lumps."""
+        peer: socket.socket = self._transport.get_extra_info("socket")
+        in_kernel = array.array("i", [0])
+        with contextlib.suppress(OSError):  # where the kernel does not tell
+            fcntl.ioctl(peer.fileno(), termios.TIOCOUTQ, in_kernel)
+        return self._transport.get_write_buffer_size() + in_kernel[0]
