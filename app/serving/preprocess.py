@@ -10,6 +10,7 @@ from PIL import Image
 from app.errors import ImageError, ImageTooLarge, InvalidImage, UnsupportedImageFormat
 from app.repository.manifest import Preprocessing
 from app.serving.decoding import open_image, sniff
+from app.serving.pixels import averageable
 
 _EXIF_ORIENTATION = 0x0112
 # EXIF orientation -> the transposition that undoes it (EXIF 2.32, section 4.6.4).
@@ -58,6 +59,8 @@ def preprocess(data: bytes, preprocessing: Preprocessing, *, max_pixels: int) ->
             return _to_input(image, preprocessing)
     except ImageError:
         raise
+    except MemoryError as error:
+        raise ImageTooLarge(f"decoding this {image_format} needs too much memory") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageTooLarge(f"more than {max_pixels} pixels") from error
     except Exception as error:
@@ -85,7 +88,7 @@ def _to_input(image: Image.Image, preprocessing: Preprocessing) -> NDArray[np.ui
         Image.Transpose.ROTATE_90,
     )
     size = (preprocessing.crop_width, preprocessing.crop_height)
-    small = _resize_to_crop(_resizable(image), size[::-1] if swapped else size, preprocessing)
+    small = _resize_to_crop(averageable(image), size[::-1] if swapped else size, preprocessing)
     if transposition is not None:
         small = small.transpose(transposition)
     return np.asarray(_composite(small, preprocessing.background))
@@ -96,25 +99,6 @@ def _orientation(image: Image.Image) -> int:
         return int(image.getexif().get(_EXIF_ORIENTATION, 1))
     except Exception:  # noqa: BLE001 - corrupt metadata does not make the pixels unusable
         return 1
-
-
-def _resizable(image: Image.Image) -> Image.Image:
-    """The image in a mode whose pixels can be averaged: L, RGB, CMYK, YCbCr, LA or RGBA."""
-    if image.mode.startswith("I"):
-        # 16-bit greyscale ("I;16...", or "I" from some files): keep the upper 8 bits.
-        samples = np.array(image)
-        if image.mode == "I":
-            np.clip(samples, 0, 65535, out=samples)
-        return Image.fromarray((samples >> 8).astype(np.uint8))
-    if "transparency" in image.info or image.mode == "PA":
-        return image.convert("RGBA")
-    if image.mode == "P":
-        return image.convert("RGB")
-    if image.mode == "1":
-        return image.convert("L")
-    if image.mode not in ("L", "RGB", "CMYK", "YCbCr", "LA", "RGBA"):
-        raise UnsupportedImageFormat(f"pixels of Pillow mode {image.mode} are not accepted")
-    return image
 
 
 def _resize_to_crop(
