@@ -67,7 +67,7 @@ def open_image(data: bytes, image_format: str, *, max_pixels: int) -> Image.Imag
     elif image_format == "TIFF":
         data = read_tiff(data, limit)
     elif image_format == "AVIF":
-        data = read_avif(data)
+        data = read_avif(data, limit)
     image = _opened(data, image_format)
     if image.width * image.height > limit:
         raise ImageTooLarge(

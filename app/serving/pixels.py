@@ -35,5 +35,9 @@ def _eight_bits(image: Image.Image) -> Image.Image:
         tags = image.tag_v2  # type: ignore[attr-defined]  # a TiffImageFile, by its format
         bits = tags[_TIFF_BITS][0]
         white_is_zero = tags.get(_TIFF_PHOTOMETRIC, _WHITE_IS_ZERO) == _WHITE_IS_ZERO
-    samples = (np.array(image) >> (bits - 8)).astype(np.uint8)
-    return Image.fromarray(255 - samples if white_is_zero else samples)
+    samples = np.array(image)
+    grey = Image.fromarray((samples >> (bits - 8)).astype(np.uint8) ^ (0xFF * white_is_zero))
+    transparent = image.info.get("transparency")
+    if transparent is not None:
+        grey.putalpha(Image.fromarray(((samples != transparent) * 255).astype(np.uint8)))
+    return grey

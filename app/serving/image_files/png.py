@@ -14,6 +14,7 @@ _END = b"\x00\x00\x00\x00IEND\xae\x42\x60\x82"
 _MOST_CHUNKS = 20_000
 # Pillow refuses a longer text.
 _LONGEST_TEXT = 1 << 20
+_GREY, _COLOUR = 0, 2
 _ONCE = frozenset({b"IHDR", b"PLTE", b"tRNS", b"eXIf"})
 _TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
 # Where programs write an orientation besides eXIf.
@@ -49,19 +50,38 @@ def read_png(data: bytes) -> bytes:
             keep = False
         if keep:
             kept.add(kind)
+            if kind == b"tRNS":
+                chunk = _transparent_colour(data, chunk)
             # Where the file ends within a chunk, what is there may be all that the pixels need.
-            parts.append(chunk if end <= len(data) else _shortened(kind, chunk[8 : end - at - 4]))
+            parts.append(chunk if end <= len(data) else _chunk(kind, chunk[8 : end - at - 4]))
         at = end
     else:
         raise InvalidImage(f"a PNG of more than {_MOST_CHUNKS} chunks")
     return b"".join([*parts, _END])
 
 
+def _transparent_colour(data: bytes, chunk: memoryview) -> memoryview:
+    """The colour that stands for transparency (PNG, 11.3.2.1), as Pillow will compare it.
+
+    Pillow widens grey of 2 and 4 bits to 8 and narrows colours of 16 bits, but not this colour.
+
+    Raises:
+        UnsupportedImageFormat: if narrowed pixels would not tell which had the colour.
+    """
+    depth, kind = data[24], data[25]
+    if kind == _COLOUR and depth == 16:
+        raise UnsupportedImageFormat("a PNG of 16 bits with a transparent colour")
+    if kind != _GREY or depth not in (2, 4):
+        return chunk
+    level = int.from_bytes(chunk[8:10], "big") * 255 // ((1 << depth) - 1)
+    return memoryview(_chunk(b"tRNS", level.to_bytes(4, "big")[2:]))
+
+
 def _intact(chunk: memoryview) -> bool:
     return zlib.crc32(chunk[4:-4]) == int.from_bytes(chunk[-4:], "big")
 
 
-def _shortened(kind: bytes, body: memoryview) -> bytes:
+def _chunk(kind: bytes, body: bytes | memoryview) -> bytes:
     return (
         len(body).to_bytes(4, "big")
         + kind
