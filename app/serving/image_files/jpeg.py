@@ -26,6 +26,7 @@ _TABLES = frozenset({0xC4, 0xCC, 0xDB, 0xDD, 0xE0, 0xEE})
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 # Baseline, extended and progressive, with Huffman and with arithmetic coding (T.81, table B.1).
 _DECODED_FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
+_STEP_BYTES = 1 << 16
 _MARKER = re.compile(rb"\xff[^\x00\xff]")
 # Stuffed zeros, fill bytes and restarts occur inside of a scan's data.
 _END_OF_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
@@ -61,7 +62,7 @@ def read_jpeg(data: bytes) -> JpegFile:
     at, segments, scans, ended = 2, 0, 0, False
     oriented: set[bytes] = set()
     components, refined = 0, set[tuple[int, int]]()
-    while found := _MARKER.search(data, at):
+    while found := _search(_MARKER, data, at):
         marker, start = found[0][1], found.start()
         at = found.end()
         segments += 1
@@ -91,7 +92,7 @@ def read_jpeg(data: bytes) -> JpegFile:
             if scans > _MOST_SCANS:
                 raise InvalidImage(f"a JPEG of more than {_MOST_SCANS} scans")
             refined |= _refined(data[body:at])
-            after = _END_OF_SCAN.search(data, at)
+            after = _search(_END_OF_SCAN, data, at)
             at = after.start() if after else len(data)
             parts.append(view[start:at])
     if not scans:
@@ -111,6 +112,13 @@ def with_other_ends(jpeg: JpegFile) -> list[bytes]:
     """
     scan = jpeg.data.removesuffix(END)
     return [scan + filler * 256 + END for filler in (b"\x55\x39\x0f\x6c", b"\xaa\xc6\xf0\x93")]
+
+
+def _search(pattern: re.Pattern[bytes], data: bytes, at: int) -> re.Match[bytes] | None:
+    """Finds two bytes, in steps: a search holds the interpreter lock from beginning to end."""
+    while at < len(data) and not (found := pattern.search(data, at, at + _STEP_BYTES)):
+        at += _STEP_BYTES - 1
+    return found if at < len(data) else None
 
 
 def _refined(scan: bytes) -> set[tuple[int, int]]:
