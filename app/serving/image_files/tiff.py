@@ -106,7 +106,7 @@ def _read_directory(data: bytes, order: str) -> _Directory:
                 continue
             raise InvalidImage(f"a TIFF whose entry {tag} is of the wrong type")
         if count > most:
-            error = InvalidImage if most == _MOST_VALUES else UnsupportedImageFormat
+            error = InvalidImage if count > _MOST_VALUES else UnsupportedImageFormat
             raise error(f"a TIFF of {count} values in the entry {tag}; at most {most} are accepted")
         size = count * _SIZES[kind]
         where = at + 8 if size <= 4 else value
@@ -120,6 +120,10 @@ def _read_directory(data: bytes, order: str) -> _Directory:
         _TILE_OFFSETS,
     }:
         raise InvalidImage("a TIFF without a size or without pixels")
+    if values.get(_SAMPLES, (1,)) == (1,):
+        # One plane is what there is either way, but Pillow reads it otherwise if it is called so.
+        entries.pop(_PLANAR, None)
+        values.pop(_PLANAR, None)
     return _Directory(entries, values)
 
 
@@ -135,7 +139,7 @@ def _check_samples(directory: _Directory) -> None:
     photometric = directory.one(_PHOTOMETRIC, 0)
     if photometric == _SEPARATED and directory.one(_INK_SET, _CMYK) != _CMYK:
         raise UnsupportedImageFormat("a TIFF of other inks than CMYK")
-    planes = directory.one(_PLANAR, 1) == _SEPARATE_PLANES and directory.one(_SAMPLES, 1) > 1
+    planes = directory.one(_PLANAR, 1) == _SEPARATE_PLANES
     if planes and photometric not in (_RGB, _SEPARATED, _YCBCR):
         raise UnsupportedImageFormat("a TIFF of planes of other colours than RGB, CMYK or YCbCr")
     if compression != _UNCOMPRESSED:
@@ -149,6 +153,8 @@ def _check_samples(directory: _Directory) -> None:
 
 def _check_size(directory: _Directory, max_pixels: int) -> None:
     width, height = directory.one(_WIDTH, 0), directory.one(_HEIGHT, 0)
+    if not width or not height:
+        raise InvalidImage(f"a TIFF of {width} x {height} pixels")
     if width * height > max_pixels:
         raise ImageTooLarge(f"{width} x {height} pixels; at most {max_pixels} are accepted in TIFF")
     if _TILE_OFFSETS not in directory.entries:
