@@ -115,8 +115,8 @@ def _check_that_pixels_are_complete(jpeg: JpegFile) -> None:
     Raises:
         InvalidImage: if pixels are missing.
     """
-    checksum = _checksum(jpeg.data)
-    if any(_checksum(other) != checksum for other in with_other_ends(jpeg)):
+    one, other = with_other_ends(jpeg)
+    if _checksum(one) != _checksum(other):
         raise InvalidImage("truncated JPEG image: it ends within its pixels")
 
 

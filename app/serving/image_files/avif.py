@@ -44,9 +44,12 @@ def read_avif(data: bytes, max_pixels: int) -> bytes:
         ImageTooLarge: if a coded image, or all together, have too many pixels.
         InvalidImage: if it has absurdly many boxes or items.
     """
-    metas = [body for kind, body in _boxes(memoryview(data)) if kind == b"meta"]
-    if not metas:
+    boxes = list(_boxes(memoryview(data)))
+    metas = [body for kind, body in boxes if kind == b"meta"]
+    if not metas and any(kind == b"moov" for kind, _ in boxes):
         raise UnsupportedImageFormat("an AVIF sequence without a still image")
+    if not metas:
+        raise InvalidImage("truncated or corrupt AVIF image: it describes no items")
     if len(metas) > 1:
         raise InvalidImage("corrupt AVIF image: it describes its items twice")
     total = 0

@@ -104,14 +104,15 @@ def read_jpeg(data: bytes) -> JpegFile:
     return JpegFile(whole + END if ended else whole.rstrip(b"\xff") + END, ended)
 
 
-def with_other_ends(jpeg: JpegFile) -> list[bytes]:
-    """The same with more data before its end marker, which show wherever a scan lacks some.
+def with_other_ends(jpeg: JpegFile) -> tuple[bytes, bytes]:
+    """The same with data before its end marker that nothing can take for the same.
 
-    Where data end early, decoders go on with zeros. The first bits that are missing cannot be
-    zeros in both of these.
+    Where a scan's data end early, decoders make up what is missing; here they go on reading. Each
+    bit of one is another in the other.
     """
     scan = jpeg.data.removesuffix(END)
-    return [scan + filler * 256 + END for filler in (b"\x55\x39\x0f\x6c", b"\xaa\xc6\xf0\x93")]
+    one, other = b"\x55\x39\x0f\x6c", b"\xaa\xc6\xf0\x93"
+    return scan + one * 256 + END, scan + other * 256 + END
 
 
 def _search(pattern: re.Pattern[bytes], data: bytes, at: int) -> re.Match[bytes] | None:
@@ -152,6 +153,8 @@ def _check_frame(marker: int, frame: bytes) -> int:
     if frame[0] != 8:
         raise UnsupportedImageFormat(f"a JPEG of {frame[0]} bits a sample; 8 are accepted")
     height, width = int.from_bytes(frame[1:3], "big"), int.from_bytes(frame[3:5], "big")
+    if not width:
+        raise InvalidImage("corrupt JPEG image: it has no width")
     if not height:
         raise UnsupportedImageFormat("a JPEG that gives its height after its pixels")
     if max(height, width) > _LONGEST_SIDE:
