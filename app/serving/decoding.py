@@ -100,10 +100,6 @@ def _opened(data: bytes, image_format: str) -> ImageFile.ImageFile:
             # Its directory has been read, so it is the samples that Pillow does not know.
             raise UnsupportedImageFormat("a TIFF of samples that are not accepted") from error
         raise
-    except OSError as error:
-        if "unsupported" in str(error).lower():
-            raise UnsupportedImageFormat(str(error)) from error
-        raise
 
 
 def _check_that_pixels_are_complete(jpeg: JpegFile) -> None:

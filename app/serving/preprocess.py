@@ -3,6 +3,8 @@
 The one implementation of it: export, evaluation, calibration and serving all call `preprocess`.
 """
 
+import re
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -12,6 +14,8 @@ from app.repository.manifest import Preprocessing
 from app.serving.decoding import open_image, sniff
 from app.serving.pixels import averageable
 
+# How Pillow and its codecs say that a file asks for more than they can do.
+_UNSUPPORTED = re.compile("unsupported|not implemented|no codec", re.IGNORECASE)
 _EXIF_ORIENTATION = 0x0112
 # EXIF orientation -> the transposition that undoes it (EXIF 2.32, section 4.6.4).
 _TRANSPOSITIONS = {
@@ -64,7 +68,9 @@ def preprocess(data: bytes, preprocessing: Preprocessing, *, max_pixels: int) ->
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageTooLarge(f"more than {max_pixels} pixels") from error
     except Exception as error:
-        # Whatever a decoder raises on these bytes (OSError, SyntaxError, struct.error, ...)
+        if _UNSUPPORTED.search(str(error)):
+            raise UnsupportedImageFormat(f"{image_format}: {error}") from error
+        # Whatever else a decoder raises on these bytes (OSError, SyntaxError, struct.error, ...)
         # means that they do not hold an image of the format they begin like.
         raise InvalidImage(f"truncated or corrupt {image_format} image") from error
 
