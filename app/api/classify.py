@@ -15,11 +15,12 @@ from starlette.requests import ClientDisconnect
 from app.api.answer_weight import check_weight
 from app.api.direct import Endpoint
 from app.api.door import Door
-from app.api.forms import Upload, read_uploads
+from app.api.forms import read_uploads
 from app.api.openapi import classify_request_body, problem_responses
 from app.api.parameters import client_timeout_ms, openapi_parameters
 from app.api.problems import ANSWERS, error_response
 from app.api.schemas import ClassifyBody, ItemBody, ItemError, ModelReference, PredictionBody
+from app.api.uploads import Upload
 from app.errors import RequestError
 from app.log import annotate
 from app.serving.classification import Classification, ClassifyOptions, ServedModel

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from app.api.forms import JsonImage
+from app.api.json_images import JsonImage
 from app.api.problems import ANSWERS, Problem
 
 

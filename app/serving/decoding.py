@@ -4,13 +4,16 @@ Pillow and its codecs bound neither their memory nor their time. A megabyte of p
 can keep a core busy for minutes, and a WebP of a hundred kilobytes takes half a gigabyte.
 """
 
-import re
-import struct
+import zlib
 from io import BytesIO
 
-from PIL import Image
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from app.errors import ImageTooLarge, InvalidImage, UnsupportedImageFormat
+from app.serving.image_files.avif import is_avif, read_avif
+from app.serving.image_files.jpeg import JpegFile, read_jpeg, with_other_ends
+from app.serving.image_files.png import read_png
+from app.serving.image_files.tiff import read_tiff
 
 # Decoders of these hold several copies of the picture. At so many pixels the hungriest kind of
 # each (lossless WebP, AVIF of 4:4:4 with alpha, LZW TIFF) stays within 256 MiB.
@@ -18,18 +21,7 @@ _MOST_PIXELS = {"WEBP": 16_000_000, "AVIF": 16_000_000, "TIFF": 16_000_000}
 # Pillow reads each piece of a file (chunk, marker, block, directory entry) by itself, in Python.
 # A PNG of 32 MiB in chunks of the usual 8 KiB needs 12,000 reads.
 _MOST_READS = 20_000
-# The usual progressive JPEG has ten scans; each costs a pass over the whole picture.
-_MOST_SCANS = 24
-# Strips or tiles; a picture of 8,000 rows may have one strip a row.
-_MOST_TIFF_VALUES = 16_384
-_TIFF_CODECS = frozenset(
-    {"raw", "packbits", "tiff_lzw", "tiff_deflate", "tiff_adobe_deflate", "jpeg"}
-)
-_TIFF_SHORT, _TIFF_LONG = 3, 4
-_TIFF_TILE_WIDTH, _TIFF_TILE_LENGTH = 322, 323
-_JPEG_END, _JPEG_SCAN = 0xD9, 0xDA
-# Any marker but the ones that occur inside of a scan: stuffing, fill bytes and restarts.
-_JPEG_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+_ROWS_AT_ONCE = 256
 
 
 def sniff(data: bytes) -> str | None:
@@ -46,7 +38,7 @@ def sniff(data: bytes) -> str | None:
         return "BMP"
     if data.startswith((b"II*\x00", b"MM\x00*")):
         return "TIFF"
-    if data[4:12] in (b"ftypavif", b"ftypavis"):
+    if is_avif(data):
         return "AVIF"
     return None
 
@@ -62,25 +54,29 @@ def open_image(data: bytes, image_format: str, *, max_pixels: int) -> Image.Imag
 
     Raises:
         ImageTooLarge: if it has too many pixels.
-        UnsupportedImageFormat: if it is compressed in a way that is not accepted.
-        InvalidImage: if it has absurdly many pieces.
+        UnsupportedImageFormat: if it is of a kind that is not accepted.
+        InvalidImage: if it has absurdly many pieces, or a JPEG breaks off within its pixels.
         Exception: whatever Pillow raises on a corrupt image.
     """
-    if image_format == "TIFF":
-        _check_tiff_directory(data)
-    file = _BoundedReader(data)
-    image = Image.open(file, formats=[image_format])
     limit = min(max_pixels, _MOST_PIXELS.get(image_format, max_pixels))
+    jpeg = read_jpeg(data) if image_format == "JPEG" else None
+    if jpeg:
+        data = jpeg.data
+    elif image_format == "PNG":
+        data = read_png(data)
+    elif image_format == "TIFF":
+        data = read_tiff(data, limit)
+    elif image_format == "AVIF":
+        data = read_avif(data, limit)
+    image = _opened(data, image_format)
     if image.width * image.height > limit:
         raise ImageTooLarge(
             f"{image.width} x {image.height} pixels; at most {limit} are accepted in {image_format}"
         )
-    if image_format == "TIFF":
-        _check_tiff(image, limit)
     if image_format == "BMP" and any(tile[0] == "bmp_rle" for tile in image.tile):
         raise UnsupportedImageFormat("a run-length encoded BMP")
-    if image_format == "JPEG" and _jpeg_scans(data, file.tell()) > _MOST_SCANS:
-        raise InvalidImage(f"a JPEG of more than {_MOST_SCANS} scans")
+    if jpeg and not jpeg.ended:
+        _check_that_pixels_are_complete(jpeg)
     return image
 
 
@@ -96,39 +92,35 @@ class _BoundedReader(BytesIO):
         return super().read(size)
 
 
-def _check_tiff_directory(data: bytes) -> None:
-    """Refuses arrays of absurd length, before Pillow makes a Python object of each value."""
-    order = "<" if data.startswith(b"II") else ">"
-    start = struct.unpack_from(f"{order}I", data, 4)[0]
-    entries = struct.unpack_from(f"{order}H", data, start)[0]
-    for entry in range(entries):
-        _, kind, count = struct.unpack_from(f"{order}HHI", data, start + 2 + 12 * entry)
-        if kind in (_TIFF_SHORT, _TIFF_LONG) and count > _MOST_TIFF_VALUES:
-            raise InvalidImage(f"a TIFF of more than {_MOST_TIFF_VALUES} strips or tiles")
+def _opened(data: bytes, image_format: str) -> ImageFile.ImageFile:
+    try:
+        return Image.open(_BoundedReader(data), formats=[image_format])
+    except UnidentifiedImageError as error:
+        if image_format == "TIFF":
+            # Its directory has been read, so it is the samples that Pillow does not know.
+            raise UnsupportedImageFormat("a TIFF of samples that are not accepted") from error
+        raise
 
 
-def _check_tiff(image: Image.Image, max_pixels: int) -> None:
-    if image.info.get("compression") not in _TIFF_CODECS:
-        raise UnsupportedImageFormat(f"a TIFF compressed by {image.info.get('compression')}")
-    tags = image.tag_v2  # type: ignore[attr-defined]  # a TiffImageFile, by its format
-    # The decoder takes memory for a whole tile, whatever the size of the image.
-    tile = tags.get(_TIFF_TILE_WIDTH, 1) * tags.get(_TIFF_TILE_LENGTH, 1)
-    if tile > max_pixels:
-        raise InvalidImage(f"a TIFF tile of {tile} pixels")
+def _check_that_pixels_are_complete(jpeg: JpegFile) -> None:
+    """Tells a JPEG that lacks its end marker only from one that was cut off.
 
+    A decoder takes the place where a scan's data end for granted, and makes up what is missing.
+    So the pixels are complete where it makes no difference what follows.
 
-def _jpeg_scans(data: bytes, at: int) -> int:
-    """Counts scans (ITU T.81, B.1.1 and B.2.1).
-
-    Args:
-        data: the image.
-        at: where the first scan's data begin, after its header.
+    Raises:
+        InvalidImage: if pixels are missing.
     """
-    scans = 1
-    while scans <= _MOST_SCANS and (marker := _JPEG_MARKER.search(data, at)):
-        kind = marker[0][1]
-        if kind == _JPEG_END:
-            break
-        scans += kind == _JPEG_SCAN
-        at = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2], "big")
-    return scans
+    one, other = with_other_ends(jpeg)
+    if _checksum(one) != _checksum(other):
+        raise InvalidImage("truncated JPEG image: it ends within its pixels")
+
+
+def _checksum(data: bytes) -> int:
+    checksum = 0
+    with Image.open(BytesIO(data), formats=["JPEG"]) as image:
+        image.load()
+        for top in range(0, image.height, _ROWS_AT_ONCE):
+            rows = image.crop((0, top, image.width, min(top + _ROWS_AT_ONCE, image.height)))
+            checksum = zlib.crc32(rows.tobytes(), checksum)
+    return checksum

@@ -3,6 +3,8 @@
 The one implementation of it: export, evaluation, calibration and serving all call `preprocess`.
 """
 
+import re
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -10,7 +12,10 @@ from PIL import Image
 from app.errors import ImageError, ImageTooLarge, InvalidImage, UnsupportedImageFormat
 from app.repository.manifest import Preprocessing
 from app.serving.decoding import open_image, sniff
+from app.serving.pixels import averageable
 
+# How Pillow and its codecs say that a file asks for more than they can do.
+_UNSUPPORTED = re.compile("unsupported|not implemented|no codec", re.IGNORECASE)
 _EXIF_ORIENTATION = 0x0112
 # EXIF orientation -> the transposition that undoes it (EXIF 2.32, section 4.6.4).
 _TRANSPOSITIONS = {
@@ -58,10 +63,14 @@ def preprocess(data: bytes, preprocessing: Preprocessing, *, max_pixels: int) ->
             return _to_input(image, preprocessing)
     except ImageError:
         raise
+    except MemoryError as error:
+        raise ImageTooLarge(f"decoding this {image_format} needs too much memory") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageTooLarge(f"more than {max_pixels} pixels") from error
     except Exception as error:
-        # Whatever a decoder raises on these bytes (OSError, SyntaxError, struct.error, ...)
+        if _UNSUPPORTED.search(str(error)):
+            raise UnsupportedImageFormat(f"{image_format}: {error}") from error
+        # Whatever else a decoder raises on these bytes (OSError, SyntaxError, struct.error, ...)
         # means that they do not hold an image of the format they begin like.
         raise InvalidImage(f"truncated or corrupt {image_format} image") from error
 
@@ -85,7 +94,7 @@ def _to_input(image: Image.Image, preprocessing: Preprocessing) -> NDArray[np.ui
         Image.Transpose.ROTATE_90,
     )
     size = (preprocessing.crop_width, preprocessing.crop_height)
-    small = _resize_to_crop(_resizable(image), size[::-1] if swapped else size, preprocessing)
+    small = _resize_to_crop(averageable(image), size[::-1] if swapped else size, preprocessing)
     if transposition is not None:
         small = small.transpose(transposition)
     return np.asarray(_composite(small, preprocessing.background))
@@ -96,25 +105,6 @@ def _orientation(image: Image.Image) -> int:
         return int(image.getexif().get(_EXIF_ORIENTATION, 1))
     except Exception:  # noqa: BLE001 - corrupt metadata does not make the pixels unusable
         return 1
-
-
-def _resizable(image: Image.Image) -> Image.Image:
-    """The image in a mode whose pixels can be averaged: L, RGB, CMYK, YCbCr, LA or RGBA."""
-    if image.mode.startswith("I"):
-        # 16-bit greyscale ("I;16...", or "I" from some files): keep the upper 8 bits.
-        samples = np.array(image)
-        if image.mode == "I":
-            np.clip(samples, 0, 65535, out=samples)
-        return Image.fromarray((samples >> 8).astype(np.uint8))
-    if "transparency" in image.info or image.mode == "PA":
-        return image.convert("RGBA")
-    if image.mode == "P":
-        return image.convert("RGB")
-    if image.mode == "1":
-        return image.convert("L")
-    if image.mode not in ("L", "RGB", "CMYK", "YCbCr", "LA", "RGBA"):
-        raise UnsupportedImageFormat(f"pixels of Pillow mode {image.mode} are not accepted")
-    return image
 
 
 def _resize_to_crop(

@@ -52,6 +52,7 @@ def _many_pixels(side: int) -> Iterator[Case]:
         "JPEG": encode(flat, "JPEG", quality=30),
         "progressive JPEG 4:4:4": encode(flat, "JPEG", progressive=True, subsampling=0),
         "progressive CMYK JPEG": encode(flat.convert("CMYK"), "JPEG", progressive=True),
+        "progressive JPEG without its end": encode(flat, "JPEG", progressive=True)[:-2],
         "RGB PNG": encode(flat, "PNG", compress_level=1),
         "RGBA PNG": encode(clear, "PNG", compress_level=1),
         "16-bit PNG": encode(Image.new("I;16", (side, side), 700), "PNG", compress_level=1),
@@ -69,9 +70,16 @@ def _many_pixels(side: int) -> Iterator[Case]:
         "LZW 16-bit TIFF": encode(Image.new("I;16", (side, side)), "TIFF", compression="tiff_lzw"),
         "deflated TIFF in one strip": _deflated_tiff(side, side),
         "AVIF": encode(flat, "AVIF", speed=10, quality=1),
+        "AVIF that tells a smaller size": _understated(encode(flat, "AVIF", speed=10, quality=1)),
         "AVIF 4:4:4 with alpha": encode(clear, "AVIF", speed=10, quality=1, subsampling="4:4:4"),
     }.items():
         yield Case.of(f"many pixels/{name} of {side} x {side}", data, PREDICTION, TOO_LARGE)
+
+
+def _understated(avif: bytes) -> bytes:
+    """An AVIF whose container tells 60 x 60 pixels, whatever its coded image has."""
+    at = avif.index(b"ispe") + 8
+    return avif[:at] + struct.pack(">II", 60, 60) + avif[at + 8 :]
 
 
 def _deflated_tiff(width: int, height: int) -> bytes:
@@ -102,6 +110,9 @@ def _jpeg_pieces(size: int) -> Iterator[Case]:
     for side in (500, 6_240) if size > 10**6 else (500,):
         scans = _many_scans(side, size)
         yield Case.of(f"many pieces/JPEG scans of {side} x {side}", scans, INVALID, TOO_LARGE)
+        hidden = scans.replace(b"\xff\xda", b"\xff\x01\xff\xda")
+        name = f"many pieces/JPEG scans behind other markers of {side} x {side}"
+        yield Case.of(name, hidden, INVALID, TOO_LARGE)
 
 
 def _many_scans(side: int, size: int) -> bytes:

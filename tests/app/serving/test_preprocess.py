@@ -160,7 +160,6 @@ DEEP = (np.asarray(GREY).astype(np.uint16) << 8) + 77
         pytest.param(encode(GREY.convert("P"), "PNG"), 0, id="grey palette"),
         pytest.param(encode(Image.fromarray(DEEP), "PNG"), 0, id="16-bit PNG"),
         pytest.param(encode(Image.fromarray(DEEP), "TIFF"), 0, id="16-bit TIFF"),
-        pytest.param(encode(Image.fromarray(DEEP.astype(np.int32)), "TIFF"), 0, id="I TIFF"),
     ],
 )
 def test_grey_pictures_of_all_kinds(data: bytes, tolerance: float) -> None:
@@ -341,10 +340,19 @@ def test_formats_that_pillow_knows_and_we_do_not_accept_stay_closed() -> None:
             run(encode(PICTURE, image_format))
 
 
-@pytest.mark.parametrize("mode", ["F", "LAB"])
-def test_pixels_without_a_colour_are_not_guessed_at(mode: str) -> None:
-    with pytest.raises(UnsupportedImageFormat, match=mode):
+@pytest.mark.parametrize(("mode", "why"), [("I", "signed"), ("F", "floating"), ("LAB", "LAB")])
+def test_pixels_without_a_colour_are_not_guessed_at(mode: str, why: str) -> None:
+    with pytest.raises(UnsupportedImageFormat, match=why):
         run(encode(Image.new(mode, (40, 40)), "TIFF"))
+
+
+@pytest.mark.parametrize(
+    ("at", "value"), [pytest.param(30, 4, id="JPEG in it"), pytest.param(28, 2, id="2 bits")]
+)
+def test_kinds_of_bmp_that_are_not_decoded_are_called_so(at: int, value: int) -> None:
+    data = encode(PICTURE, "BMP")
+    with pytest.raises(UnsupportedImageFormat):
+        run(data[:at] + bytes([value]) + data[at + 1 :])
 
 
 @pytest.mark.parametrize("image_format", EXTENSIONS)

@@ -1,0 +1,33 @@
+"""Base64 as senders write it."""
+
+import binascii
+import re
+
+_WHITE_SPACE = b" \t\r\n\v\f"
+# RFC 4648, section 5.
+_FROM_URL_SAFE = bytes.maketrans(b"-_", b"+/")
+_NO_BASE64 = re.compile(rb"[^A-Za-z0-9+/=]")
+
+
+def decode_base64(text: str | bytes) -> bytes:
+    """Decodes base64 of either alphabet, with line breaks (RFC 2045, 6.8), with padding or without.
+
+    Raises:
+        ValueError: if it is none; the message tells what is wrong.
+    """
+    try:
+        # Most of it is plain, and this makes no copy of it.
+        return binascii.a2b_base64(text, strict_mode=True)
+    except ValueError:
+        data = text if isinstance(text, bytes) else text.encode("ascii", "replace")
+    data = data.translate(_FROM_URL_SAFE, _WHITE_SPACE)
+    data += b"=" * (-len(data) % 4)
+    try:
+        return binascii.a2b_base64(data, strict_mode=True)
+    except binascii.Error:
+        wrong = _NO_BASE64.search(data)
+        raise ValueError(
+            f"the character {wrong[0].decode()!r} is no base64"
+            if wrong
+            else "the base64 is cut short, or padded where it does not end"
+        ) from None

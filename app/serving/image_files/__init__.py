@@ -1,0 +1,1 @@
+"""Files as their decoders will read them: each is handed only what was read and judged here."""
