@@ -2,6 +2,8 @@
 
 import sys
 
+from senet_client.extras import how_to_install
+
 
 def main() -> int:
     """Runs the command line; without the `score` extra, says what is missing."""
@@ -12,7 +14,7 @@ def main() -> int:
             raise
         # The command line's answer to a person.
         print(  # noqa: T201 - for a person
-            f"error: the command needs {error.name}: pip install 'senet-client[score]'",
+            f"error: the command needs {error.name}; {how_to_install('score')}",
             file=sys.stderr,
         )
         return 2

@@ -36,13 +36,15 @@ def parse_classify(response: httpx.Response, names: Sequence[str | None], attemp
     body = _object(response)
     model = _model(_get(body, "model", dict))
     request_id = response.headers.get("x-request-id", "")
+    url = str(response.url.copy_with(query=None))
     items = _get(body, "results", list)
     if [_get(item, "index", int) for item in items] != list(range(len(names))):
         raise UnexpectedAnswer(f"{len(names)} images were sent, {len(items)} results came back")
     return Batch(
         model=model,
         results=tuple(
-            _result(item, name, model, request_id) for item, name in zip(items, names, strict=True)
+            _result(item, name, model, request_id, attempts, url)
+            for item, name in zip(items, names, strict=True)
         ),
         request_id=request_id,
         attempts=attempts,
@@ -126,11 +128,19 @@ def _retry_after(response: httpx.Response, now: datetime) -> float | None:
     return max(0.0, (date.replace(tzinfo=date.tzinfo or UTC) - now).total_seconds())
 
 
-def _result(item: Mapping[str, Any], name: str | None, model: Model, request_id: str) -> Result:
+def _result(
+    item: Mapping[str, Any],
+    name: str | None,
+    model: Model,
+    request_id: str,
+    attempts: int,
+    url: str,
+) -> Result:
     if "error" in item:
         told = _get(item, "error", dict)
         error = _named(_get(told, "code", str), f"{told.get('title')}: {told.get('detail')}")
-        error.request_id = request_id
+        error.request_id, error.attempts = request_id, attempts
+        error.names, error.url = (name,), url
         return error
     embedding = item.get("embedding")
     return Classification(

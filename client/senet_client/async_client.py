@@ -2,14 +2,15 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
-from typing import Any, Self, TypeVar, Unpack
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
+from typing import Any, Self, TypeVar, Unpack, overload
 
 import httpx
 
-from senet_client.base import BaseClient, build, only
-from senet_client.flow import Flow, Outcome, Pause
-from senet_client.images import ImageLike
+from senet_client.base import BaseClient, Group, build, only
+from senet_client.errors import ClientClosed
+from senet_client.flow import Attempt, Flow, Outcome, Pause, Turn, is_of_another
+from senet_client.images import EncodedImage, ImageLike, several
 from senet_client.requests import ClassifyOptions
 from senet_client.results import Batch, Classification, LoadedModel, Result
 
@@ -17,17 +18,29 @@ T = TypeVar("T")
 
 
 class AsyncClient(
-    BaseClient[httpx.AsyncClient, httpx.AsyncBaseTransport, Callable[[float], Awaitable[None]]]
+    BaseClient[
+        httpx.AsyncClient,
+        asyncio.Semaphore,
+        httpx.AsyncBaseTransport,
+        Callable[[float], Awaitable[None]],
+    ]
 ):
     """Classifies images over HTTP, for asyncio. `Client`, with `await`.
 
-    Holds one pool of connections; close it with `close` or an `async with` block.
+    Holds one pool of connections in each process and event loop; close it with `close` or an
+    `async with` block.
 
     The options are those of `BaseClient`.
     """
 
     def _open(self, **options: Any) -> httpx.AsyncClient:  # noqa: ANN401 - passed through
         return httpx.AsyncClient(**options)
+
+    def _make_turns(self, count: int) -> asyncio.Semaphore:
+        return asyncio.Semaphore(count)
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop | None:
+        return asyncio._get_running_loop()
 
     def _default_sleep(self) -> Callable[[float], Awaitable[None]]:
         return asyncio.sleep
@@ -39,8 +52,10 @@ class AsyncClient(
         await self.close()
 
     async def close(self) -> None:
-        """Closes the connections. The client cannot be used afterwards."""
-        await self._http.aclose()
+        """Closes this event loop's connections. The client cannot be used afterwards."""
+        pool = self._pools.close()
+        if pool is not None:
+            await pool.http.aclose()
 
     async def classify(
         self,
@@ -52,28 +67,78 @@ class AsyncClient(
         """See `Client.classify`."""
         return only(await self.classify_batch([image], timeout=timeout, **options))
 
+    @overload
+    async def classify_batch(  # type: ignore[overload-overlap]
+        self,
+        images: str,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - likewise
+        **options: Unpack[ClassifyOptions],
+    ) -> None: ...
+    @overload
     async def classify_batch(
         self,
         images: Sequence[ImageLike],
         *,
         timeout: float | None = None,  # noqa: ASYNC109 - the deadline travels to the service
         **options: Unpack[ClassifyOptions],
-    ) -> Batch:
+    ) -> Batch: ...
+    async def classify_batch(
+        self,
+        images: Sequence[ImageLike],
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - the deadline travels to the service
+        **options: Unpack[ClassifyOptions],
+    ) -> Batch | None:
         """See `Client.classify_batch`. Files are read in a thread."""
-        encoded = await asyncio.to_thread(lambda: [self._encode(image) for image in images])
+        listed = list(several(images))
+        if all(isinstance(image, bytes) for image in listed):
+            # Nothing to read, so no thread to wait for.
+            encoded = [self._encode(image) for image in listed]
+        else:
+            encoded = await asyncio.to_thread(self._encode_all, listed)
         return await self._run(self._batch_flow(encoded, timeout, options))
 
-    async def classify_many(
+    def _encode_all(self, images: Sequence[ImageLike]) -> list[EncodedImage]:
+        return [self._encode(image) for image in images]
+
+    @overload
+    def classify_many(  # type: ignore[overload-overlap]
+        self,
+        images: str,
+        *,
+        concurrency: int = 4,
+        timeout: float | None = None,
+        **options: Unpack[ClassifyOptions],
+    ) -> None: ...
+    @overload
+    def classify_many(
         self,
         images: Iterable[ImageLike],
         *,
         concurrency: int = 4,
-        timeout: float | None = None,  # noqa: ASYNC109 - the deadline travels to the service
+        timeout: float | None = None,
         **options: Unpack[ClassifyOptions],
-    ) -> AsyncGenerator[Result, None]:
+    ) -> AsyncGenerator[Result, None]: ...
+    def classify_many(
+        self,
+        images: Iterable[ImageLike],
+        *,
+        concurrency: int = 4,
+        timeout: float | None = None,
+        **options: Unpack[ClassifyOptions],
+    ) -> AsyncGenerator[Result, None] | None:
         """See `Client.classify_many`. Files are read in a thread."""
         self._check_concurrency(concurrency)
-        groups = self._groups(images)
+        return self._many(self._groups(images), concurrency, timeout, options)
+
+    async def _many(
+        self,
+        groups: Iterator[Group],
+        concurrency: int,
+        timeout: float | None,  # noqa: ASYNC109 - the deadline travels to the service
+        options: ClassifyOptions,
+    ) -> AsyncGenerator[Result, None]:
         window: deque[asyncio.Task[list[Result]]] = deque()
         try:
             while (group := await asyncio.to_thread(next, groups, None)) is not None:
@@ -99,19 +164,46 @@ class AsyncClient(
         return await self._run(self._ready_flow())
 
     async def _run(self, flow: Flow[T]) -> T:
+        pool = self._pools.current()
         outcome: Outcome = None
-        while True:
-            try:
-                step = flow.send(outcome)
-            except StopIteration as done:
-                result: T = done.value
-                return result
-            if isinstance(step, Pause):
-                await self._sleep(step.seconds)
+        turn = False
+        try:
+            while True:
+                try:
+                    step = flow.send(outcome)
+                except StopIteration as done:
+                    result: T = done.value
+                    return result
                 outcome = None
-                continue
-            try:
-                async with asyncio.timeout(step.seconds_left):
-                    outcome = await self._http.send(build(self._http, step))
-            except (httpx.TransportError, TimeoutError) as error:
-                outcome = error
+                if isinstance(step, Turn):
+                    try:
+                        async with asyncio.timeout(step.seconds):
+                            turn = await pool.turns.acquire()
+                    except TimeoutError as error:
+                        outcome = error
+                elif isinstance(step, Pause):
+                    await self._sleep(step.seconds)
+                else:
+                    outcome = await self._send(pool.http, step)
+        finally:
+            if turn:
+                pool.turns.release()
+
+    async def _send(self, http: httpx.AsyncClient, step: Attempt) -> Outcome:
+        try:
+            async with asyncio.timeout(step.seconds_left):
+                response = await http.send(build(http, step), stream=True)
+                try:
+                    # Closed before it is read, a connection that mixes up answers is not
+                    # used again.
+                    if not is_of_another(response, step.headers["x-request-id"]):
+                        await response.aread()
+                finally:
+                    await response.aclose()
+        except (httpx.RequestError, TimeoutError) as error:
+            return error
+        except RuntimeError as error:  # httpx's own, of a client that was closed meanwhile
+            if not self._pools.closed:
+                raise
+            raise ClientClosed("this client was closed during the call") from error
+        return response

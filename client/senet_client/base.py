@@ -1,16 +1,18 @@
 """What the two clients share: their options, and the flows behind their methods."""
 
+import asyncio
 import os
 import random
 import ssl
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Generic, TypeAlias, TypeVar
 
 import httpx
 
-from senet_client.access import checked_key, checked_url
+from senet_client.access import checked_key, checked_trust, checked_url
 from senet_client.answers import parse_classify, parse_models
 from senet_client.errors import (
     BodyTooLarge,
@@ -23,8 +25,9 @@ from senet_client.errors import (
     TimedOut,
     Unavailable,
 )
-from senet_client.flow import Attempt, Flow, Policy, Retries, Retry, Timeouts
-from senet_client.images import EncodedImage, ImageLike, batches, encode
+from senet_client.flow import Attempt, Contact, Flow, Policy, Retries, Retry, Timeouts
+from senet_client.images import EncodedImage, ImageLike, batches, encode, several
+from senet_client.pools import Pool, Pools
 from senet_client.requests import (
     ClassifyOptions,
     classify_request,
@@ -38,7 +41,11 @@ API_KEY_VARIABLE = "SENET_API_KEY"
 MAX_IMAGE_BYTES = 32 * 1024 * 1024
 IMAGES_PER_REQUEST = 16
 
-Group: TypeAlias = list[EncodedImage | ImageError]
+MAX_CONNECTIONS = 16
+
+Failure: TypeAlias = ImageError | InvalidArgument
+"""Why one image was not sent."""
+Group: TypeAlias = list[EncodedImage | Failure]
 
 
 def _ignore(retry: Retry) -> None:
@@ -48,9 +55,10 @@ def _ignore(retry: Retry) -> None:
 Transport = TypeVar("Transport")
 Sleep = TypeVar("Sleep")
 Http = TypeVar("Http", httpx.Client, httpx.AsyncClient)
+Turns = TypeVar("Turns")
 
 
-class BaseClient(ABC, Generic[Http, Transport, Sleep]):
+class BaseClient(ABC, Generic[Http, Turns, Transport, Sleep]):
     """The options of `Client` and `AsyncClient`.
 
     Args:
@@ -62,7 +70,9 @@ class BaseClient(ABC, Generic[Http, Transport, Sleep]):
         images_per_request: most images that `classify_many` puts into a request.
         bytes_per_request: most bytes that it puts into a request of several images.
         max_image_bytes: a larger image is refused on this side, unread.
-        max_connections: size of the connection pool.
+        max_connections: most classifications under way at once in a process (and event loop);
+            further calls wait their turn here, where they wait in line, instead of being refused
+            by the service.
         verify: how the service's certificate is checked: against the usual authorities, or by
             the context given.
         transport: what sends requests, instead of the network.
@@ -85,7 +95,7 @@ class BaseClient(ABC, Generic[Http, Transport, Sleep]):
         images_per_request: int = IMAGES_PER_REQUEST,
         bytes_per_request: int = 8 * 1024 * 1024,
         max_image_bytes: int = MAX_IMAGE_BYTES,
-        max_connections: int = 100,
+        max_connections: int = MAX_CONNECTIONS,
         verify: ssl.SSLContext | bool = True,
         transport: Transport | None = None,
         sleep: Sleep | None = None,
@@ -96,9 +106,12 @@ class BaseClient(ABC, Generic[Http, Transport, Sleep]):
         self._api_key = checked_key(
             api_key if api_key is not None else os.environ.get(API_KEY_VARIABLE)
         )
-        self._policy = Policy(timeouts, retries, on_retry, clock, random)
-        if min(images_per_request, bytes_per_request, max_image_bytes, max_connections) < 1:
-            raise InvalidArgument("sizes and counts must be at least 1")
+        if not isinstance(timeouts, Timeouts) or not isinstance(retries, Retries):
+            raise InvalidArgument("timeouts must be a Timeouts, and retries a Retries")
+        self._policy = Policy(timeouts, retries, on_retry, clock, random, self._base_url, Contact())
+        counts = (images_per_request, bytes_per_request, max_image_bytes, max_connections)
+        if not all(isinstance(count, int) and count >= 1 for count in counts):
+            raise InvalidArgument("sizes and counts must be whole numbers of at least 1")
         self._images_per_request = images_per_request
         self._bytes_per_request = bytes_per_request
         self._max_image_bytes = max_image_bytes
@@ -106,19 +119,38 @@ class BaseClient(ABC, Generic[Http, Transport, Sleep]):
         headers = {"accept": "application/json", "user-agent": "senet-client"}
         if self._api_key is not None:
             headers["authorization"] = f"Bearer {self._api_key}"
-        self._http: Http = self._open(
-            transport=transport,
-            base_url=self._base_url,
-            headers=headers,
-            limits=httpx.Limits(
-                max_connections=max_connections, max_keepalive_connections=max_connections
-            ),
-            verify=verify,
-        )
+        trust = checked_trust(verify)
+
+        def make() -> Pool[Http, Turns]:
+            try:
+                http = self._open(
+                    transport=transport,
+                    base_url=self._base_url,
+                    headers=headers,
+                    # How many there are follows from the turns.
+                    limits=httpx.Limits(max_keepalive_connections=max_connections),
+                    verify=trust,
+                )
+            except (httpx.InvalidURL, ValueError, ImportError) as error:
+                raise InvalidArgument(
+                    "HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY: what the environment says of"
+                    f" proxies cannot be used ({error})"
+                ) from error
+            return Pool(http, self._make_turns(max_connections))
+
+        self._pools: Pools[Http, Turns] = Pools(make, self._running_loop)
 
     @abstractmethod
     def _open(self, **options: Any) -> Http:  # noqa: ANN401 - what httpx's two classes both take
-        """Makes the connection pool."""
+        """Makes a pool of connections."""
+
+    @abstractmethod
+    def _make_turns(self, count: int) -> Turns:
+        """Makes a semaphore."""
+
+    @abstractmethod
+    def _running_loop(self) -> asyncio.AbstractEventLoop | None:
+        """The event loop that a pool belongs to."""
 
     @abstractmethod
     def _default_sleep(self) -> Sleep:
@@ -131,11 +163,12 @@ class BaseClient(ABC, Generic[Http, Transport, Sleep]):
     def _batch_flow(
         self, images: Sequence[EncodedImage], timeout: float | None, options: ClassifyOptions
     ) -> Flow[Batch]:
-        names = [image.name for image in images]
+        names = tuple(image.name for image in images)
         return self._policy.call(
             classify_request(images, options),
             lambda response, attempts: parse_classify(response, names, attempts),
             timeout,
+            names,
         )
 
     def _models_flow(self) -> Flow[list[LoadedModel]]:
@@ -143,13 +176,7 @@ class BaseClient(ABC, Generic[Http, Transport, Sleep]):
 
     def _ready_flow(self) -> Flow[bool]:
         """Asks once; a service that cannot be reached is not ready."""
-        once = Policy(
-            self._policy.timeouts,
-            Retries(attempts=1),
-            _ignore,
-            self._policy.clock,
-            self._policy.random,
-        )
+        once = replace(self._policy, retries=Retries(attempts=1), on_retry=_ignore)
         try:
             return (yield from once.call(ready_request(), lambda _response, _attempts: True))
         except (Unavailable, TimedOut):
@@ -160,20 +187,29 @@ class BaseClient(ABC, Generic[Http, Transport, Sleep]):
             raise
 
     def _check_concurrency(self, concurrency: int) -> None:
-        if concurrency < 1:
+        if not isinstance(concurrency, int) or concurrency < 1:
             raise InvalidArgument("concurrency must be at least 1")
 
     def _encode(self, image: ImageLike) -> EncodedImage:
-        return encode(image, self._max_image_bytes)
+        try:
+            return encode(image, self._max_image_bytes)
+        except (ImageError, InvalidArgument) as error:
+            error.url = f"{self._base_url.rstrip('/')}/classify"
+            raise
 
     def _groups(self, images: Iterable[ImageLike]) -> Iterator[Group]:
-        """Reads images as they are needed and groups them into requests."""
+        """Reads images as they are needed and groups them into requests.
 
-        def read() -> Iterator[EncodedImage | ImageError]:
-            for image in images:
+        Raises:
+            InvalidArgument: at once, if it is one image, or nothing that holds some.
+        """
+        listed = several(images)
+
+        def read() -> Iterator[EncodedImage | Failure]:
+            for image in listed:
                 try:
                     yield self._encode(image)
-                except ImageError as error:
+                except (ImageError, InvalidArgument) as error:
                     yield error
 
         return batches(
@@ -189,7 +225,7 @@ class BaseClient(ABC, Generic[Http, Transport, Sleep]):
         """One result for each of the group, whether it could be read and classified or not."""
         sent = [item for item in group if isinstance(item, EncodedImage)]
         if not sent:
-            return [item for item in group if isinstance(item, ImageError)]
+            return [item for item in group if not isinstance(item, EncodedImage)]
         try:
             answers = list((yield from self._batch_flow(sent, timeout, options)).results)
         except (ImageError, InferenceFailed, DeadlineExceeded, BodyTooLarge) as error:
@@ -199,7 +235,7 @@ class BaseClient(ABC, Generic[Http, Transport, Sleep]):
                 raise
             answers = [error]
         remaining = iter(answers)
-        return [item if isinstance(item, ImageError) else next(remaining) for item in group]
+        return [next(remaining) if isinstance(item, EncodedImage) else item for item in group]
 
 
 def only(batch: Batch) -> Classification:

@@ -1,32 +1,43 @@
 """The blocking client."""
 
+import os
+import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Self, TypeVar, Unpack
+from typing import Any, Self, TypeVar, Unpack, overload
 
 import httpx
 
-from senet_client.base import BaseClient, build, only
-from senet_client.flow import Flow, Outcome, Pause
-from senet_client.images import ImageLike
+from senet_client.base import BaseClient, Group, build, only
+from senet_client.errors import ClientClosed, InvalidArgument
+from senet_client.flow import Attempt, Flow, Outcome, Pause, Turn, is_of_another
+from senet_client.images import ImageLike, several
 from senet_client.requests import ClassifyOptions
 from senet_client.results import Batch, Classification, LoadedModel, Result
 
 T = TypeVar("T")
 
 
-class Client(BaseClient[httpx.Client, httpx.BaseTransport, Callable[[float], None]]):
-    """Classifies images over HTTP. May be used by several threads at once.
+class Client(
+    BaseClient[httpx.Client, threading.Semaphore, httpx.BaseTransport, Callable[[float], None]]
+):
+    """Classifies images over HTTP. May be used by several threads at once, and after a fork.
 
-    Holds one pool of connections; close it with `close` or a `with` block.
+    Holds one pool of connections in each process; close it with `close` or a `with` block.
 
     The options are those of `BaseClient`.
     """
 
     def _open(self, **options: Any) -> httpx.Client:  # noqa: ANN401 - passed through
         return httpx.Client(**options)
+
+    def _make_turns(self, count: int) -> threading.Semaphore:
+        return threading.Semaphore(count)
+
+    def _running_loop(self) -> None:
+        return None
 
     def _default_sleep(self) -> Callable[[float], None]:
         return time.sleep
@@ -38,8 +49,10 @@ class Client(BaseClient[httpx.Client, httpx.BaseTransport, Callable[[float], Non
         self.close()
 
     def close(self) -> None:
-        """Closes the connections. The client cannot be used afterwards."""
-        self._http.close()
+        """Closes this process's connections. The client cannot be used afterwards."""
+        pool = self._pools.close()
+        if pool is not None:
+            pool.http.close()
 
     def classify(
         self, image: ImageLike, *, timeout: float | None = None, **options: Unpack[ClassifyOptions]
@@ -58,13 +71,31 @@ class Client(BaseClient[httpx.Client, httpx.BaseTransport, Callable[[float], Non
         """
         return only(self.classify_batch([image], timeout=timeout, **options))
 
+    # One image is no sequence of images, though a string is one of strings. `None` is what makes
+    # type checkers speak up; they pass over the use of a value that `NoReturn` says is none.
+    @overload
+    def classify_batch(  # type: ignore[overload-overlap]
+        self,
+        images: str,
+        *,
+        timeout: float | None = None,
+        **options: Unpack[ClassifyOptions],
+    ) -> None: ...
+    @overload
     def classify_batch(
         self,
         images: Sequence[ImageLike],
         *,
         timeout: float | None = None,
         **options: Unpack[ClassifyOptions],
-    ) -> Batch:
+    ) -> Batch: ...
+    def classify_batch(
+        self,
+        images: Sequence[ImageLike],
+        *,
+        timeout: float | None = None,
+        **options: Unpack[ClassifyOptions],
+    ) -> Batch | None:
         """Classifies images in exactly one request.
 
         Args:
@@ -76,9 +107,19 @@ class Client(BaseClient[httpx.Client, httpx.BaseTransport, Callable[[float], Non
             ImageError: if an image cannot be read, or the only one cannot be classified.
             SenetClientError: if the request fails.
         """
-        encoded = [self._encode(image) for image in images]
+        encoded = [self._encode(image) for image in several(images)]
         return self._run(self._batch_flow(encoded, timeout, options))
 
+    @overload
+    def classify_many(  # type: ignore[overload-overlap]
+        self,
+        images: str,
+        *,
+        concurrency: int = 4,
+        timeout: float | None = None,
+        **options: Unpack[ClassifyOptions],
+    ) -> None: ...
+    @overload
     def classify_many(
         self,
         images: Iterable[ImageLike],
@@ -86,14 +127,22 @@ class Client(BaseClient[httpx.Client, httpx.BaseTransport, Callable[[float], Non
         concurrency: int = 4,
         timeout: float | None = None,
         **options: Unpack[ClassifyOptions],
-    ) -> Generator[Result, None, None]:
+    ) -> Generator[Result, None, None]: ...
+    def classify_many(
+        self,
+        images: Iterable[ImageLike],
+        *,
+        concurrency: int = 4,
+        timeout: float | None = None,
+        **options: Unpack[ClassifyOptions],
+    ) -> Generator[Result, None, None] | None:
         """Classifies any number of images, several in a request and several requests at once.
 
         Images are read as they are needed, so that memory stays bounded.
 
         Args:
             images: the images.
-            concurrency: requests under way at once.
+            concurrency: requests under way at once, of at most `max_connections`.
             timeout: seconds for each request, retries included.
             options: see `ClassifyOptions`.
 
@@ -101,14 +150,37 @@ class Client(BaseClient[httpx.Client, httpx.BaseTransport, Callable[[float], Non
             For each image, in order, its classification or the error that it alone has.
 
         Raises:
-            InvalidArgument: if `concurrency` is below 1.
+            InvalidArgument: if `concurrency` is below 1, or `images` is one image.
             SenetClientError: if a request as a whole fails; what was yielded before stands.
         """
         self._check_concurrency(concurrency)
+        return self._many(self._groups(images), concurrency, timeout, options)
+
+    def _many(
+        self,
+        groups: Iterator[Group],
+        concurrency: int,
+        timeout: float | None,
+        options: ClassifyOptions,
+    ) -> Generator[Result, None, None]:
+        process = os.getpid()
+        for result in self._windowed(groups, concurrency, timeout, options):
+            yield result
+            if os.getpid() != process:
+                # The threads that would bring the other results have stayed in the parent.
+                raise InvalidArgument("these results belong to the process that asked for them")
+
+    def _windowed(
+        self,
+        groups: Iterator[Group],
+        concurrency: int,
+        timeout: float | None,
+        options: ClassifyOptions,
+    ) -> Iterator[Result]:
         window: deque[Future[list[Result]]] = deque()
         with ThreadPoolExecutor(concurrency, thread_name_prefix="senet-client") as pool:
             try:
-                for group in self._groups(images):
+                for group in groups:
                     flow = self._group_flow(group, timeout, options)
                     window.append(pool.submit(self._run, flow))
                     if len(window) >= concurrency:
@@ -136,18 +208,41 @@ class Client(BaseClient[httpx.Client, httpx.BaseTransport, Callable[[float], Non
         return self._run(self._ready_flow())
 
     def _run(self, flow: Flow[T]) -> T:
+        pool = self._pools.current()
         outcome: Outcome = None
-        while True:
-            try:
-                step = flow.send(outcome)
-            except StopIteration as done:
-                result: T = done.value
-                return result
-            if isinstance(step, Pause):
-                self._sleep(step.seconds)
+        turn = False
+        try:
+            while True:
+                try:
+                    step = flow.send(outcome)
+                except StopIteration as done:
+                    result: T = done.value
+                    return result
                 outcome = None
-                continue
+                if isinstance(step, Turn):
+                    turn = pool.turns.acquire(timeout=step.seconds)
+                    outcome = None if turn else TimeoutError()
+                elif isinstance(step, Pause):
+                    self._sleep(step.seconds)
+                else:
+                    outcome = self._send(pool.http, step)
+        finally:
+            if turn:
+                pool.turns.release()
+
+    def _send(self, http: httpx.Client, step: Attempt) -> Outcome:
+        try:
+            response = http.send(build(http, step), stream=True)
             try:
-                outcome = self._http.send(build(self._http, step))
-            except httpx.TransportError as error:
-                outcome = error
+                # Closed before it is read, a connection that mixes up answers is not used again.
+                if not is_of_another(response, step.headers["x-request-id"]):
+                    response.read()
+            finally:
+                response.close()
+        except httpx.RequestError as error:
+            return error
+        except RuntimeError as error:  # httpx's own, of a client that was closed meanwhile
+            if not self._pools.closed:
+                raise
+            raise ClientClosed("this client was closed during the call") from error
+        return response

@@ -2,10 +2,12 @@
 
 SenetClientError
 ├── InvalidArgument            the caller's mistake; nothing was sent
+├── ClientClosed               the client was used after `close`
 ├── ConnectionFailed           no answer came from the service
 │   └── CertificateRejected
 ├── TimedOut                   no answer came in time
 ├── UnexpectedAnswer           the answer is not this API's: another service or API version
+│   └── AnswerOfAnother        the answer belongs to another request
 ├── ImageError                 this one image cannot be classified
 │   ├── UnreadableImage        it could not be read; nothing was sent
 │   ├── UnsupportedImageFormat
@@ -35,23 +37,56 @@ from types import MappingProxyType
 
 
 class SenetClientError(Exception):
-    """Root of the tree. The message is one sentence for a person.
+    """Root of the tree. The message is one sentence for a person, then image and URL in brackets.
 
     Attributes:
         code: the error's stable name; where the service told of it, the service's own.
         request_id: the request's name in the service's log; None if nothing was sent.
         attempts: how often the request was sent.
+        names: the caller's name for each image that was asked about, None for those without.
+        url: where the request was, or would have been, sent; None if that is not known.
     """
 
     code: str = "client_error"
     request_id: str | None = None
     attempts: int = 0
+    names: tuple[str | None, ...] = ()
+    url: str | None = None
+
+    @property
+    def name(self) -> str | None:
+        """The caller's name for the image; None if it has none, or there were several."""
+        return self.names[0] if len(self.names) == 1 else None
+
+    @property
+    def message(self) -> str:
+        """The sentence alone."""
+        return super().__str__()
+
+    def __str__(self) -> str:
+        context = ", ".join(filter(None, (_told(self.names), self.url)))
+        return f"{self.message} [{context}]" if context else self.message
+
+
+def _told(names: tuple[str | None, ...]) -> str:
+    """Names for a person; what is no text is escaped, for not every stream takes it."""
+    if not names or (names[0] is None and len(names) == 1):
+        return ""
+    first = "an unnamed image" if names[0] is None else names[0]
+    shown = first.encode("utf-8", "backslashreplace").decode()
+    return shown if len(names) == 1 else f"{shown} and {len(names) - 1} more"
 
 
 class InvalidArgument(SenetClientError, ValueError):
     """An argument has a value that cannot be used."""
 
     code = "invalid_argument"
+
+
+class ClientClosed(SenetClientError, RuntimeError):
+    """The client was used after it had been closed."""
+
+    code = "client_closed"
 
 
 class ConnectionFailed(SenetClientError):
@@ -76,6 +111,12 @@ class UnexpectedAnswer(SenetClientError):
     """The answer is not one of the API that this client speaks."""
 
     code = "unexpected_answer"
+
+
+class AnswerOfAnother(UnexpectedAnswer):
+    """The answer names another request than the one sent, so it may tell of another image."""
+
+    code = "answer_of_another"
 
 
 class ImageError(SenetClientError):

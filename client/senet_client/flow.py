@@ -1,7 +1,7 @@
 """One call from first attempt to answer, retries and deadline included. Does no input or output.
 
-A flow is a generator: it yields what to do next, an `Attempt` or a `Pause`, and is sent what came
-of it. `Client` and `AsyncClient` differ only in how they do these two things.
+A flow is a generator: it yields what to do next, a `Turn`, an `Attempt` or a `Pause`, and is sent
+what came of it. `Client` and `AsyncClient` differ only in how they do these things.
 """
 
 import math
@@ -15,6 +15,7 @@ import httpx
 
 from senet_client.answers import parse_error
 from senet_client.errors import (
+    AnswerOfAnother,
     CertificateRejected,
     ConnectionFailed,
     InvalidArgument,
@@ -22,6 +23,7 @@ from senet_client.errors import (
     ServiceError,
     TimedOut,
     Unavailable,
+    UnexpectedAnswer,
 )
 from senet_client.requests import WireRequest
 
@@ -38,7 +40,7 @@ class Timeouts:
         connect: to establish a connection.
         write: between two pieces of the request that the network takes.
         read: between two pieces of the answer, and from the request's end to the answer's start.
-        pool: for a connection to become free.
+        pool: for this call's turn among those of the client, see `max_connections`.
     """
 
     total: float = 60.0
@@ -49,7 +51,8 @@ class Timeouts:
 
     def __post_init__(self) -> None:
         for name in self.__slots__:
-            if not 0 < getattr(self, name) < math.inf:
+            seconds = getattr(self, name)
+            if not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
                 raise InvalidArgument(f"{name} must be a positive number of seconds")
 
 
@@ -62,17 +65,21 @@ class Retries:
     jitter", M. Brooker, "Exponential Backoff And Jitter", 2015), after whatever time
     `Retry-After` asks for. A pause that would not end by the deadline is not begun.
 
+    A service that cannot be reached and never was is probably a wrong URL: that is told at once.
+
     Attributes:
         attempts: most attempts, the first included.
         first_pause: bound of the first pause, in seconds.
         longest_pause: bound of every pause, in seconds.
         timeouts: whether an attempt that times out is repeated as well.
+        unreachable: whether to wait also for a service that this client has not reached yet.
     """
 
     attempts: int = 10
     first_pause: float = 0.2
     longest_pause: float = 10.0
     timeouts: bool = False
+    unreachable: bool = False
 
     def __post_init__(self) -> None:
         if self.attempts < 1 or not 0 <= self.first_pause <= self.longest_pause < math.inf:
@@ -115,14 +122,28 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """Wait in line for this call's turn, so long at most; send back None, or a `TimeoutError`."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Pause:
     """Wait so long, and send back None."""
 
     seconds: float
 
 
-Outcome: TypeAlias = "httpx.Response | httpx.TransportError | TimeoutError | None"
-Flow: TypeAlias = Generator[Attempt | Pause, Outcome, T]
+Outcome: TypeAlias = "httpx.Response | httpx.RequestError | TimeoutError | None"
+Flow: TypeAlias = Generator[Turn | Attempt | Pause, Outcome, T]
+
+
+@dataclass(slots=True)
+class Contact:
+    """Whether a client has ever had an answer from its URL."""
+
+    reached: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +156,8 @@ class Policy:
         on_retry: told before each pause.
         clock: monotonic time in seconds.
         random: uniform in [0, 1).
+        base_url: where the service is, for errors to name.
+        contact: whether there ever was an answer from it.
     """
 
     timeouts: Timeouts
@@ -142,12 +165,19 @@ class Policy:
     on_retry: Callable[[Retry], None]
     clock: Callable[[], float]
     random: Callable[[], float]
+    base_url: str
+    contact: Contact
+
+    def url(self, request: WireRequest) -> str:
+        """Where a request goes."""
+        return f"{self.base_url.rstrip('/')}/{request.path}"
 
     def call(
         self,
         request: WireRequest,
         parse: Callable[[httpx.Response, int], T],
         total: float | None = None,
+        names: tuple[str | None, ...] = (),
     ) -> Flow[T]:
         """The flow of one call.
 
@@ -155,19 +185,39 @@ class Policy:
             request: what to ask.
             parse: reads a response of status 200; gets the number of attempts as well.
             total: seconds for the whole call; by default that of `timeouts`.
+            names: of the images that the request asks about, which wait their turn.
 
         Raises:
             InvalidArgument: if `total` is not a finite number.
             SenetClientError: the last attempt's error.
         """
+        try:
+            return (yield from self._call(request, parse, total, bool(names)))
+        except SenetClientError as error:
+            error.names, error.url = names, self.url(request)
+            raise
+
+    def _call(
+        self,
+        request: WireRequest,
+        parse: Callable[[httpx.Response, int], T],
+        total: float | None,
+        in_turn: bool,
+    ) -> Flow[T]:
         seconds = self.timeouts.total if total is None else total
-        if not math.isfinite(seconds):
+        if not isinstance(seconds, int | float) or not math.isfinite(seconds):
             raise InvalidArgument("timeout must be a finite number of seconds")
         deadline = self.clock() + seconds
         request_id = secrets.token_hex(16)
+        # A negative number would mean to wait without end.
+        if in_turn and (yield Turn(max(0.0, min(seconds, self.timeouts.pool)))) is not None:
+            raise TimedOut("other calls of this client were under way all the time")
         for attempt in range(1, self.retries.attempts + 1):
             outcome = yield self._attempt(request, request_id, deadline)
             try:
+                if isinstance(outcome, httpx.Response):
+                    self.contact.reached = True
+                    check_request_id(outcome, request_id)
                 if isinstance(outcome, httpx.Response) and outcome.status_code == httpx.codes.OK:
                     return parse(outcome, attempt)
                 error = _error(outcome)
@@ -179,12 +229,21 @@ class Policy:
             if (
                 attempt == self.retries.attempts
                 or not self.retries.allows(error)
+                or not self._is_worth_waiting(outcome)
                 or self.clock() + pause >= deadline
             ):
                 break
             self.on_retry(Retry(error, attempt, pause))
             yield Pause(pause)
         raise error
+
+    def _is_worth_waiting(self, outcome: Outcome) -> bool:
+        """Whether the service is, or has been, where the URL says."""
+        return (
+            self.contact.reached
+            or self.retries.unreachable
+            or not isinstance(outcome, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError)
+        )
 
     def _attempt(self, request: WireRequest, request_id: str, deadline: float) -> Attempt:
         left = max(0.001, deadline - self.clock())
@@ -211,6 +270,25 @@ class Policy:
         return (asked or 0.0) + self.random() * bound
 
 
+def is_of_another(response: httpx.Response, request_id: str | None) -> bool:
+    """Whether a response names another request than the one that was sent."""
+    echoed = response.headers.get("x-request-id")
+    return bool(echoed) and echoed != request_id
+
+
+def check_request_id(response: httpx.Response, request_id: str) -> None:
+    """Checks that a response is the answer to the request.
+
+    Raises:
+        AnswerOfAnother: if it names another. One without a name is a proxy's own.
+    """
+    if is_of_another(response, request_id):
+        raise AnswerOfAnother(
+            f"the answer is that of the request {response.headers['x-request-id']!r} instead of"
+            f" {request_id!r}; does a proxy replace the header X-Request-ID, or mix up answers?"
+        )
+
+
 def _error(outcome: Outcome) -> SenetClientError:
     if isinstance(outcome, httpx.Response):
         return parse_error(outcome)
@@ -218,6 +296,8 @@ def _error(outcome: Outcome) -> SenetClientError:
         # A connection that cannot be made in time is a failed connection.
         kind = ConnectionFailed if isinstance(outcome, httpx.ConnectTimeout) else TimedOut
         return _because(kind(f"no answer in time ({type(outcome).__name__})"), outcome)
+    if isinstance(outcome, httpx.DecodingError):
+        return _because(UnexpectedAnswer(f"the answer cannot be decoded ({outcome})"), outcome)
     if isinstance(outcome, httpx.UnsupportedProtocol | httpx.LocalProtocolError):
         return _because(InvalidArgument(str(outcome)), outcome)
     certificate = _certificate_error(outcome)
@@ -226,9 +306,19 @@ def _error(outcome: Outcome) -> SenetClientError:
             CertificateRejected(f"the service's certificate: {certificate.verify_message}"), outcome
         )
     return _because(
-        ConnectionFailed(f"no connection to the service ({outcome or type(outcome).__name__})"),
+        ConnectionFailed(f"no connection to the service ({_cause(outcome)})"),
         outcome,
     )
+
+
+def _cause(error: BaseException | None) -> str:
+    """What the system said, for the libraries between may say less."""
+    told = str(error) or type(error).__name__
+    while error is not None:
+        if isinstance(error, OSError) and error.strerror:
+            told = error.strerror
+        error = error.__cause__ or error.__context__
+    return told
 
 
 def _because(error: SenetClientError, cause: BaseException | None) -> SenetClientError:

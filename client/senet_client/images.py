@@ -1,19 +1,22 @@
 """What callers may give as an image, turned into the bytes to send."""
 
+import errno
+import io
 import os
+import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from io import BytesIO
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypeAlias, TypeVar, cast
 
-from senet_client.errors import ImageTooLarge, InvalidArgument, UnreadableImage
+from senet_client.errors import ImageError, ImageTooLarge, InvalidArgument, UnreadableImage
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
 
-ImageLike: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | IO[bytes] | PillowImage"
+ImageLike: TypeAlias = (
+    "str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | PillowImage"
+)
 """A path, the encoded bytes, an open binary file, or a Pillow image."""
 
 # The modes that a PNG file can hold (Pillow handbook, "Image file formats").
@@ -47,17 +50,68 @@ def encode(image: ImageLike, max_bytes: int) -> EncodedImage:
         ImageTooLarge: if it has more than `max_bytes` bytes.
         InvalidArgument: if it is nothing that can be an image.
     """
-    if isinstance(image, bytes | bytearray):
-        return _checked(None, bytes(image), max_bytes)
+    name = _name(image)
+    try:
+        data = _data(image, max_bytes)
+        if not data:
+            raise UnreadableImage("the image is empty")
+        if len(data) > max_bytes:
+            raise ImageTooLarge(f"the image has more than {max_bytes} bytes")
+    except (ImageError, InvalidArgument) as error:
+        error.names = (name,)
+        raise
+    return EncodedImage(name, data)
+
+
+def several(images: "Iterable[ImageLike]") -> "Iterator[ImageLike]":
+    """The images of a call that takes several.
+
+    Raises:
+        InvalidArgument: if it was given one, whose letters, bytes or lines would be taken for
+            images, or what holds none.
+    """
+    if isinstance(images, _ONE) or _is_pillow(images) or hasattr(images, "read"):
+        raise InvalidArgument(
+            f"{type(images).__name__} is one image; give a list of them, or call classify"
+        )
+    try:
+        return iter(images)
+    except TypeError as error:
+        raise InvalidArgument(f"{type(images).__name__} holds no images; give a list") from error
+
+
+_ONE = (str, bytes, bytearray, memoryview, os.PathLike)
+
+
+def _name(image: object) -> str | None:
+    """The caller's name for an image, if it has one."""
     if isinstance(image, str | os.PathLike):
-        path = os.fspath(image)
-        if "://" in path:
-            raise InvalidArgument(f"{path} is a URL; fetch it and pass the bytes")
-        return _checked(path, _read_path(Path(path), max_bytes), max_bytes)
+        return os.fsdecode(image)
+    if _is_pillow(image):
+        name = getattr(image, "filename", None)
+    elif hasattr(image, "read"):
+        name = getattr(image, "name", None)
+    else:
+        return None
+    return os.fsdecode(name) if name and isinstance(name, str | bytes | os.PathLike) else None
+
+
+def _is_pillow(image: object) -> bool:
     # A caller who has a Pillow image has imported Pillow; nobody else need have it.
     pillow = sys.modules.get("PIL.Image")
-    if pillow is not None and isinstance(image, pillow.Image):
-        return _checked(getattr(image, "filename", None) or None, _to_png(image), max_bytes)
+    return pillow is not None and isinstance(image, pillow.Image)
+
+
+def _data(image: ImageLike, max_bytes: int) -> bytes:
+    if isinstance(image, bytes | bytearray | memoryview):
+        return bytes(image)
+    if isinstance(image, str | os.PathLike):
+        path = os.fsdecode(image)
+        if "://" in path:
+            raise InvalidArgument("this is a URL; fetch it and pass the bytes")
+        return _read_path(path, max_bytes)
+    if _is_pillow(image):
+        return _to_png(cast("PillowImage", image))
     if hasattr(image, "read"):
         return _read_file(cast("IO[bytes]", image), max_bytes)
     raise InvalidArgument(
@@ -93,9 +147,9 @@ def batches(
         yield group
 
 
-def _read_path(path: Path, max_bytes: int) -> bytes:
+def _read_path(path: str, max_bytes: int) -> bytes:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
             if size > max_bytes:
                 raise ImageTooLarge(f"the file has {size} bytes; at most {max_bytes} are sent")
@@ -104,32 +158,57 @@ def _read_path(path: Path, max_bytes: int) -> bytes:
         raise UnreadableImage(f"cannot be read: {getattr(error, 'strerror', error)}") from error
 
 
-def _read_file(file: IO[bytes], max_bytes: int) -> EncodedImage:
-    try:
-        data = file.read(max_bytes + 1)
-    except OSError as error:
-        raise UnreadableImage(f"cannot be read: {error}") from error
-    if not isinstance(data, bytes):
+def open_regular(path: str) -> IO[bytes]:
+    """Opens a file for reading; never waits for another program, as a named pipe would.
+
+    Raises:
+        OSError: if it cannot be opened.
+        ValueError: if the path holds a null character, or leads to a pipe, device or socket.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+        raise ValueError("it is a pipe, device or socket; pass what it holds")
+    return os.fdopen(descriptor, "rb")
+
+
+def _read_file(file: IO[bytes], max_bytes: int) -> bytes:
+    if isinstance(file, io.TextIOBase):
         raise InvalidArgument("the file is open for text; open it in binary mode")
-    name = getattr(file, "name", None)
-    return _checked(name if isinstance(name, str) else None, data, max_bytes)
+    pieces: list[bytes] = []
+    size = 0
+    try:
+        # A pipe or an unbuffered file gives what it has, which may be less than it was asked for.
+        while size <= max_bytes and (piece := file.read(max_bytes + 1 - size)):
+            if not isinstance(piece, bytes | bytearray | memoryview):
+                raise InvalidArgument("the file is open for text; open it in binary mode")
+            pieces.append(bytes(piece))
+            size += len(piece)
+    except InvalidArgument:
+        raise
+    except Exception as error:  # whatever the caller's object raises: closed, broken, cut off
+        raise UnreadableImage(f"cannot be read: {_told(error)}") from error
+    return b"".join(pieces)
 
 
 def _to_png(image: "PillowImage") -> bytes:
-    buffer = BytesIO()
-    exif = image.getexif()
+    buffer = io.BytesIO()
     try:
+        if not image.width or not image.height:
+            raise ValueError(f"it has {image.width} x {image.height} pixels")
+        exif = image.getexif()
         drawable = image if image.mode in _PNG_MODES else image.convert("RGB")
         # Level 1: on a fast network the time to compress outweighs the bytes saved.
         drawable.save(buffer, "PNG", compress_level=1, exif=exif)
-    except OSError as error:  # Pillow decodes lazily; this is where a bad file shows
-        raise UnreadableImage(f"Pillow cannot decode it: {error}") from error
+    except Exception as error:
+        # Pillow decodes lazily, so this is where a bad file shows, and its decoders raise what
+        # they like.
+        raise UnreadableImage(f"Pillow cannot decode or encode it: {_told(error)}") from error
     return buffer.getvalue()
 
 
-def _checked(name: str | None, data: bytes, max_bytes: int) -> EncodedImage:
-    if not data:
-        raise UnreadableImage("the image is empty")
-    if len(data) > max_bytes:
-        raise ImageTooLarge(f"the image has more than {max_bytes} bytes")
-    return EncodedImage(name, data)
+def _told(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

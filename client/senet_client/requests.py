@@ -1,9 +1,12 @@
 """The service's wire format on the way out: requests. Does no input or output."""
 
+import math
+import operator
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import Literal, TypedDict
+from types import MappingProxyType
+from typing import Any, Literal, TypedDict
 
 from senet_client import errors
 from senet_client.images import EncodedImage
@@ -23,7 +26,7 @@ class ClassifyOptions(TypedDict, total=False):
     """Most classes per image."""
     min_score: float
     """Classes with a lower score are left out."""
-    include: Sequence[Output]
+    include: Collection[Output]
     """Outputs beyond the classes: `embedding`, `cam`."""
     priority: Priority
     """`bulk` lets interactive images go first."""
@@ -50,15 +53,62 @@ def classify_request(images: Sequence[EncodedImage], options: ClassifyOptions) -
         raise errors.InvalidArgument("there is no image; give at least one")
     params = []
     for name, value in options.items():
-        if name not in ClassifyOptions.__annotations__:
+        if name not in _PARAMETERS:
             raise errors.InvalidArgument(f"there is no option {name!r}")
-        joined = ",".join(value) if isinstance(value, list | tuple) else str(value)
-        params.append((name, joined))
+        wanted, to_text = _PARAMETERS[name]
+        try:
+            params.append((name, to_text(value)))
+        except (TypeError, ValueError) as error:
+            raise errors.InvalidArgument(
+                f"{name} must be {wanted}, not {value!r}; leave it out for the service's default"
+            ) from error
     if len(images) == 1:
         content, content_type = images[0].data, "application/octet-stream"
     else:
         content, content_type = _multipart(images)
     return WireRequest("POST", "classify", tuple(params), content, content_type)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise TypeError
+    return value
+
+
+def _version(value: object) -> str:
+    return _text(value) if isinstance(value, str) else _count(value)
+
+
+def _count(value: Any) -> str:  # noqa: ANN401 - whatever a caller passes
+    if isinstance(value, bool):
+        raise TypeError
+    return str(operator.index(value))  # NumPy's whole numbers too
+
+
+def _number(value: Any) -> str:  # noqa: ANN401 - whatever a caller passes
+    if isinstance(value, str | bool) or not math.isfinite(value):
+        raise ValueError
+    return str(float(value))
+
+
+def _names(value: Any) -> str:  # noqa: ANN401 - whatever a caller passes
+    if isinstance(value, str):
+        return value
+    names = sorted(value) if isinstance(value, Set) else list(value)
+    return ",".join(_text(name) for name in names)
+
+
+# What each option is, for a person, and how it is put into the query.
+_PARAMETERS: Mapping[str, tuple[str, Callable[[object], str]]] = MappingProxyType(
+    {
+        "model": ("a name", _text),
+        "version": ("a version's number", _version),
+        "top_k": ("a whole number", _count),
+        "min_score": ("a finite number", _number),
+        "include": ("names of outputs", _names),
+        "priority": ("'interactive' or 'bulk'", _text),
+    }
+)
 
 
 def models_request() -> WireRequest:

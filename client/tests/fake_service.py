@@ -24,7 +24,7 @@ CLASSES = 10
 
 @dataclass(frozen=True)
 class Reply:
-    """One HTTP response; status 0 breaks the connection instead."""
+    """One HTTP response; status 0 breaks the connection instead, status -1 refuses it."""
 
     status: int
     body: Any = None
@@ -162,6 +162,8 @@ def transport(service: FakeService) -> httpx.MockTransport:
         target = request.url.raw_path.decode()
         reply = service.answer(target, request.headers, request.content)
         if reply.status == 0:
+            raise httpx.ReadError("connection reset")
+        if reply.status == -1:
             raise httpx.ConnectError("connection refused")
         if isinstance(reply.body, str):
             return httpx.Response(reply.status, text=reply.body, headers=reply.headers)

@@ -20,6 +20,8 @@ _ROOT = Path(__file__).parents[2]
 _PYTHON = _ROOT / ".venv" / "bin" / "python"
 _MODELS = Path(os.environ.get("SENET_MODEL_REPOSITORY", _ROOT / "models"))
 
+_PATIENT = Retries(attempts=1000, unreachable=True)
+
 needs_service = pytest.mark.skipif(
     not _PYTHON.exists() or not any(_MODELS.glob("imagenette/*/manifest.json")),
     reason="no service beside the client",
@@ -38,7 +40,7 @@ def serving() -> Iterator[str]:
     ]
     with subprocess.Popen(words, cwd=_ROOT) as service:  # noqa: S603 - the repository's own program
         url = f"http://127.0.0.1:{port}"
-        with Client(url, timeouts=Timeouts(total=120), retries=Retries(attempts=1000)) as client:
+        with Client(url, timeouts=Timeouts(total=120), retries=_PATIENT) as client:
             client.models()  # answers once the model is loaded
         try:
             yield url

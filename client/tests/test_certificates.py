@@ -41,4 +41,4 @@ def _https_failure(certificate: trustme.LeafCert, trusted: trustme.CA | None) ->
             client.classify(b"x")
     assert raised.value.attempts == 1
     assert service.requests == []
-    return str(raised.value)
+    return raised.value.message

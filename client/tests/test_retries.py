@@ -101,12 +101,46 @@ def test_pauses_grow_to_their_bound(
     assert clock.pauses == [1, 2, 4, 5, 5]
 
 
+REFUSED = Reply(-1)
+
+
+def test_a_service_that_was_never_reached_is_told_at_once(
+    client: Surface, service: FakeService, clock: Clock
+) -> None:
+    service.script.extend([REFUSED] * 2)
+
+    with pytest.raises(errors.ConnectionFailed, match=r"connection refused.*http://fake/classify"):
+        client.classify(b"x")
+    assert clock.pauses == []
+
+
+def test_a_service_that_was_reached_is_waited_for(
+    client: Surface, service: FakeService, clock: Clock
+) -> None:
+    client.classify(b"x")
+    service.script.extend([REFUSED] * 2)
+
+    client.classify(b"x")
+
+    assert len(clock.pauses) == 2
+
+
+def test_a_service_that_was_never_reached_is_waited_for_if_told_so(
+    make: Callable[..., Surface], service: FakeService, clock: Clock
+) -> None:
+    service.script.extend([REFUSED] * 2)
+
+    make(retries=Retries(unreachable=True)).classify(b"x")
+
+    assert len(clock.pauses) == 2
+
+
 def test_attempts_are_bounded(
     make: Callable[..., Surface], service: FakeService, clock: Clock
 ) -> None:
     service.script.extend([BROKEN] * 9)
 
-    with pytest.raises(errors.ConnectionFailed, match="connection refused") as raised:
+    with pytest.raises(errors.ConnectionFailed, match="connection reset") as raised:
         make(retries=Retries(attempts=3)).classify(b"x")
 
     assert raised.value.attempts == len(service.requests) == 3

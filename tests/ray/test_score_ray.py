@@ -61,7 +61,8 @@ def expected(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Rows:
     output = tmp_path_factory.mktemp("http") / "out"
     with subprocess.Popen(words, cwd=ROOT) as service:
         url = f"http://127.0.0.1:{port}"
-        with Client(url, timeouts=Timeouts(total=120), retries=Retries(attempts=1000)) as client:
+        patient = Retries(attempts=1000, unreachable=True)
+        with Client(url, timeouts=Timeouts(total=120), retries=patient) as client:
             client.models()
         run_job(JobOptions(inputs=(str(photos),), output=str(output), url=url, progress="none"), [])
         service.terminate()

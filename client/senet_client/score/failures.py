@@ -2,6 +2,7 @@
 
 ScoreError
 ├── WrongOption     the command cannot run as given
+├── OutOfReach      an input cannot be read now; trying again may help
 └── Stopped         the run cannot go on; what is committed stands
 """
 
@@ -21,6 +22,10 @@ class WrongOption(ScoreError):
 
     def __init__(self, option: str, cause: str, remedy: str) -> None:
         super().__init__(f"{option}: {cause}; {remedy}")
+
+
+class OutOfReach(ScoreError):
+    """The storage of an input does not answer as it should."""
 
 
 class Stopped(ScoreError):

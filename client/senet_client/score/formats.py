@@ -8,11 +8,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
+from senet_client.extras import how_to_install
 from senet_client.score.failures import WrongOption
 from senet_client.score.rows import Column, Row, Value
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+_ERROR_CODE = "error_code"
 
 
 class Format(Protocol):
@@ -24,6 +28,15 @@ class Format(Protocol):
 
     def read(self, path: Path, columns: Sequence[Column]) -> list[Row]:
         """Reads what `write` wrote."""
+        ...
+
+    def error_codes(self, path: Path) -> Iterator[str | None]:
+        """The column `error_code` of a file, row by row.
+
+        Raises:
+            LookupError: if it has no such column.
+            Exception: whatever its reader raises of a file that is of another format.
+        """
         ...
 
     def merge(self, parts: Iterable[Path], path: Path) -> None:
@@ -55,6 +68,12 @@ class CsvFormat:
                 for line in reader
             ]
 
+    def error_codes(self, path: Path) -> Iterator[str | None]:
+        """See `Format`."""
+        with path.open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                yield row[_ERROR_CODE] or None
+
     def merge(self, parts: Iterable[Path], path: Path) -> None:
         """See `Format`."""
         with path.open("wb") as merged:
@@ -83,6 +102,12 @@ class JsonlFormat:
             objects = [json.loads(line) for line in file]
         return [tuple(found[column.name] for column in columns) for found in objects]
 
+    def error_codes(self, path: Path) -> Iterator[str | None]:
+        """See `Format`."""
+        with path.open(encoding="utf-8") as file:
+            for line in file:
+                yield json.loads(line)[_ERROR_CODE]
+
     def merge(self, parts: Iterable[Path], path: Path) -> None:
         """See `Format`."""
         with path.open("wb") as merged:
@@ -105,7 +130,7 @@ class ParquetFormat:
             raise WrongOption(
                 "--output",
                 "Parquet needs pyarrow",
-                "pip install 'senet-client[parquet]', or name a .csv or .jsonl file",
+                f"{how_to_install('parquet')}; or name a .csv or .jsonl file",
             ) from error
 
     def write(self, path: Path, columns: Sequence[Column], rows: Iterable[Row]) -> None:
@@ -128,6 +153,15 @@ class ParquetFormat:
         with parquet.ParquetFile(path) as file:
             table = file.read([column.name for column in columns])
         return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
+
+    def error_codes(self, path: Path) -> Iterator[str | None]:
+        """See `Format`."""
+        from pyarrow import parquet
+
+        with parquet.ParquetFile(path) as file:
+            file.schema_arrow.field(_ERROR_CODE)
+            for batch in file.iter_batches(columns=[_ERROR_CODE]):
+                yield from batch.column(0).to_pylist()
 
     def merge(self, parts: Iterable[Path], path: Path) -> None:
         """See `Format`."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from senet_client.score.failures import Stopped
 from senet_client.score.listing import Input
 
 
@@ -65,10 +66,17 @@ class FrozenList:
             yield Stretch(first // rows_per_part, first, rows, offset)
 
     def read(self, stretch: Stretch) -> list[tuple[int, Input]]:
-        """The inputs of a stretch, each with its index."""
-        with self.path.open("rb") as file:
-            file.seek(stretch.offset)
-            return [
-                (index, Input(**json.loads(file.readline())))
-                for index in range(stretch.first, stretch.first + stretch.rows)
-            ]
+        """The inputs of a stretch, each with its index.
+
+        Raises:
+            Stopped: if the file is damaged.
+        """
+        try:
+            with self.path.open("rb") as file:
+                file.seek(stretch.offset)
+                return [
+                    (index, Input(**json.loads(file.readline())))
+                    for index in range(stretch.first, stretch.first + stretch.rows)
+                ]
+        except (ValueError, TypeError) as error:
+            raise Stopped(f"{self.path} is damaged ({error}); start over") from error

@@ -4,7 +4,9 @@ import asyncio
 import shlex
 import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -14,11 +16,14 @@ from senet_client.errors import Overloaded, SenetClientError, UnexpectedAnswer
 from senet_client.flow import Retries, Retry, Timeouts
 from senet_client.results import Model
 from senet_client.score.failures import ScoreError, WrongOption
+from senet_client.score.formats import FORMATS
 from senet_client.score.journal import Header
 from senet_client.score.listing import displayed, list_inputs
+from senet_client.score.lock import OutputLock
 from senet_client.score.output import Output
 from senet_client.score.pace import AutomaticPace, FixedPace, Pace
 from senet_client.score.progress import ProgressKind, report
+from senet_client.score.reading import Reading
 from senet_client.score.rows import columns
 from senet_client.score.run import Run, RunOptions
 from senet_client.score.target import Target
@@ -29,6 +34,8 @@ _FIRST_ANSWER_SECONDS = 30.0
 _READ_SECONDS = 60.0
 # As good as unbounded: how long to go on is told in seconds.
 _ATTEMPTS = 1_000_000
+# The most that `AutomaticPace` allows.
+_MOST_REQUESTS = 64
 
 
 class Exit(IntEnum):
@@ -77,7 +84,8 @@ def run_job(options: JobOptions, command: Sequence[str]) -> Exit:
     """
     job = _Job(options)
     try:
-        return job.run()
+        with _terminable():
+            return job.run()
     except WrongOption as error:
         return _say(Exit.WRONG_OPTION, f"error: {error}")
     except (ScoreError, SenetClientError, OSError) as error:
@@ -110,11 +118,19 @@ class _Job:
             self._output.close()
 
     def run(self) -> Exit:
+        target = Target.of(self._options.output, self._options.format)
+        # First, so that whoever does not get it has changed nothing.
+        with OutputLock(target.folder):
+            try:
+                return self._run(target)
+            finally:
+                self.close()
+
+    def _run(self, target: Target) -> Exit:
         options = self._options
-        target = Target.of(options.output, options.format)
         going_on = options.resume or options.retry_errors
         if going_on and target.is_file and target.path.exists() and not target.is_begun:
-            return _say(Exit.COMPLETE, f"{target.path} is complete already")
+            return self._finished(target)
         if target.is_taken and not (going_on and target.is_begun) and not options.overwrite:
             raise WrongOption(
                 "--output",
@@ -124,13 +140,40 @@ class _Job:
         model = self._served_model()
         self._output = output = self._open(target, model, going_on and target.is_begun)
         asyncio.run(self._score(output, model))
-        output.finish()
+        with _terminable():  # the event loop has taken its handler along
+            output.finish()
         if not output.errors:
             return _say(Exit.COMPLETE, f"{output.rows} rows in {target.path}")
         return _say(
             Exit.PARTIAL,
             f"{output.rows} rows in {target.path}, {output.errors} of them tell of an error;"
             " add --retry-errors to try those again",
+        )
+
+    def _finished(self, target: Target) -> Exit:
+        """What to say of an output file whose parts are gone."""
+        try:
+            codes = list(map(bool, FORMATS[target.format]().error_codes(target.path)))
+        except WrongOption:
+            raise
+        except Exception as error:  # of three formats' readers
+            raise WrongOption(
+                "--resume",
+                f"{target.path} was not written by a scoring run ({error!r})",
+                "choose another --output, or replace it with --overwrite",
+            ) from error
+        errors = sum(codes)
+        if not errors:
+            return _say(Exit.COMPLETE, f"{target.path} is complete already")
+        if self._options.retry_errors:
+            raise WrongOption(
+                "--retry-errors",
+                f"{errors} rows of {target.path} tell of an error, and {target.folder}, in whose"
+                " parts they would be replaced, is gone",
+                "score those images to another --output, or all of them with --overwrite",
+            )
+        return _say(
+            Exit.PARTIAL, f"{target.path} has all rows already, {errors} of them tell of an error"
         )
 
     def _served_model(self) -> Model:
@@ -155,12 +198,14 @@ class _Job:
 
     async def _score(self, output: Output, model: Model) -> None:
         task = asyncio.current_task()
-        if task is not None:
+        if task is not None and threading.current_thread() is threading.main_thread():
             # As Ctrl-C does by asyncio's own doing.
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         options = self._options
         pace: Pace = (
-            AutomaticPace() if options.concurrency is None else FixedPace(options.concurrency)
+            AutomaticPace(_MOST_REQUESTS)
+            if options.concurrency is None
+            else FixedPace(options.concurrency)
         )
 
         def on_retry(retry: Retry) -> None:
@@ -172,7 +217,6 @@ class _Job:
             top_k=options.top_k,
             rows_per_part=options.rows_per_part,
             images_per_request=options.images_per_request,
-            max_image_bytes=options.max_image_bytes,
             retry_errors=options.retry_errors,
         )
         total = await asyncio.to_thread(output.inputs.count)
@@ -182,12 +226,32 @@ class _Job:
             options.url,
             api_key=options.api_key,
             timeouts=Timeouts(total=options.give_up_after, read=_READ_SECONDS, pool=_READ_SECONDS),
-            retries=Retries(attempts=_ATTEMPTS, timeouts=True),
+            retries=Retries(attempts=_ATTEMPTS, timeouts=True, unreachable=True),
             on_retry=on_retry,
             max_image_bytes=options.max_image_bytes,
+            max_connections=options.concurrency or _MOST_REQUESTS,
         ) as client:
-            with shown:
-                await Run(client, output, pace, run_options, shown.rows).run()
+            reading = Reading(
+                options.max_image_bytes, options.images_per_request, options.give_up_after
+            )
+            try:
+                with shown:
+                    await Run(client, output, reading, pace, run_options, shown.rows).run()
+            finally:
+                reading.close()
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Lets SIGTERM do what Ctrl-C does, in the thread that gets signals."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _header(options: JobOptions, target: Target, model: Model) -> Header:

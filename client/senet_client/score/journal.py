@@ -1,6 +1,5 @@
 """The journal: under which options a run was begun, and which parts are committed."""
 
-import fcntl
 import json
 import os
 from collections.abc import Mapping
@@ -31,10 +30,10 @@ class Commit:
 class Journal:
     """A file of JSON lines: the header, then a line for each commit, the last of a part counts.
 
-    The file is locked for as long as it is open, so that two runs cannot share an output.
+    One run at a time has it open, see `OutputLock`.
 
     Args:
-        file: open for reading and appending, locked.
+        file: open for reading and appending.
         header: the options.
         commits: by part.
     """
@@ -46,14 +45,9 @@ class Journal:
 
     @classmethod
     def create(cls, path: Path, header: Header) -> Self:
-        """Begins a journal; it is there whole or not at all.
-
-        Raises:
-            WrongOption: if another run has it open.
-        """
+        """Begins a journal; it is there whole or not at all."""
         new = path.with_name(path.name + ".new")
-        file = _lock(new)
-        file.truncate(0)
+        file = new.open("w+b")
         _append(file, header)
         new.replace(path)
         sync_folder(path.parent)
@@ -64,9 +58,9 @@ class Journal:
         """Opens a journal to go on with.
 
         Raises:
-            WrongOption: if another run has it open, or it is no journal.
+            WrongOption: if it is no journal.
         """
-        file = _lock(path)
+        file = path.open("a+b")
         file.seek(0)
         text = file.read()
         # A crash can leave half a line at the end; what it told of did not happen.
@@ -88,7 +82,7 @@ class Journal:
         self.commits[commit.part] = commit
 
     def close(self) -> None:
-        """Closes and unlocks the file."""
+        """Closes the file."""
         self._file.close()
 
 
@@ -114,15 +108,3 @@ def _append(file: IO[bytes], values: Mapping[str, Any]) -> None:
     file.write(json.dumps(values).encode() + b"\n")
     file.flush()
     os.fsync(file.fileno())
-
-
-def _lock(path: Path) -> IO[bytes]:
-    file = path.open("a+b")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        file.close()
-        raise WrongOption(
-            "--output", f"another run is writing it ({path} is locked)", "wait for it or stop it"
-        ) from error
-    return file

@@ -2,12 +2,13 @@
 
 import hashlib
 import os
-import tarfile
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from senet_client.score import manifest, storage
-from senet_client.score.failures import WrongOption
+from senet_client.errors import UnreadableImage
+from senet_client.score import archives, manifest, storage
+from senet_client.score.failures import ScoreError, WrongOption
 
 IMAGE_SUFFIXES = (
     ".avif", ".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp",
@@ -24,20 +25,25 @@ class Input:
             URL in fsspec's chained form for members of archives.
         file: absolute path or URL of the file that holds it.
         offset: where in the file the image begins, in bytes; None for a whole file.
-        length: of the image in bytes; None for a whole file.
+        length: of the image in bytes; None for a whole file whose size the listing does not tell.
+        error: why it cannot be read, where listing it has shown that.
     """
 
     path: str
     file: str
     offset: int | None = None
     length: int | None = None
+    error: str | None = None
 
     def read(self, max_bytes: int) -> bytes:
         """The encoded image.
 
         Raises:
             ImageError: if it cannot be read or has more than `max_bytes` bytes.
+            OutOfReach: if its storage does not answer.
         """
+        if self.error is not None:
+            raise UnreadableImage(self.error)
         return storage.read(self.file, self.offset, self.length, max_bytes)
 
 
@@ -81,42 +87,40 @@ def displayed(location: str) -> str:
 
 def _of_argument(argument: str, column: str) -> Iterator[Input]:
     try:
-        yield from _inputs_of(argument, column)
+        yield from _inputs_of(argument, column, archives.Indices())
+    except ScoreError:
+        raise
     except Exception as error:
         # Every remote file system has exceptions of its own: for a bucket that is not there, for
         # missing credentials, for a network that fails.
-        if isinstance(error, WrongOption) or not storage.is_remote(argument):
-            raise
         told = " ".join(str(error).split()) or type(error).__name__
         raise WrongOption(
             "INPUT",
-            f"{argument} cannot be listed ({told})",
-            "check the URL, the credentials and the network",
+            f"{displayed(argument)} cannot be listed ({told})",
+            "check its name, the permissions or credentials, and the network",
         ) from error
 
 
-def _inputs_of(argument: str, column: str) -> Iterator[Input]:
+def _inputs_of(argument: str, column: str, indices: archives.Indices) -> Iterator[Input]:
     if storage.is_pattern(argument):
-        for name in storage.matching(argument):
-            yield from _of_file(name, column)
+        for found in storage.matching(argument):
+            if not _is_companion(found.name):
+                yield from _of_file(found, column, indices, alone=False)
     elif storage.is_folder(argument):
-        try:
-            for name in storage.files_below(argument):
-                if name.lower().endswith(IMAGE_SUFFIXES):
-                    yield _whole(name)
-        except OSError as error:
-            raise WrongOption(
-                "INPUT",
-                f"{displayed(str(error.filename or argument))} cannot be read ({error.strerror})",
-                "correct its permissions or leave it out",
-            ) from error
-    elif storage.exists(argument):
-        yield from _of_file(argument, column)
+        for found in storage.files_below(argument):
+            # A folder is given by its name if it cannot be listed.
+            if _is_image(found.name) or storage.is_local_folder(found.name):
+                yield _whole(found)
+    elif storage.exists(argument) or os.path.lexists(argument):
+        yield from _of_file(storage.Found(argument), column, indices, alone=True)
     else:
         raise WrongOption("INPUT", f"{displayed(argument)} does not exist", "correct the path")
 
 
-def _of_file(name: str, column: str) -> Iterator[Input]:
+def _of_file(
+    found: storage.Found, column: str, indices: archives.Indices, *, alone: bool
+) -> Iterator[Input]:
+    name = found.name
     lower = name.lower()
     if lower.endswith(_COMPRESSED):
         raise WrongOption(
@@ -124,38 +128,78 @@ def _of_file(name: str, column: str) -> Iterator[Input]:
             f"{displayed(name)} is compressed, and its images cannot be read one by one",
             "decompress it to a plain .tar; images hardly compress",
         )
-    if lower.endswith(".tar"):
-        yield from _of_archive(name)
+    if lower.endswith(archives.SUFFIX):
+        yield from _of_archive(name, alone=alone)
     elif lower.endswith(manifest.SUFFIXES):
-        for location in manifest.locations(name, column):
-            yield Input(displayed(location), storage.absolute(storage.beside(name, location)))
+        for location, ours in manifest.locations(name, column):
+            yield _of_row(name, location, indices, ours=ours)
     else:
-        yield _whole(name)
+        yield _whole(found)
 
 
-def _of_archive(name: str) -> Iterator[Input]:
+def _of_archive(name: str, *, alone: bool) -> Iterator[Input]:
+    """The members; where the archive breaks off, a row that says so, after what comes before."""
     file = storage.absolute(name)
+    empty = True
     try:
-        with (
-            storage.open_file(name) as opened,
-            tarfile.open(
-                fileobj=opened, mode="r:", encoding="utf-8", errors="surrogateescape"
-            ) as archive,
-        ):
-            for member in archive:
-                if member.isreg() and member.name.lower().endswith(IMAGE_SUFFIXES):
-                    path = displayed(f"tar://{member.name}::{name}")
-                    yield Input(path, file, member.offset_data, member.size)
-                # Members are kept by the archive object otherwise, a million of them too.
-                archive.members = []  # type: ignore[attr-defined]  # documented, not in the stubs
-    except (OSError, tarfile.TarError) as error:
-        raise WrongOption(
-            "INPUT", f"{displayed(name)} is no readable tar archive ({error})", "check the file"
-        ) from error
+        for member in archives.members(name):
+            if _is_image(member.name):
+                empty = False
+                path = displayed(f"tar://{member.name}::{name}")
+                yield Input(path, file, member.offset, member.size)
+    except archives.Damaged as error:
+        if alone and empty:
+            raise WrongOption("INPUT", f"{displayed(name)} is {error}", "check the file") from error
+        yield Input(displayed(name), file, error=f"it is {error}")
 
 
-def _whole(name: str) -> Input:
-    return Input(displayed(name), storage.absolute(name))
+def _of_row(manifest_name: str, location: str, indices: archives.Indices, *, ours: bool) -> Input:
+    """What a row of a manifest names.
+
+    Relative paths start at the manifest. In an output of this command they start at the working
+    directory, as they did in the run that wrote them, and names that are no text are escaped.
+    """
+    beside = storage.beside(manifest_name, location)
+    meanings = [location, beside, _unescaped(location)] if ours else [beside]
+    for meaning in meanings:
+        member = indices.find(meaning, displayed)
+        if member is not None:
+            archive, offset, size = member
+            if offset is None:
+                return Input(displayed(location), archive, error="the archive holds no such member")
+            return Input(displayed(location), archive, offset, size)
+    existing = (
+        meaning
+        for meaning in meanings
+        if len(meanings) == 1 or storage.is_remote(meaning) or os.path.lexists(meaning)
+    )
+    return Input(displayed(location), storage.absolute(next(existing, meanings[0])))
+
+
+def _unescaped(text: str) -> str:
+    """Undoes `displayed` where it escaped bytes."""
+
+    def byte(match: re.Match[bytes]) -> bytes:
+        return bytes([int(match[1], 16)])
+
+    try:
+        return os.fsdecode(re.sub(rb"\\x([89a-f][0-9a-f])", byte, os.fsencode(text)))
+    except UnicodeEncodeError:  # no file's name
+        return text
+
+
+def _is_image(name: str) -> bool:
+    return name.lower().endswith(IMAGE_SUFFIXES) and not _is_companion(name)
+
+
+def _is_companion(name: str) -> bool:
+    """Whether macOS put it beside a file, to hold what other systems have no place for."""
+    *folders, last = name.partition("::")[0].split("/")
+    return last.startswith("._") or "__MACOSX" in folders
+
+
+def _whole(found: storage.Found) -> Input:
+    return Input(displayed(found.name), storage.absolute(found.name), length=found.size)
 
 
 def _digest(found: Input) -> bytes:

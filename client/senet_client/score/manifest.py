@@ -2,18 +2,25 @@
 
 import csv
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from io import TextIOWrapper
 from typing import IO, Any
 
+from senet_client.extras import how_to_install
 from senet_client.score.failures import WrongOption
 from senet_client.score.storage import open_file
 
 SUFFIXES = (".csv", ".jsonl", ".ndjson", ".parquet")
 
 
-def locations(manifest: str, column: str) -> Iterator[str]:
+# By these an output of this command is known, which may be a manifest too.
+_OF_AN_OUTPUT = frozenset({"index", "path", "error_code", "model_digest"})
+
+
+def locations(manifest: str, column: str) -> Iterator[tuple[str, bool]]:
     """The paths and URLs in a manifest, one a row, as they stand there.
+
+    Each with whether the manifest is an output of this command. Empty lines are no rows.
 
     Args:
         manifest: a path or URL whose suffix is one of `SUFFIXES`.
@@ -26,47 +33,55 @@ def locations(manifest: str, column: str) -> Iterator[str]:
     values = {".csv": _csv, ".parquet": _parquet}.get(suffix, _jsonl)
     try:
         with open_file(manifest) as file:
-            for number, value in enumerate(values(file, manifest, column), start=1):
+            for number, (value, ours) in enumerate(values(file, manifest, column), start=1):
                 if not isinstance(value, str) or not value:
                     raise WrongOption(
                         "INPUT", f"{manifest}: row {number} has no {column!r}", "complete it"
                     )
-                yield value
+                yield value, ours and column == "path"
     except (OSError, ValueError, csv.Error) as error:
         raise WrongOption("INPUT", f"{manifest}: {error}", "give a readable manifest") from error
 
 
-def _csv(file: IO[bytes], manifest: str, column: str) -> Iterator[Any]:
+def _csv(file: IO[bytes], manifest: str, column: str) -> Iterator[tuple[Any, bool]]:
     with TextIOWrapper(file, "utf-8-sig", newline="") as text:
         reader = csv.DictReader(text, strict=True)
-        _require(manifest, column, reader.fieldnames or ())
+        names = reader.fieldnames or ()
+        _require(manifest, column, names)
+        ours = set(names) >= _OF_AN_OUTPUT
         for row in reader:
-            yield row[column]
+            yield row[column], ours
 
 
-def _jsonl(file: IO[bytes], manifest: str, column: str) -> Iterator[Any]:
-    for line in file:
-        row = json.loads(line)
+def _jsonl(file: IO[bytes], manifest: str, column: str) -> Iterator[tuple[Any, bool]]:
+    for number, line in enumerate(file):
+        # Windows' editors begin a file with a byte order mark.
+        text = line.decode("utf-8-sig" if number == 0 else "utf-8").strip()
+        if not text:
+            continue
+        row = json.loads(text)
         if not isinstance(row, dict):
             raise ValueError("a line is not a JSON object")  # noqa: TRY004 - told as unreadable
         _require(manifest, column, row)
-        yield row[column]
+        yield row[column], row.keys() >= _OF_AN_OUTPUT
 
 
-def _parquet(file: IO[bytes], manifest: str, column: str) -> Iterator[Any]:
+def _parquet(file: IO[bytes], manifest: str, column: str) -> Iterator[tuple[Any, bool]]:
     try:
         from pyarrow import parquet
     except ImportError as error:
         raise WrongOption(
-            "INPUT", f"{manifest} needs pyarrow", "pip install 'senet-client[parquet]'"
+            "INPUT", f"{manifest} needs pyarrow", how_to_install("parquet")
         ) from error
     table = parquet.ParquetFile(file)
     _require(manifest, column, table.schema_arrow.names)
+    ours = set(table.schema_arrow.names) >= _OF_AN_OUTPUT
     for batch in table.iter_batches(columns=[column]):
-        yield from batch.column(0).to_pylist()
+        for value in batch.column(0).to_pylist():
+            yield value, ours
 
 
-def _require(manifest: str, column: str, columns: Iterable[str]) -> None:
+def _require(manifest: str, column: str, columns: Collection[str]) -> None:
     if column not in columns:
         raise WrongOption(
             "--column",

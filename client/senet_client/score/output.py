@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from senet_client.score.failures import Stopped, WrongOption
+from senet_client.score.failures import ScoreError, Stopped, WrongOption
 from senet_client.score.formats import FORMATS, Format
 from senet_client.score.frozen import FrozenList
 from senet_client.score.journal import Commit, Header, Journal, differences, sync_folder
@@ -42,7 +42,7 @@ class Output:
         inputs: Iterable[Input],
         columns: Sequence[Column],
     ) -> "Output":
-        """Freezes the list of inputs and begins a journal."""
+        """Freezes the list of inputs and begins a journal. To be called under the lock."""
         writer = FORMATS[target.format]()
         frozen = FrozenList(target.folder / LIST)
         try:
@@ -50,20 +50,21 @@ class Output:
                 target.folder.mkdir(parents=True, exist_ok=True)
                 frozen.freeze(inputs)
                 journal = Journal.create(target.folder / JOURNAL, header)
-        except WrongOption:
-            target.clear()
-            with suppress(OSError):  # the folder was there before, and is not empty
-                target.folder.rmdir()
+        except ScoreError:
+            with suppress(OSError, WrongOption):
+                target.clear()
             raise
         return cls(target, journal, writer, columns)
 
     @classmethod
     def resume(cls, target: Target, header: Header, columns: Sequence[Column]) -> "Output":
-        """Goes on with an output.
+        """Goes on with an output. To be called under the lock.
+
+        Parts that are gone are done again.
 
         Raises:
-            WrongOption: if it was begun with another model or other options, or another run is
-                writing it.
+            WrongOption: if it was begun with another model or other options, or cannot be gone on
+                with.
         """
         writer = FORMATS[target.format]()
         journal = Journal.open(target.folder / JOURNAL)
@@ -75,7 +76,18 @@ class Output:
                 f"{target.path} was begun otherwise ({'; '.join(different)})",
                 "repeat the first command, or start over with --overwrite",
             )
-        return cls(target, journal, writer, columns)
+        output = cls(target, journal, writer, columns)
+        if not output.inputs.path.is_file():
+            journal.close()
+            raise WrongOption(
+                "--resume",
+                f"{output.inputs.path}, the list of inputs, is gone",
+                "start over with --overwrite",
+            )
+        for part in list(journal.commits):
+            if not output.part_path(part).is_file():
+                del journal.commits[part]
+        return output
 
     @property
     def errors(self) -> int:
@@ -94,7 +106,13 @@ class Output:
 
     def failed_rows(self, part: int) -> tuple[list[Row], set[int]]:
         """A committed part's good rows, and the indices of those that tell of an error."""
-        rows = self._format.read(self.part_path(part), self._columns)
+        path = self.part_path(part)
+        try:
+            rows = self._format.read(path, self._columns)
+        except Exception as error:  # of three formats' readers
+            raise Stopped(
+                f"{path} is damaged ({error}); remove it, and it is done again"
+            ) from error
         good = [row for row in rows if row[ERROR_CODE] is None]
         return good, {int(str(row[INDEX])) for row in rows if row[ERROR_CODE] is not None}
 

@@ -27,7 +27,11 @@ class Pace(Protocol):
         ...
 
     def answered(self, seconds: float) -> None:
-        """Told of each request that was answered at its first attempt, and its latency."""
+        """Told of each request that was answered at its first attempt, and its latency.
+
+        Only of those that were sent while as many as the limit were under way: the others tell
+        nothing of what the service can bear.
+        """
         ...
 
     def refused(self) -> None:
@@ -106,12 +110,20 @@ class Slots:
         self._taken = 0
         self._changed = asyncio.Event()
 
-    async def take(self) -> None:
-        """Waits for a slot."""
-        while self._taken >= self._limit():
+    @property
+    def full(self) -> bool:
+        """Whether all slots are taken."""
+        return self._taken >= self._limit()
+
+    async def take(self) -> bool:
+        """Waits for a slot; returns whether it had to."""
+        waited = False
+        while self.full:
+            waited = True
             self._changed.clear()
             await self._changed.wait()
         self._taken += 1
+        return waited
 
     def free(self) -> None:
         """Gives a slot back."""

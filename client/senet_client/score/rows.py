@@ -90,7 +90,8 @@ def row(
         index,
         path,
         error.code if error is not None else None,
-        str(error) if error is not None else None,
+        # Without image and URL: the row names the image.
+        error.message if error is not None else None,
         sending.attempts,
         round(sending.seconds * 1000, 3),
         model.name,

@@ -18,17 +18,15 @@ from senet_client.errors import (
 from senet_client.images import EncodedImage, batches
 from senet_client.results import Classification, Model, Result
 from senet_client.score.failures import Stopped
-from senet_client.score.listing import Input
 from senet_client.score.output import Output
 from senet_client.score.pace import Pace, Slots
+from senet_client.score.reading import BYTES_PER_REQUEST, Read, Reading, Task
 from senet_client.score.rows import INDEX, Row, Sending, row
 
 # Parts that may be incomplete at once: one slow request must not stop the others, and must not
 # let rows pile up in memory either.
 _OPEN_PARTS = 8
-_BYTES_PER_REQUEST = 8 * 1024 * 1024
 
-Task = tuple[int, Input]
 Answer = tuple[Task, Result, Sending]
 
 
@@ -41,7 +39,6 @@ class RunOptions:
         top_k: classes a row.
         rows_per_part: rows of every part but the last.
         images_per_request: most images in a request.
-        max_image_bytes: nothing larger is read.
         retry_errors: whether committed rows that tell of an error are scored again.
     """
 
@@ -49,7 +46,6 @@ class RunOptions:
     top_k: int
     rows_per_part: int
     images_per_request: int
-    max_image_bytes: int
     retry_errors: bool = False
 
 
@@ -68,6 +64,7 @@ class Run:
     Args:
         client: sends the images.
         output: takes the parts.
+        reading: reads the images.
         pace: how many requests may be under way.
         options: what decides the run.
         on_rows: told how many rows have come, and how many of them tell of an error.
@@ -78,6 +75,7 @@ class Run:
         self,
         client: AsyncClient,
         output: Output,
+        reading: Reading,
         pace: Pace,
         options: RunOptions,
         on_rows: Callable[[int, int], None],
@@ -85,11 +83,13 @@ class Run:
     ) -> None:
         self._client = client
         self._output = output
+        self._reading = reading
         self._pace = pace
         self._options = options
         self._on_rows = on_rows
         self._clock = clock
         self._slots = Slots(lambda: pace.limit)
+        self._ahead = Slots(lambda: reading.chunks_ahead)
         self._open_parts = asyncio.Semaphore(_OPEN_PARTS)
 
     async def run(self) -> None:
@@ -97,13 +97,14 @@ class Run:
 
         Raises:
             SenetClientError: if the service cannot be used; what is committed stands.
-            Stopped: if the disk cannot be used, or another model answers.
+            Stopped: if the disk or the inputs' storage cannot be used, or another model answers.
+            OSError: if the output's folder has been changed by somebody else.
         """
         try:
             # One thread writes all parts: Arrow's allocator keeps a heap for each that ever wrote.
             with ThreadPoolExecutor(1, thread_name_prefix="commit") as writer:
                 await self._run(writer)
-        except* (SenetClientError, Stopped) as failures:
+        except* (SenetClientError, Stopped, OSError) as failures:
             # What failed first has stopped the rest.
             raise failures.exceptions[0] from None
 
@@ -113,7 +114,7 @@ class Run:
                 await self._open_parts.acquire()
                 for start in range(0, len(tasks), self._options.images_per_request):
                     chunk = tasks[start : start + self._options.images_per_request]
-                    await self._slots.take()
+                    await self._ahead.take()
                     group.create_task(self._score(part, chunk, writer))
 
     def _parts(self) -> Iterator[tuple[_Part, list[Task]]]:
@@ -128,11 +129,8 @@ class Run:
                 tasks = [task for task in inputs.read(stretch) if task[0] in failed]
                 yield _Part(stretch.part, len(tasks), good), tasks
 
-    async def _score(self, part: _Part, tasks: Sequence[Task], writer: Executor) -> None:
-        try:
-            answers = await self._ask(tasks)
-        finally:
-            self._slots.free()
+    async def _score(self, part: _Part, tasks: list[Task], writer: Executor) -> None:
+        answers = await self._ask(tasks)
         options = self._options
         for (index, found), result, sending in answers:
             answer = result.predictions if isinstance(result, Classification) else result
@@ -147,35 +145,34 @@ class Run:
             )
             self._open_parts.release()
 
-    async def _ask(self, tasks: Sequence[Task]) -> list[Answer]:
+    async def _ask(self, tasks: list[Task]) -> list[Answer]:
         """Reads and sends a request's worth of images; in several requests if they are large."""
         answers: list[Answer] = []
-        groups = batches(
-            self._read(tasks),
-            lambda item: len(item[1].data) if isinstance(item[1], EncodedImage) else 0,
-            max_images=self._options.images_per_request,
-            max_bytes=_BYTES_PER_REQUEST,
-        )
-        while (group := await asyncio.to_thread(next, groups, None)) is not None:
-            for task, image in group:
-                if isinstance(image, ImageError):
-                    answers.append((task, image, Sending(0, 0.0)))
-            readable = [(task, image) for task, image in group if isinstance(image, EncodedImage)]
-            if readable:
-                answers += await self._send(readable)
+        ahead = True
+        try:
+            while tasks:
+                read, tasks = await self._reading.read(tasks)
+                for task, image in read:
+                    if isinstance(image, ImageError):
+                        answers.append((task, image, Sending(0, 0.0)))
+                for group in _requests(read):
+                    if not await self._slots.take():
+                        self._reading.starved()
+                    try:
+                        if ahead:
+                            self._ahead.free()
+                            ahead = False
+                        answers += await self._send(group)
+                    finally:
+                        self._slots.free()
+        finally:
+            if ahead:
+                self._ahead.free()
         return answers
-
-    def _read(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, EncodedImage | ImageError]]:
-        for task in tasks:
-            try:
-                data = task[1].read(self._options.max_image_bytes)
-            except ImageError as error:
-                yield task, error
-            else:
-                yield task, EncodedImage(task[1].path, data)
 
     async def _send(self, images: Sequence[tuple[Task, EncodedImage]]) -> list[Answer]:
         started = self._clock()
+        crowded = self._slots.full
         try:
             batch = await self._client.classify_batch(
                 [image.data for _, image in images], top_k=self._options.top_k, priority="bulk"
@@ -199,12 +196,22 @@ class Run:
                 f" {_told(self._options.model)}, with which this output was begun"
             )
         seconds = self._clock() - started
-        if batch.attempts == 1:
+        if batch.attempts == 1 and crowded:
             self._pace.answered(seconds)
         sending = Sending(batch.attempts, seconds)
         return [
             (task, result, sending) for (task, _), result in zip(images, batch.results, strict=True)
         ]
+
+
+def _requests(read: Sequence[Read]) -> Iterator[list[tuple[Task, EncodedImage]]]:
+    """The images that could be read, in requests that are not too large."""
+    return batches(
+        ((task, image) for task, image in read if isinstance(image, EncodedImage)),
+        lambda item: len(item[1].data),
+        max_images=len(read),
+        max_bytes=BYTES_PER_REQUEST,
+    )
 
 
 def _told(model: Model) -> str:

@@ -13,6 +13,10 @@ LIST = "_inputs.jsonl"
 """The frozen list of inputs beside it."""
 
 
+LOCK = "_lock"
+"""The file that is locked while a run is under way."""
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """Where the output goes, and as what.
@@ -69,11 +73,14 @@ class Target:
         if self.is_file and self.path.exists():
             return True
         return self.folder.exists() and (
-            not self.folder.is_dir() or any(name not in _scraps() for name in _names(self.folder))
+            not self.folder.is_dir()
+            or any(name not in (LOCK, *_scraps()) for name in _names(self.folder))
         )
 
     def clear(self) -> None:
         """Removes an earlier run's parts. An output file stays until the new one is complete.
+
+        To be called under the lock, which stays.
 
         Raises:
             WrongOption: if the folder holds anything that no run wrote.
@@ -89,10 +96,11 @@ class Target:
             )
         # The journal last: until then the run can be resumed.
         for name in sorted(_names(self.folder), key=lambda name: name == JOURNAL):
-            (self.folder / name).unlink()
+            if name != LOCK:
+                (self.folder / name).unlink()
 
     def _is_ours(self, name: str) -> bool:
-        return name == JOURNAL or name in _scraps() or name.startswith(("part-", ".part-"))
+        return name in (JOURNAL, LOCK) or name in _scraps() or name.startswith(("part-", ".part-"))
 
 
 def _names(folder: Path) -> list[str]:

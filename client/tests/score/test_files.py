@@ -7,6 +7,7 @@ import pytest
 from senet_client.score.failures import WrongOption
 from senet_client.score.formats import FORMATS
 from senet_client.score.journal import Commit, Journal
+from senet_client.score.lock import OutputLock
 from senet_client.score.rows import Row, columns
 
 COLUMNS = columns(1)
@@ -66,14 +67,33 @@ def test_half_a_line_did_not_happen(tmp_path: Path) -> None:
     assert path.read_bytes().startswith(whole + b'{"part": 2')
 
 
-def test_a_journal_is_one_runs_at_a_time(tmp_path: Path) -> None:
-    journal = Journal.create(tmp_path / "journal", {})
+def test_an_output_is_one_runs_at_a_time(tmp_path: Path) -> None:
+    folder = tmp_path / "out.parts"
+    with OutputLock(folder):
+        with pytest.raises(WrongOption, match="another run is writing it"), OutputLock(folder):
+            pass
+        assert [path.name for path in folder.iterdir()] == ["_lock"]
 
-    with pytest.raises(WrongOption, match="another run is writing it"):
-        Journal.open(tmp_path / "journal")
+    assert not folder.exists()
 
-    journal.close()
-    Journal.open(tmp_path / "journal").close()
+
+def test_a_lock_leaves_the_folder_that_was_there(tmp_path: Path) -> None:
+    with OutputLock(tmp_path):
+        pass
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_that_was_let_go_of_while_it_was_waited_for_is_no_lock(tmp_path: Path) -> None:
+    first = OutputLock(tmp_path).__enter__()
+    # What a run sees that opened the file just before the other let go of it and a third began.
+    (tmp_path / "_lock").rename(tmp_path / "old")
+    with OutputLock(tmp_path):
+        (tmp_path / "old").unlink()
+        with pytest.raises(WrongOption), OutputLock(tmp_path):
+            pass
+        (tmp_path / "_lock").touch()
+    first.__exit__()
 
 
 @pytest.mark.parametrize("text", [b"", b"no json\n", b'{}\n{"rows": 1}\n'])

@@ -1,7 +1,9 @@
 import json
 import os
 import tarfile
+import zipfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from pyarrow import parquet
 
 from senet_client import errors
+from senet_client.score import storage
 from senet_client.score.failures import WrongOption
 from senet_client.score.listing import Input, list_inputs
 
@@ -62,13 +65,150 @@ def test_what_an_earlier_argument_listed_is_left_out() -> None:
     assert listed("photos/b.jpg", "./photos/b.jpg") == ["photos/b.jpg"]
 
 
-def test_links_to_files_count_and_links_to_folders_do_not(folder: Path) -> None:
+def test_links_are_followed_and_a_folder_is_listed_once(folder: Path) -> None:
     (folder / "links").mkdir()
     (folder / "links" / "x.jpg").symlink_to(folder / "photos" / "b.jpg")
     (folder / "links" / "loop").symlink_to(folder / "links")
-    (folder / "links" / "dangling.jpg").symlink_to("nowhere")
+    (folder / "links" / "deep").symlink_to(folder / "photos" / "deep")
+    (folder / "links" / "deeper").symlink_to(folder / "photos" / "deep" / "er")
 
-    assert listed("links") == ["links/x.jpg"]
+    assert listed("links") == ["links/deep/c.webp", "links/deep/er/d.jpeg", "links/x.jpg"]
+
+
+def test_what_is_listed_and_cannot_be_read_is_listed(folder: Path) -> None:
+    (folder / "odd").mkdir()
+    (folder / "odd" / "dangling.jpg").symlink_to("nowhere")
+    (folder / "odd" / "itself.jpg").symlink_to("itself.jpg")
+    os.mkfifo(folder / "odd" / "pipe.jpg")
+    Path("odd", "well.jpg").write_bytes(b"well")
+
+    for argument in ("odd", "odd/*.jpg"):
+        found = list(list_inputs([argument], "path"))
+        assert [item.path for item in found] == [
+            "odd/dangling.jpg",
+            "odd/itself.jpg",
+            "odd/pipe.jpg",
+            "odd/well.jpg",
+        ]
+        assert found[3].read(1000) == b"well"
+        for item, message in zip(found, ["No such file", "symbolic links", "pipe"], strict=False):
+            with pytest.raises(errors.UnreadableImage, match=message):
+                item.read(1000)
+
+
+def test_a_folder_below_that_cannot_be_listed_is_a_row(folder: Path) -> None:
+    (folder / "some" / "below").mkdir(parents=True)
+    Path("some", "a.jpg").write_bytes(b"a")
+    # As a folder without permission is for everybody but root, who runs tests in containers.
+    refused = storage.os.listdir
+
+    def listdir(path: str) -> list[str]:
+        if path == "some/below":
+            raise PermissionError(13, "Permission denied", path)
+        return refused(path)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(storage.os, "listdir", listdir)
+        assert listed("some") == ["some/a.jpg", "some/below"]
+
+
+def test_what_macos_puts_beside_files_is_no_image(folder: Path) -> None:
+    for name in ("mac/._a.jpg", "mac/a.jpg", "mac/__MACOSX/._b.jpg", "mac/__MACOSX/b.jpg"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"x")
+    with tarfile.open("mac.tar", "w") as archive:
+        archive.add("mac")
+    with zipfile.ZipFile("mac.zip", "w") as zipped:
+        for path in (folder / "mac").rglob("*.jpg"):
+            zipped.write(path, path.relative_to(folder))
+
+    assert listed("mac") == ["mac/a.jpg"]
+    assert listed("mac.tar") == ["tar://mac/a.jpg::mac.tar"]
+    assert listed("zip://**/*.jpg::mac.zip") == ["zip://mac/a.jpg::mac.zip"]
+    assert listed("mac/._a.jpg") == ["mac/._a.jpg"]  # who names it means it
+
+
+def test_members_of_a_zip_archive_are_read_and_may_be_fed_back(folder: Path) -> None:
+    with zipfile.ZipFile("photos.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in ALL:
+            archive.write(name)
+
+    found = list(list_inputs(["zip://**::photos.zip"], "path"))
+
+    assert sorted(item.path for item in found) == [f"zip://{name}::photos.zip" for name in ALL]
+    with ThreadPoolExecutor(8) as pool:  # they share a file
+        read = list(pool.map(lambda item: item.read(1000), found * 20))
+    assert read == [item.path.split("photos/")[1].split("::")[0].encode() for item in found] * 20
+    _csv(folder / "list.csv", "path", [item.path for item in found])
+    assert contents("list.csv") == read[: len(found)]
+
+
+def test_an_outputs_paths_may_be_fed_back_from_anywhere(folder: Path) -> None:
+    odd = os.fsdecode(b"odd\xff.jpg")
+    Path("photos", odd).write_bytes(b"odd")
+    with tarfile.open("my.tar", "w", encoding="utf-8") as archive:
+        archive.add("photos")
+    (folder / "results").mkdir()
+    paths = listed("my.tar", "photos")
+    lines = [
+        {"index": number, "path": path, "error_code": None, "model_digest": "x"}
+        for number, path in enumerate(paths)
+    ]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    (folder / "results" / "out.jsonl").write_text(text)
+
+    assert listed("results/out.jsonl") == paths
+    assert contents("results/out.jsonl") == contents("my.tar", "photos")
+    assert b"odd" in contents("results/out.jsonl")
+
+
+def test_a_member_that_an_archive_does_not_hold_is_a_row(folder: Path) -> None:
+    with tarfile.open("my.tar", "w") as archive:
+        archive.add("photos")
+    _csv(folder / "list.csv", "path", ["tar://gone.jpg::my.tar", "tar://photos/b.jpg::my.tar"])
+
+    gone, there = list_inputs(["list.csv"], "path")
+
+    with pytest.raises(errors.UnreadableImage, match="no such member"):
+        gone.read(1000)
+    assert there.read(1000) == b"b.jpg"
+
+
+def test_one_cut_off_archive_of_several_is_rows(folder: Path) -> None:
+    for name in ("1.tar", "2.tar"):
+        with tarfile.open(name, "w", format=tarfile.USTAR_FORMAT) as archive:
+            archive.add("photos/b.jpg")
+            archive.add("photos/a.PNG")
+    os.truncate("1.tar", 3 * 512 + 2)  # two bytes into the second image
+    (folder / "3.tar").write_bytes(b"no archive" * 100)
+
+    found = list(list_inputs(["*.tar"], "path"))
+
+    assert [(item.path, readable(item)) for item in found] == [
+        ("tar://photos/b.jpg::1.tar", "b.jpg"),
+        ("tar://photos/a.PNG::1.tar", "the file ends before the image does"),
+        ("1.tar", "it is no readable tar archive (unexpected end of data)"),
+        ("tar://photos/b.jpg::2.tar", "b.jpg"),
+        ("tar://photos/a.PNG::2.tar", "a.PNG"),
+        ("3.tar", "it is no readable tar archive (invalid header)"),
+    ]
+
+
+def readable(found: Input) -> str:
+    """What an input holds, or why it cannot be read."""
+    try:
+        return found.read(1000).decode()
+    except errors.UnreadableImage as error:
+        return error.message
+
+
+def test_empty_lines_of_a_manifest_are_no_rows(folder: Path) -> None:
+    (folder / "list.jsonl").write_bytes(
+        b'\xef\xbb\xbf{"path": "photos/b.jpg"}\r\n\r\n  \n{"path": "photos/b.jpg"}\n\n'
+    )
+    (folder / "list.csv").write_text("path\n\nphotos/b.jpg\n\nphotos/b.jpg\n\n")
+
+    assert contents("list.jsonl") == contents("list.csv") == [b"b.jpg", b"b.jpg"]
 
 
 def _csv(path: Path, column: str, values: Sequence[str]) -> None:
