@@ -119,6 +119,8 @@ def _report(
         outputs=onnx_file.signature(model.graph.output),
         variants=tuple(variants),
         calibration=assessment.calibration,
+        shapes=order.shapes(),
+        notes=order.source.notes,
         machine=speed.machine(),
         speed_batch=speed.BATCH,
         tools={tool: version(tool) for tool in _TOOLS},
