@@ -13,12 +13,13 @@ from torch import Tensor
 from app.errors import ConfigurationError
 from senet import checkpoint
 from senet.evaluation import evaluate, load_photos
+from senet.shapes import shapes_of, warnings_on
 from senet.sources import SourceOptions, load_source
 from senet.training.batches import normalise
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Prints a line for each size; returns the exit code."""
+    """Prints a line for each size, and one on the photos' shapes; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m scripts.evaluate", description=__doc__)
     parser.add_argument("--checkpoint", type=Path, required=True, help="file that training wrote")
     parser.add_argument("--data", type=Path, required=True, help="folder of class folders")
@@ -60,10 +61,14 @@ def _lines(file: Path, data: Path, sizes: list[int]) -> Iterator[str]:
                 logits: Tensor = network(normalise(images, own))
             return logits.numpy()
 
-        result = evaluate(infer, load_photos("--data", data, trained.labels, preprocessing))
+        photos = load_photos("--data", data, trained.labels, preprocessing)
+        result = evaluate(infer, photos)
         yield (
             f"{size} px: top-1 {result.top1:.2%}, top-5 {result.top5:.2%} of {result.count} photos"
         )
+    shapes = shapes_of("accuracy", photos.files)
+    yield f"{shapes}."
+    yield from warnings_on([shapes])
 
 
 if __name__ == "__main__":

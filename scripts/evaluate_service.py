@@ -21,6 +21,7 @@ from app.hardware import available_cores
 from app.repository.models import ModelRepository
 from app.serving.loading import load_model
 from senet.evaluation import evaluate, list_photos, load_photos
+from senet.shapes import shapes_of, warnings_on
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,6 +63,10 @@ def _compare(options: argparse.Namespace) -> int:
     print(f"over HTTP    top-1 {np.mean(over_http == targets):.4%}")  # noqa: T201
     print(f"directly     top-1 {np.mean(direct == targets):.4%}")  # noqa: T201
     print(f"different    {different} photos")  # noqa: T201
+    shapes = shapes_of("accuracy", files)
+    print(f"not square   {shapes.not_square} photos")  # noqa: T201
+    for warning in warnings_on([shapes]):
+        print(warning)  # noqa: T201
     return int(different > 0)
 
 

@@ -12,7 +12,7 @@ from typing import get_args
 from app.engines.tensorrt_cache import TensorRTTarget
 from app.engines.tensorrt_target import detect
 from app.errors import ConfigurationError
-from app.repository.manifest import Interpolation, Precision
+from app.repository.manifest import Geometry, Interpolation, Precision
 from app.repository.models import ModelRepository
 from senet.export import photos
 from senet.export.int8 import Layout
@@ -109,10 +109,12 @@ def _source_options(parsed: argparse.Namespace) -> SourceOptions:
         architecture=parsed.architecture,
         timm=parsed.timm,
         pretrained=parsed.pretrained,
+        test_size=parsed.test_size,
         module=parsed.module,
         program=parsed.exported_program,
         labels=parsed.labels,
         preprocessing=PreprocessingOptions(
+            geometry=parsed.geometry,
             resize_shorter_side=parsed.resize_shorter_side,
             crop_height=parsed.crop_height,
             crop_width=parsed.crop_width,
@@ -144,6 +146,11 @@ def _add_source(group: argparse._ArgumentGroup) -> None:
     add("--architecture", metavar="NAME", help="network that --checkpoint holds the weights of")
     add("--timm", metavar="NAME", help="network of the timm library")
     add("--pretrained", action="store_true", help="let timm download the weights of --timm")
+    add(
+        "--test-size",
+        action="store_true",
+        help="take the input size that timm states for tests, where it differs from the training's",
+    )
     add("--module", metavar="PACKAGE.MODULE:FACTORY", help="makes a network of your own")
     add("--exported-program", type=Path, metavar="FILE", help=".pt2 file of torch.export.save")
     add("--labels", type=Path, metavar="FILE", help="one class a line: index id name")
@@ -152,6 +159,12 @@ def _add_source(group: argparse._ArgumentGroup) -> None:
 
 def _add_preprocessing(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
+    add(
+        "--geometry",
+        choices=get_args(Geometry),
+        help="torchvision: sizes and offsets rounded as it does; squash: both sides resized;"
+        " exact: the centre to fractions of a pixel",
+    )
     add("--resize-shorter-side", type=int, metavar="PX")
     add("--crop-height", type=int, metavar="PX")
     add("--crop-width", type=int, metavar="PX")

@@ -1,10 +1,39 @@
 import os
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.support.repository import write_model
+
+_TEST_DATA = pytest.StashKey[Path]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Read here, because tests run without the SENET_* variables from outside.
+    if folder := os.environ.get("SENET_TEST_DATA"):
+        config.stash[_TEST_DATA] = Path(folder).resolve()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselects tests whose data set is not there; pytest counts them in its last line."""
+    root = config.stash.get(_TEST_DATA, None)
+
+    def has_data(item: pytest.Item) -> bool:
+        needed: Sequence[str] = [mark.args[0] for mark in item.iter_markers("needs_data")]
+        return all(root is not None and (root / name).is_dir() for name in needed)
+
+    absent = [item for item in items if not has_data(item)]
+    if absent:
+        config.hook.pytest_deselected(items=absent)
+        items[:] = [item for item in items if has_data(item)]
+
+
+@pytest.fixture(scope="session")
+def test_data(pytestconfig: pytest.Config) -> Path:
+    """Where the data sets lie that `needs_data` names."""
+    return pytestconfig.stash[_TEST_DATA]
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -74,6 +74,8 @@ def classify_endpoint(
         uploads = await read_uploads(request, max_images)
         limit = time.monotonic() + request_timeout_ms / 1000
         options = replace(options, deadline=min(own_deadline, limit))
+        # A drain may have begun while the body came.
+        classifier = service.classifier(parameters.model, parameters.version)
         check_weight(classifier.model, options, len(uploads), max_answer_bytes)
         work = classifier.classify([upload.data for upload in uploads], options)
         return _response(classifier, uploads, await _unless_client_leaves(request, work))

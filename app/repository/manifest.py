@@ -16,6 +16,7 @@ Mean = Annotated[float, Field(allow_inf_nan=False)]
 Deviation = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Precision = Literal["fp32", "fp16", "int8"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
+Geometry = Literal["exact", "torchvision", "squash"]
 
 
 class _Strict(BaseModel):
@@ -25,8 +26,12 @@ class _Strict(BaseModel):
 class Preprocessing(_Strict):
     """How an image becomes the network's input; shared by export, evaluation and serving."""
 
+    geometry: Geometry = "exact"
+    """`torchvision`: the shorter side is resized; sizes and offsets are rounded as torchvision's
+    Resize and CenterCrop round them. `squash`: both sides are resized, the aspect ratio is lost.
+    `exact`: the centre to fractions of a pixel, as files without this key have it."""
     resize_shorter_side: PositiveInt
-    """Shorter side in pixels after resizing, before the crop."""
+    """Shorter side (`squash`: both sides) in pixels after resizing, before the crop."""
     interpolation: Interpolation = "bilinear"
     antialias: bool = True
     """Whether the filter widens with the reduction (as Pillow's `resize` and torchvision do)."""
@@ -37,7 +42,8 @@ class Preprocessing(_Strict):
     background: tuple[Channel, Channel, Channel] = (255, 255, 255)
     """RGB colour that transparent images are composited on."""
     scaled_decoding: bool = True
-    """Whether the JPEG decoder may decode at 1/2, 1/4 or 1/8 where that suffices."""
+    """Whether the JPEG decoder may decode at 1/2, 1/4 or 1/8 where both sides stay at least twice
+    (`exact`: once) as long as in the resized photo; never for `squash`."""
     mean: tuple[Mean, Mean, Mean] = (0.485, 0.456, 0.406)
     """RGB mean in units of 0..1, subtracted inside the graph."""
     std: tuple[Deviation, Deviation, Deviation] = (0.229, 0.224, 0.225)
@@ -54,7 +60,11 @@ class Preprocessing(_Strict):
     @cached_property
     def digest(self) -> str:
         """`sha256:<hex>` of the canonical JSON; equal digests mean equal preprocessing."""
-        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        values = self.model_dump(mode="json")
+        if self.geometry == "exact":
+            # Older files have no such key, and their digests have been given out.
+            del values["geometry"]
+        canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
         return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
 
 

@@ -12,6 +12,7 @@ from PIL import Image
 from app.errors import ImageError, ImageTooLarge, InvalidImage, UnsupportedImageFormat
 from app.repository.manifest import Preprocessing
 from app.serving.decoding import open_image, sniff
+<<<<<<< HEAD
 from app.serving.pixels import averageable
 
 # How Pillow and its codecs say that a file asks for more than they can do.
@@ -33,13 +34,23 @@ _RESAMPLING = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
+=======
+from app.serving.geometry import Size, resized_size, source_box
+from app.serving.orientation import UPRIGHT, read_orientation
+from app.serving.resampling import resample
+
+# How much longer than in the resized photo the JPEG decoder leaves both sides, at least: what it
+# does not average, the filter does. Twice is 0.3 to 0.6 grey levels from full decoding on the mean,
+# once 1.1 to 2.0 (docs/preprocessing.md). The exact geometry is older than this and keeps its 1.
+_DECODED_MARGIN = 2
+>>>>>>> geometry
 
 
 def preprocess(data: bytes, preprocessing: Preprocessing, *, max_pixels: int) -> NDArray[np.uint8]:
     """Decodes, orients, resizes and crops one image.
 
-    The crop is resampled straight from the decoded image, which equals resizing the whole and
-    cropping its centre up to the rounding of the crop's position.
+    Only what the crop covers is resampled. With the geometry `torchvision` that equals resizing
+    the whole and cropping it, as torchvision does, up to one grey level in a few hundred pixels.
 
     Args:
         data: an encoded JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF; of an animation the first
@@ -76,6 +87,7 @@ def preprocess(data: bytes, preprocessing: Preprocessing, *, max_pixels: int) ->
 
 
 def _to_input(image: Image.Image, preprocessing: Preprocessing) -> NDArray[np.uint8]:
+<<<<<<< HEAD
     if preprocessing.scaled_decoding:
         side = preprocessing.resize_shorter_side
         ratio = side / min(image.size)
@@ -97,16 +109,45 @@ def _to_input(image: Image.Image, preprocessing: Preprocessing) -> NDArray[np.ui
     small = _resize_to_crop(averageable(image), size[::-1] if swapped else size, preprocessing)
     if transposition is not None:
         small = small.transpose(transposition)
+=======
+    stored, factor = _load(image, preprocessing)
+    orientation = read_orientation(image) if preprocessing.exif_transpose else UPRIGHT
+    size = orientation.turned(stored)
+    left, top, right, bottom = orientation.stored(source_box(size, preprocessing), size)
+    crop = orientation.turned((preprocessing.crop_width, preprocessing.crop_height))
+    box = (left / factor, top / factor, right / factor, bottom / factor)
+    small = orientation.upright(resample(_resizable(image), crop, box, preprocessing))
+>>>>>>> geometry
     return np.asarray(_composite(small, preprocessing.background))
 
 
-def _orientation(image: Image.Image) -> int:
-    try:
-        return int(image.getexif().get(_EXIF_ORIENTATION, 1))
-    except Exception:  # noqa: BLE001 - corrupt metadata does not make the pixels unusable
-        return 1
+def _load(image: Image.Image, preprocessing: Preprocessing) -> tuple[Size, float]:
+    """Decodes the pixels.
+
+    Returns:
+        The size of the photo, and by how much its sides were divided in decoding.
+    """
+    size, drafted = image.size, None
+    if preprocessing.scaled_decoding and preprocessing.geometry != "squash":
+        # Only the JPEG decoder acts on this. It keeps both sides at least as long as asked.
+        drafted = image.draft(None, _least_decoded(size, preprocessing))
+    image.load()
+    if drafted is None or preprocessing.geometry == "exact":
+        # Loading turns a TIFF upright. The exact geometry centres its box in what was decoded.
+        return image.size, 1
+    return size, size[0] / drafted[1][2]
 
 
+def _least_decoded(size: Size, preprocessing: Preprocessing) -> Size:
+    if preprocessing.geometry == "exact":
+        side = preprocessing.resize_shorter_side
+        ratio = side / min(size)
+        return max(side, int(size[0] * ratio)), max(side, int(size[1] * ratio))
+    width, height = resized_size(size, preprocessing)
+    return _DECODED_MARGIN * width, _DECODED_MARGIN * height
+
+
+<<<<<<< HEAD
 def _resize_to_crop(
     image: Image.Image, size: tuple[int, int], preprocessing: Preprocessing
 ) -> Image.Image:
@@ -120,6 +161,25 @@ def _resize_to_crop(
     if preprocessing.antialias:
         return image.resize(size, resampling, box=box)
     return image.transform(size, Image.Transform.EXTENT, box, resampling)
+=======
+def _resizable(image: Image.Image) -> Image.Image:
+    """The image in a mode whose pixels can be averaged: L, RGB, CMYK, YCbCr, LA or RGBA."""
+    if image.mode.startswith("I"):
+        # 16-bit greyscale ("I;16...", or "I" from some files): keep the upper 8 bits.
+        samples = np.array(image)
+        if image.mode == "I":
+            np.clip(samples, 0, 65535, out=samples)
+        return Image.fromarray((samples >> 8).astype(np.uint8))
+    if "transparency" in image.info or image.mode == "PA":
+        return image.convert("RGBA")
+    if image.mode == "P":
+        return image.convert("RGB")
+    if image.mode == "1":
+        return image.convert("L")
+    if image.mode not in ("L", "RGB", "CMYK", "YCbCr", "LA", "RGBA"):
+        raise UnsupportedImageFormat(f"pixels of Pillow mode {image.mode} are not accepted")
+    return image
+>>>>>>> geometry
 
 
 def _composite(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:

@@ -12,6 +12,7 @@ from app.repository.manifest import Input, ModelName, Precision
 from senet.export.int8 import Layout
 from senet.export.parity import BATCH_SIZES
 from senet.export.photos import Photos
+from senet.shapes import Shapes, shapes_of
 from senet.sources import SourceModel
 
 
@@ -64,6 +65,19 @@ class Order:
         """Height and width of the graph's input, in pixels."""
         preprocessing = self.source.preprocessing
         return Input(height=preprocessing.crop_height, width=preprocessing.crop_width)
+
+    def shapes(self) -> tuple[Shapes, ...]:
+        """Of the photos for each measurement that is ordered."""
+        ordered = {
+            "accuracy": self.evaluation,
+            "the temperature": self.calibration,
+            "int8's ranges": self.quantisation if "int8" in self.precisions else None,
+        }
+        return tuple(
+            shapes_of(purpose, photos.files)
+            for purpose, photos in ordered.items()
+            if photos is not None
+        )
 
     def check(self) -> None:
         """Raises ConfigurationError if the options contradict each other or say nothing valid."""

@@ -5,8 +5,12 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from app.repository.manifest import Accuracy, Calibration, Parity, Precision, Source
+<<<<<<< HEAD
 from senet.export.excitation import Excitation
 from senet.export.excitation import render as render_gates
+=======
+from senet.shapes import Shapes, warnings_on
+>>>>>>> geometry
 
 _COLUMNS = (
     "precision",
@@ -56,9 +60,16 @@ class Report(_Part):
     outputs: dict[str, str]
     variants: tuple[VariantReport, ...]
     calibration: Calibration | None
+<<<<<<< HEAD
     gates: Excitation
     folded_gates: tuple[str, ...]
     """Blocks whose constant gates were folded into a convolution."""
+=======
+    shapes: tuple[Shapes, ...] = ()
+    """Of the photos behind the figures."""
+    notes: tuple[str, ...] = ()
+    """What is to be known about the source."""
+>>>>>>> geometry
     machine: str
     speed_batch: int
     """Images a run in the speed measurement."""
@@ -79,6 +90,7 @@ def render(report: Report) -> str:
         "",
         f"- Architecture: {report.architecture}, {report.classes} classes",
         f"- Weights: {report.source.weights} (licence: {report.source.licence})",
+        *(f"- {note}" for note in report.notes),
         *(f"- Input `{name}`: {kind}" for name, kind in report.inputs.items()),
         *(f"- Output `{name}`: {kind}" for name, kind in report.outputs.items()),
         f"- Tools: {', '.join(f'{name} {version}' for name, version in report.tools.items())}",
@@ -137,4 +149,7 @@ def _notes(report: Report) -> list[str]:
             " the classes, and so top-1 and top-5, as they are."
         )
         notes += ["", scores]
+    if report.shapes:
+        notes += ["", f"Shapes: {'; '.join(map(str, report.shapes))}."]
+        notes += ["", *warnings_on(report.shapes)]
     return notes

@@ -33,10 +33,15 @@ def load_source(options: SourceOptions) -> SourceModel:
         ),
         preprocessing=preprocessing,
         labels=_labels(loaded, options.labels, _classes(loaded.network, preprocessing)),
+        notes=loaded.notes,
     )
 
 
 def _load(options: SourceOptions) -> Loaded:
+    if options.test_size and options.timm is None:
+        raise ConfigurationError(
+            "--test-size", "only timm states another size for tests", "give it with --timm"
+        )
     given = (options.checkpoint, options.architecture, options.timm, options.module)
     match given, options.program, options.pretrained:
         case (Path() as file, None, None, None), None, False:
@@ -44,9 +49,9 @@ def _load(options: SourceOptions) -> Loaded:
         case (Path() as file, str() as name, None, None), None, False:
             return published_layout.load(name, file)
         case (Path() as file, None, str() as name, None), None, False:
-            return timm_models.load(name, file)
+            return timm_models.load(name, file, test_size=options.test_size)
         case (None, None, str() as name, None), None, True:
-            return timm_models.load(name, None)
+            return timm_models.load(name, None, test_size=options.test_size)
         case (Path() as file, None, None, str() as factory), None, False:
             return user_module.load(factory, file)
         case (None, None, None, None), Path() as file, False:

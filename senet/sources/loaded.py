@@ -23,6 +23,7 @@ class Loaded:
         licence: the weights' licence, where the source states one.
         preprocessing: values for keys of `Preprocessing` that the source states.
         labels: the classes, where the source carries them.
+        notes: what whoever exports should know about it, in whole sentences.
     """
 
     network: nn.Module | ExportedProgram
@@ -31,6 +32,7 @@ class Loaded:
     licence: str | None = None
     preprocessing: Mapping[str, Any] = field(default_factory=dict)
     labels: tuple[Label, ...] | None = None
+    notes: tuple[str, ...] = ()
 
 
 def described(path: Path) -> str:

@@ -19,6 +19,7 @@ class SourceModel:
         source: where the weights came from and under which terms.
         preprocessing: how an image becomes the network's input.
         labels: the classes in the order of the logits.
+        notes: what whoever exports should know about the source, in whole sentences.
     """
 
     network: nn.Module | ExportedProgram
@@ -26,3 +27,4 @@ class SourceModel:
     source: Source
     preprocessing: Preprocessing
     labels: tuple[Label, ...]
+    notes: tuple[str, ...] = ()

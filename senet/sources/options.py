@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app.repository.manifest import Interpolation
+from app.repository.manifest import Geometry, Interpolation
 
 
 @dataclass(frozen=True)
@@ -13,6 +13,7 @@ class PreprocessingOptions:
     Attributes are those of `app.repository.manifest.Preprocessing`.
     """
 
+    geometry: Geometry | None = None
     resize_shorter_side: int | None = None
     crop_height: int | None = None
     crop_width: int | None = None
@@ -37,6 +38,8 @@ class SourceOptions:
         architecture: a name that `senet.networks.build` knows.
         timm: a model's name in timm, such as `legacy_senet154.in1k`.
         pretrained: whether timm downloads the weights that it publishes under that name.
+        test_size: whether to take the input size that timm states for tests, where it differs
+            from that of the training.
         module: `package.module:factory`; the factory, called without arguments, gives the
             network.
         program: a `.pt2` file that `torch.export.save` wrote.
@@ -49,6 +52,7 @@ class SourceOptions:
     architecture: str | None = None
     timm: str | None = None
     pretrained: bool = False
+    test_size: bool = False
     module: str | None = None
     program: Path | None = None
     labels: Path | None = None

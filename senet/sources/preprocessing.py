@@ -10,6 +10,8 @@ from app.errors import ConfigurationError
 from app.repository.manifest import Preprocessing
 from senet.sources.options import PreprocessingOptions
 
+# How the field prepares photos: at full size, by torchvision or a library that rounds as it does.
+_OF_THE_FIELD = {"geometry": "torchvision", "scaled_decoding": False}
 # Guessed, these would cost accuracy silently.
 _NEEDED = ("resize_shorter_side", "crop_height", "crop_width", "mean", "std")
 
@@ -25,7 +27,7 @@ def resolve(stated: Mapping[str, Any], options: PreprocessingOptions) -> Preproc
         ConfigurationError: if a value that must not be guessed is missing, or one is wrong.
     """
     flags = {key: value for key, value in asdict(options).items() if value is not None}
-    values = {**stated, **flags}
+    values = {**_OF_THE_FIELD, **stated, **flags}
     missing = [key for key in _NEEDED if key not in values]
     if missing:
         raise ConfigurationError(

@@ -18,7 +18,6 @@ _PREPROCESSING = MappingProxyType(
         "interpolation": "bilinear",
         "mean": (0.485, 0.456, 0.406),
         "std": (0.229, 0.224, 0.225),
-        "scaled_decoding": False,
     }
 )
 _CLASSIFIER = "last_linear.weight"

@@ -2,8 +2,6 @@
 
 import difflib
 import importlib
-import math
-from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,10 +9,11 @@ from typing import Any
 from app.errors import ConfigurationError
 from app.repository.manifest import Label
 from senet.sources.loaded import Loaded
+from senet.sources.timm_transform import notes_on, preprocessing_of
 from senet.sources.weights import read_weights
 
 
-def load(name: str, file: Path | None) -> Loaded:
+def load(name: str, file: Path | None, *, test_size: bool = False) -> Loaded:
     """Builds the network that timm calls `name`.
 
     Args:
@@ -22,15 +21,17 @@ def load(name: str, file: Path | None) -> Loaded:
             `legacy_senet154.in1k`.
         file: weights, whose classifier says the number of classes; None downloads the
             published ones.
+        test_size: whether to take the input size that timm states for tests.
 
     Raises:
         ConfigurationError: if timm is not installed or doesn't know the name, if the weights
-            cannot be had or are of another network, or if their preprocessing is not ours.
+            cannot be had or are of another network, or if their preprocessing cannot be
+            reproduced.
     """
     timm = _timm()
     _check_name(timm, name)
     if file is None:
-        return _published(timm, name)
+        return _published(timm, name, test_size=test_size)
     weights = read_weights(file)
     network = timm.create_model(name)
     classifier = weights.state.get(f"{network.pretrained_cfg['classifier']}.weight")
@@ -43,11 +44,12 @@ def load(name: str, file: Path | None) -> Loaded:
         name,
         f"{weights} for timm {timm.__version__}'s {name}",
         licence=stated.get("license"),
-        preprocessing=_preprocessing(stated),
+        preprocessing=preprocessing_of(stated, test_size=test_size),
+        notes=notes_on(stated, test_size=test_size),
     )
 
 
-def _published(timm: ModuleType, name: str) -> Loaded:
+def _published(timm: ModuleType, name: str, *, test_size: bool) -> Loaded:
     try:
         network = timm.create_model(name, pretrained=True)
     except Exception as error:
@@ -63,7 +65,8 @@ def _published(timm: ModuleType, name: str) -> Loaded:
         name,
         f"{stated.get('hf_hub_id') or stated.get('url')} through timm {timm.__version__}",
         licence=stated.get("license"),
-        preprocessing=_preprocessing(stated),
+        preprocessing=preprocessing_of(stated, test_size=test_size),
+        notes=notes_on(stated, test_size=test_size),
         labels=imagenet_labels(network),
     )
 
@@ -113,24 +116,3 @@ def _check_name(timm: ModuleType, name: str) -> None:
             f"timm {timm.__version__} has no weights {tag!r} of {architecture}",
             f"it has {', '.join(tags)}",
         )
-
-
-def _preprocessing(stated: Mapping[str, Any]) -> dict[str, Any]:
-    """Our words for timm's evaluation transform (`timm.data.create_transform`)."""
-    if stated["crop_mode"] != "center":
-        raise ConfigurationError(
-            "--timm",
-            f"the weights were evaluated with crop mode {stated['crop_mode']!r}",
-            "choose weights that were evaluated on a central crop",
-        )
-    _, height, width = stated["input_size"]
-    return {
-        "resize_shorter_side": math.floor(min(height, width) / stated["crop_pct"]),
-        "crop_height": height,
-        "crop_width": width,
-        "interpolation": stated["interpolation"],
-        "mean": stated["mean"],
-        "std": stated["std"],
-        # timm decodes at full size.
-        "scaled_decoding": False,
-    }

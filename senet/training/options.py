@@ -58,7 +58,9 @@ class TrainingOptions(BaseModel):
     def preprocessing(self) -> Preprocessing:
         """How photos are prepared for evaluation and serving."""
         side = self.evaluation_size
-        return Preprocessing(resize_shorter_side=side, crop_height=side, crop_width=side)
+        return Preprocessing(
+            geometry="torchvision", resize_shorter_side=side, crop_height=side, crop_width=side
+        )
 
 
 def flag(option: str) -> str:

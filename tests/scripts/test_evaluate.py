@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from scripts.evaluate import main
 from scripts.train import main as train
@@ -33,7 +34,9 @@ def test_the_figure_is_that_of_the_training(
     assert main([f"--checkpoint={trained}", f"--data={data / 'val'}"]) == 0
 
     figures = f"top-1 {logged['top1']:.2%}, top-5 {logged['top5']:.2%}"
-    assert capsys.readouterr().out == f"32 px: {figures} of 6 photos\n"
+    accuracy, shapes = capsys.readouterr().out.splitlines()
+    assert accuracy == f"32 px: {figures} of 6 photos"
+    assert shapes == "6 of 6 photos for accuracy are not square."
 
 
 def test_each_size_has_a_line(
@@ -42,7 +45,21 @@ def test_each_size_has_a_line(
     assert main([f"--checkpoint={trained}", f"--data={data / 'val'}", "--size", "32", "48"]) == 0
 
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split(":")[0] for line in lines] == ["32 px", "48 px"]
+    assert [line.split(":")[0] for line in lines[:2]] == ["32 px", "48 px"]
+
+
+def test_square_photos_bring_a_warning(
+    data: Path, trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in (data / "val").rglob("*.png"):
+        with Image.open(path) as image:
+            image.resize((40, 40)).save(path)
+
+    assert main([f"--checkpoint={trained}", f"--data={data / 'val'}"]) == 0
+
+    shapes, warning = capsys.readouterr().out.splitlines()[1:]
+    assert shapes == "0 of 6 photos for accuracy are not square."
+    assert warning.startswith("Warning: all photos for accuracy are square.")
 
 
 def test_a_mistake_gets_one_line(

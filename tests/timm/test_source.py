@@ -1,5 +1,6 @@
 """Networks that timm defines are taken with its preprocessing, strictly and without downloads."""
 
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -62,9 +63,30 @@ def test_a_name_with_a_file_gives_its_logits(
         resize_shorter_side=256,
         crop_height=224,
         crop_width=224,
+        geometry="torchvision",
         interpolation=interpolation,
         scaled_decoding=False,
     )
+
+
+def test_the_size_that_a_network_is_tested_at_is_told_and_taken(
+    tmp_path: Path, labels: Path
+) -> None:
+    name = "seresnet50.a1_in1k"
+    options = SourceOptions(
+        timm=name, checkpoint=saved(tmp_path, drawn_network(name)), labels=labels
+    )
+    trained, tested = load_source(options), load_source(replace(options, test_size=True))
+    assert (trained.preprocessing.crop_height, trained.preprocessing.resize_shorter_side) == (
+        224,
+        235,
+    )
+    assert (tested.preprocessing.crop_height, tested.preprocessing.resize_shorter_side) == (
+        288,
+        288,
+    )
+    assert "`--test-size`" in trained.notes[0]
+    assert "288 x 288" in tested.notes[0]
 
 
 @pytest.mark.parametrize("name", ["legacy_seresnet18", "seresnet18", "seresnext26d_32x4d"])

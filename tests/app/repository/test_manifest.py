@@ -1,7 +1,9 @@
 """Manifests are validated strictly."""
 
+import hashlib
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -62,6 +64,7 @@ def set_(*path: str | int, value: object) -> Change:
         (set_("input", "height", value=9), "differ in size"),
         (set_("preprocessing", "resize_shorter_side", value=7), "may not exceed"),
         (set_("preprocessing", "interpolation", value="cubic"), "interpolation"),
+        (set_("preprocessing", "geometry", value="centre"), "preprocessing.geometry"),
         (set_("preprocessing", "background", value=[0, 0, 256]), "background.2"),
     ],
 )
@@ -75,6 +78,18 @@ def test_a_mistake_is_found_and_placed(change: Change, message: str) -> None:
         for error in raised.value.errors()
     ]
     assert any(message in text for text in found), found
+
+
+def test_files_without_a_geometry_keep_the_exact_centre_and_their_digest() -> None:
+    # As computed from the file alone, before there was a geometry.
+    written = json.loads(Path("models/imagenette/1/manifest.json").read_text())["preprocessing"]
+    written.pop("geometry", None)
+    canonical = json.dumps(written, sort_keys=True, separators=(",", ":"))
+    preprocessing = Preprocessing.model_validate(written)
+    assert preprocessing.geometry == "exact"
+    assert preprocessing.digest == "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
+    stated = Preprocessing.model_validate(preprocessing.model_dump())
+    assert stated.digest == preprocessing.digest
 
 
 def test_lanczos_needs_antialias() -> None:
@@ -104,6 +119,7 @@ def test_every_key_of_the_preprocessing_counts_in_its_digest(field: str) -> None
         "resize_shorter_side": 11, "crop_height": 7, "crop_width": 7, "interpolation": "bicubic",
         "antialias": False, "exif_transpose": False, "background": (0, 0, 0),
         "scaled_decoding": False, "mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5),
+        "geometry": "squash",
     }[field]  # fmt: skip
     changed = Preprocessing.model_validate(base.model_dump() | {field: other})
     assert changed.digest != base.digest

@@ -41,35 +41,99 @@ def difference(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
     return float(np.abs(a.astype(np.int64) - b).mean())
 
 
-def resized_whole(image: Image.Image, preprocessing: Preprocessing) -> NDArray[np.uint8]:
-    """The textbook order: resize the whole picture, then cut out the centre."""
+def resized_whole(image: Image.Image, preprocessing: Preprocessing) -> Image.Image:
+    """The textbook order, rounded as torchvision does: resize the whole picture, then crop it."""
     side = preprocessing.resize_shorter_side
-    scale = side / min(image.size)
-    whole = image.resize(
-        (max(side, round(image.width * scale)), max(side, round(image.height * scale))),
-        Image.Resampling[preprocessing.interpolation.upper()],
-    )
-    left = (whole.width - preprocessing.crop_width) / 2
-    top = (whole.height - preprocessing.crop_height) / 2
-    box = (int(left), int(top))
-    return np.asarray(
-        whole.crop((*box, box[0] + preprocessing.crop_width, box[1] + preprocessing.crop_height))
-    )
+    longer = int(side * max(image.size) / min(image.size))
+    size = (side, longer) if image.width <= image.height else (longer, side)
+    if preprocessing.geometry == "squash":
+        size = (side, side)
+    whole = image.resize(size, Image.Resampling[preprocessing.interpolation.upper()])
+    left = round((whole.width - preprocessing.crop_width) / 2)
+    top = round((whole.height - preprocessing.crop_height) / 2)
+    return whole.crop((left, top, left + preprocessing.crop_width, top + preprocessing.crop_height))
 
 
 UPRIGHT = run(encode(PICTURE))
+SHAPES = [(96, 64), (64, 96), (80, 80), (41, 75), (20, 24), (400, 300), (301, 227), (333, 500)]
+TORCHVISION = with_(geometry="torchvision")
+
+
+def grainy(size: tuple[int, int]) -> Image.Image:
+    """Detail of every frequency, so that a shift by a small part of a pixel shows."""
+    grain = np.random.default_rng(size).normal(0, 40, (size[1], size[0], 3))
+    return Image.fromarray((np.asarray(landscape(size)) + grain).clip(0, 255).astype(np.uint8))
 
 
 @pytest.mark.parametrize("interpolation", ["bilinear", "bicubic", "lanczos"])
-@pytest.mark.parametrize("size", [(96, 64), (64, 96), (80, 80), (41, 300), (20, 24), (400, 300)])
-def test_equals_resizing_the_whole_and_cropping_its_centre(
+@pytest.mark.parametrize("size", SHAPES)
+def test_the_exact_centre_is_near_to_resizing_the_whole_and_cropping_it(
     size: tuple[int, int], interpolation: str
 ) -> None:
     preprocessing = with_(interpolation=interpolation)
     image = landscape(size)
     # Only the rounding of sizes and of the crop's corner may differ: half a pixel of a smooth
     # picture, which has its steepest slope across the shortest side.
-    assert difference(run(encode(image), preprocessing), resized_whole(image, preprocessing)) < 2.5
+    whole = np.asarray(resized_whole(image, preprocessing))
+    assert difference(run(encode(image), preprocessing), whole) < 2.5
+
+
+@pytest.mark.parametrize("geometry", ["torchvision", "squash"])
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic", "lanczos"])
+@pytest.mark.parametrize("crop", [(32, 36), (40, 40), (39, 33)])
+@pytest.mark.parametrize("size", SHAPES)
+def test_equals_resizing_the_whole_and_cropping_it(
+    size: tuple[int, int], crop: tuple[int, int], interpolation: str, geometry: str
+) -> None:
+    preprocessing = with_(
+        geometry=geometry, interpolation=interpolation, crop_height=crop[0], crop_width=crop[1]
+    )
+    image = grainy(size)
+    array = run(encode(image), preprocessing)
+    off = np.abs(array.astype(int) - np.asarray(resized_whole(image, preprocessing)))
+    assert off.max() <= 2
+    assert off.mean() < 0.03
+
+
+@pytest.mark.parametrize("geometry", ["torchvision", "squash"])
+@pytest.mark.parametrize("size", [(95, 64), (64, 95), (93, 64), (41, 150)])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_crop_of_a_turned_photo_is_that_of_the_upright_one(
+    orientation: int, size: tuple[int, int], geometry: str
+) -> None:
+    preprocessing = with_(geometry=geometry)
+    image = grainy(size)
+    off = np.abs(
+        run(encode_oriented(image, orientation, "PNG"), preprocessing).astype(int)
+        - np.asarray(resized_whole(image, preprocessing))
+    )
+    # By a quarter turn the passes over columns and rows change places, and each rounds.
+    assert off.max() <= 2
+    assert off.mean() < 0.3
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGBA", "CMYK"])
+def test_torchvision_s_crop_of_other_colours_is_the_same_region(mode: str) -> None:
+    image = landscape((301, 227))
+    expected = np.asarray(
+        resized_whole(image.convert("L" if mode in ("L", "LA") else "RGB"), PLAIN).convert("RGB")
+    )
+    data = encode(image.convert(mode), "TIFF")
+    assert difference(run(data, TORCHVISION), expected) < 0.3
+
+
+def test_a_tall_photo_is_that_of_pillow_but_for_the_order_of_its_passes() -> None:
+    image = grainy((41, 150))
+    off = np.abs(run(encode(image), TORCHVISION).astype(int) - resized_whole(image, TORCHVISION))
+    assert off.max() <= 2
+
+
+@pytest.mark.parametrize("size", [(1, 400_000), (400_000, 1), (3, 130_000)])
+def test_needles_are_resized_without_growing_on_the_way(size: tuple[int, int]) -> None:
+    data = encode(Image.new("L", size, 77))
+    assert (run(data, TORCHVISION) == 77).all()
+    with pytest.raises(ImageTooLarge, match="can be squashed"):
+        run(data, with_(geometry="squash"))
 
 
 def test_no_resizing_and_an_even_margin_is_an_exact_crop() -> None:
@@ -268,6 +332,29 @@ def test_scaled_decoding_is_close_to_full_decoding(factor: int) -> None:
     full = preprocess(data, PLAIN, max_pixels=MAX_PIXELS)
     scaled = preprocess(data, with_(scaled_decoding=True), max_pixels=MAX_PIXELS)
     assert difference(full, scaled) <= 1.5
+
+
+@pytest.mark.parametrize("factor", [4, 8, 12])
+def test_scaled_decoding_leaves_the_filter_something_to_average(factor: int) -> None:
+    # One pixel more than a multiple of eight: what the decoder rounds up must not shift the crop.
+    data = encode(grainy((60 * factor + 1, 40 * factor + 1)), "JPEG", quality=95)
+    full = run(data, TORCHVISION)
+    scaled = run(data, with_(geometry="torchvision", scaled_decoding=True))
+    assert not np.array_equal(full, scaled)
+    assert difference(full, scaled) <= 1.5
+
+
+def test_a_squashed_photo_is_decoded_at_full_size() -> None:
+    data = encode(grainy((330, 330)), "JPEG", quality=95)
+    full, scaled = (with_(geometry="squash", scaled_decoding=on) for on in (False, True))
+    assert np.array_equal(run(data, full), run(data, scaled))
+
+
+def test_scaled_decoding_does_not_act_below_twice_the_size_that_is_needed() -> None:
+    data = encode(grainy((158, 158)), "JPEG", quality=95)
+    assert np.array_equal(
+        run(data, TORCHVISION), run(data, with_(geometry="torchvision", scaled_decoding=True))
+    )
 
 
 def test_the_first_frame_of_an_animation_counts() -> None:

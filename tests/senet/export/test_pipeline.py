@@ -58,6 +58,8 @@ def test_the_figures_are_those_of_the_photos(
     assert isinstance(source.network, nn.Module)
     assert fp32.accuracy is not None
     assert fp32.accuracy.images == len(drawn)
+    assert [(seen.photos, seen.not_square) for seen in report.shapes] == [(60, 60)] * 3
+    assert "60 of 60 photos for int8's ranges are not square." in (folder / "report.md").read_text()
     assert 0.5 < fp32.accuracy.top1 < 1
     assert fp32.accuracy.top5 == 1
     manifest = Manifest.model_validate_json((folder / "manifest.json").read_bytes())

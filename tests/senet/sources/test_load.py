@@ -88,6 +88,8 @@ def test_our_checkpoint_brings_preprocessing_and_labels(
     assert source.architecture == ARCHITECTURE
     assert source.labels == LABELS
     assert source.preprocessing.resize_shorter_side == 36
+    # What the file was saved with: it has no geometry of its own.
+    assert source.preprocessing.geometry == "exact"
     assert source.source.weights.startswith("drawn, seed 0; trained.pt (sha256:")
     assert source.source.licence == "CC0"
 
@@ -100,11 +102,14 @@ def test_flags_and_labels_file_win_over_the_checkpoint(
     options = SourceOptions(
         checkpoint=trained(tmp_path, mini[0]),
         labels=names,
-        preprocessing=PreprocessingOptions(resize_shorter_side=50, interpolation="bicubic"),
+        preprocessing=PreprocessingOptions(
+            geometry="torchvision", resize_shorter_side=50, interpolation="bicubic"
+        ),
     )
     source = load_source(options)
     assert source.preprocessing.resize_shorter_side == 50
     assert source.preprocessing.interpolation == "bicubic"
+    assert source.preprocessing.geometry == "torchvision"
     assert [label.name for label in source.labels] == ["A", "B", "C"]
 
 
@@ -116,7 +121,11 @@ def test_published_layout_has_the_authors_preprocessing(
     assert isinstance(source.network, nn.Module)
     assert_same_logits(source.network, network)
     assert source.preprocessing == Preprocessing(
-        resize_shorter_side=256, crop_height=224, crop_width=224, scaled_decoding=False
+        geometry="torchvision",
+        resize_shorter_side=256,
+        crop_height=224,
+        crop_width=224,
+        scaled_decoding=False,
     )
     assert source.source.weights.startswith("state_dict of mini.pth (sha256:")
     assert source.source.licence == "not stated"
@@ -131,6 +140,8 @@ def test_a_user_module_is_built_and_loaded(tiny: tuple[nn.Module, Path], labels:
     assert_same_logits(source.network, network)
     assert source.architecture == f"{TINY}:TinyNet"
     assert source.preprocessing.mean == (0.5, 0.5, 0.5)
+    assert source.preprocessing.geometry == "torchvision"
+    assert not source.preprocessing.scaled_decoding
     assert source.labels == LABELS
 
 
@@ -277,6 +288,12 @@ def test_a_user_module_is_found_where_the_user_stands(
     network = load_source(options).network
     assert isinstance(network, nn.Module)
     assert_same_logits(network, tiny[0])
+
+
+def test_a_size_for_tests_is_timm_s_alone(mini: tuple[nn.Module, Path]) -> None:
+    options = SourceOptions(architecture=ARCHITECTURE, checkpoint=mini[1], test_size=True)
+    with pytest.raises(ConfigurationError, match=r"^--test-size: .*give it with --timm"):
+        load_source(options)
 
 
 def test_timm_is_asked_for_where_it_is_missing(
