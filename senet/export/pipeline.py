@@ -130,13 +130,10 @@ def _report(
         outputs=onnx_file.signature(model.graph.output),
         variants=tuple(variants),
         calibration=assessment.calibration,
-<<<<<<< HEAD
         gates=seen,
         folded_gates=folded,
-=======
         shapes=order.shapes(),
         notes=order.source.notes,
->>>>>>> geometry
         machine=speed.machine(),
         speed_batch=speed.BATCH,
         tools={tool: version(tool) for tool in _TOOLS},

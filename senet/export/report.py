@@ -5,12 +5,9 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from app.repository.manifest import Accuracy, Calibration, Parity, Precision, Source
-<<<<<<< HEAD
 from senet.export.excitation import Excitation
 from senet.export.excitation import render as render_gates
-=======
 from senet.shapes import Shapes, warnings_on
->>>>>>> geometry
 
 _COLUMNS = (
     "precision",
@@ -60,16 +57,13 @@ class Report(_Part):
     outputs: dict[str, str]
     variants: tuple[VariantReport, ...]
     calibration: Calibration | None
-<<<<<<< HEAD
     gates: Excitation
     folded_gates: tuple[str, ...]
     """Blocks whose constant gates were folded into a convolution."""
-=======
     shapes: tuple[Shapes, ...] = ()
     """Of the photos behind the figures."""
     notes: tuple[str, ...] = ()
     """What is to be known about the source."""
->>>>>>> geometry
     machine: str
     speed_batch: int
     """Images a run in the speed measurement."""
