@@ -32,7 +32,7 @@ _SCALED = {"scaled_decoding": True}
 def whole(data: bytes, preprocessing: Preprocessing) -> Pixels:
     """Resizes the whole photo and crops it."""
     with Image.open(io.BytesIO(data)) as image:
-        photo = image.convert("RGB")
+        photo = _colour(image)
     size = resized_size(photo.size, preprocessing)
     width, height = preprocessing.crop_width, preprocessing.crop_height
     left, top = round((size[0] - width) / 2), round((size[1] - height) / 2)
@@ -54,7 +54,7 @@ def one_call(margin: int | None) -> Way:
                 width, height = resized_size(size, preprocessing)
                 drafted = image.draft(None, (margin * width, margin * height))
                 factor = 1.0 if drafted is None else size[0] / drafted[1][2]
-            photo = image.convert("RGB")
+            photo = _colour(image)
         left, top, right, bottom = source_box(size, preprocessing)
         box = (left / factor, top / factor, right / factor, bottom / factor)
         crop = (preprocessing.crop_width, preprocessing.crop_height)
@@ -71,6 +71,12 @@ def served(**changes: object) -> Way:
         return preprocess(data, changed, max_pixels=_MOST_PIXELS)
 
     return prepare
+
+
+def _colour(image: Image.Image) -> Image.Image:
+    image.load()
+    # Converted or not, `convert` makes a copy.
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _resampling(preprocessing: Preprocessing) -> Image.Resampling:

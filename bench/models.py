@@ -26,7 +26,9 @@ LARGEST = "se_resnet50"
 """Exported in every precision; the others in fp32 alone, for they only show what size costs."""
 NAMES = ("se_resnet18", LARGEST)
 _CLASSES = 1000
-_PREPROCESSING = Preprocessing(resize_shorter_side=256, crop_height=224, crop_width=224)
+_PREPROCESSING = Preprocessing(
+    geometry="torchvision", resize_shorter_side=256, crop_height=224, crop_width=224
+)
 _SEED = 0
 _NO_ACCURACY = "drawn pictures with random labels: says nothing"
 

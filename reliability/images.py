@@ -81,7 +81,9 @@ def main() -> int:
     """Runs the command; the exit code is 1 if a promise was broken."""
     options = _parse()
     warnings.filterwarnings("ignore", module=r"PIL\.")
-    preprocessing = Preprocessing(resize_shorter_side=256, crop_height=224, crop_width=224)
+    preprocessing = Preprocessing(
+        geometry="torchvision", resize_shorter_side=256, crop_height=224, crop_width=224
+    )
     trials = [
         measured(case, preprocessing, options.max_pixels)
         for case in corpus(bomb_bytes=options.bomb_bytes, flips=options.flips)

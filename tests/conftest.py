@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def test_data(pytestconfig: pytest.Config) -> Path:
+def data_sets(pytestconfig: pytest.Config) -> Path:
     """Where the data sets lie that `needs_data` names."""
     return pytestconfig.stash[_TEST_DATA]
 

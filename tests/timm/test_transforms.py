@@ -132,7 +132,7 @@ def contract(stated: dict[str, Any]) -> Preprocessing:
     ],
 )
 def test_photos_of_original_sizes_are_timm_s(
-    test_data: Path, crop_mode: str, crop_pct: float, interpolation: str
+    data_sets: Path, crop_mode: str, crop_pct: float, interpolation: str
 ) -> None:
     stated = pretrained_cfg(
         crop_mode=crop_mode,
@@ -141,7 +141,7 @@ def test_photos_of_original_sizes_are_timm_s(
         input_size=(3, 224, 224),
     )
     preprocessing = contract(stated)
-    photos = samples(test_data)
+    photos = samples(data_sets)
     assert_near(
         ((ours(photo, preprocessing), by_timm(photo, stated)) for photo in photos),
         mean=0.005,
@@ -155,10 +155,10 @@ def test_photos_of_original_sizes_are_timm_s(
 @pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 0.04), ("int8", 0.2)])
 @pytest.mark.parametrize(("crop_pct", "interpolation"), [(0.875, "bicubic"), (1.0, "bilinear")])
 def test_the_default_model_answers_as_behind_timm_s_transform(
-    test_data: Path, crop_pct: float, interpolation: str, precision: str, tolerance: float
+    data_sets: Path, crop_pct: float, interpolation: str, precision: str, tolerance: float
 ) -> None:
     stated = pretrained_cfg(crop_pct=crop_pct, interpolation=interpolation)
-    photos = samples(test_data)
+    photos = samples(data_sets)
     preprocessing = contract(stated)
     actual = default_model(precision, [ours(photo, preprocessing) for photo in photos])
     expected = default_model(precision, [by_timm(photo, stated) for photo in photos])
