@@ -3,6 +3,7 @@
 `zip://member::archive` and the like are URLs too, fsspec's chained ones.
 """
 
+import errno
 import glob
 import os
 import threading
@@ -184,7 +185,7 @@ def read(location: str, offset: int | None, length: int | None, max_bytes: int) 
         # Every remote file system has exceptions of its own.
         if isinstance(error, ImageTooLarge | WrongOption):
             raise
-        told = f"cannot be read: {getattr(error, 'strerror', None) or error or repr(error)}"
+        told = f"cannot be read: {_reason(error)}"
         if is_outage(error):
             raise OutOfReach(f"{location} {told}") from error
         raise UnreadableImage(told) from error
@@ -193,6 +194,13 @@ def read(location: str, offset: int | None, length: int | None, max_bytes: int) 
     if not data or (offset is not None and len(data) != length):
         raise UnreadableImage("the file ends before the image does" if length else "is empty")
     return data
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return os.strerror(errno.ENOENT)  # remote file systems often say its name and no more
+    told = getattr(error, "strerror", None) or " ".join(str(error).split())
+    return told or type(error).__name__
 
 
 _REMEDY = "no more are sent (--max-image-bytes)"

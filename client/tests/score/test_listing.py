@@ -14,7 +14,6 @@ from fsspec.implementations.memory import MemoryFileSystem
 from pyarrow import parquet
 
 from senet_client import errors
-from senet_client.score import storage
 from senet_client.score.failures import WrongOption
 from senet_client.score.listing import Input, list_inputs
 
@@ -100,15 +99,15 @@ def test_a_folder_below_that_cannot_be_listed_is_a_row(folder: Path) -> None:
     (folder / "some" / "below").mkdir(parents=True)
     Path("some", "a.jpg").write_bytes(b"a")
     # As a folder without permission is for everybody but root, who runs tests in containers.
-    refused = storage.os.listdir
+    listdir_of_all = os.listdir
 
     def listdir(path: str) -> list[str]:
         if path == "some/below":
             raise PermissionError(13, "Permission denied", path)
-        return refused(path)
+        return listdir_of_all(path)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(storage.os, "listdir", listdir)
+        patched.setattr(os, "listdir", listdir)
         assert listed("some") == ["some/a.jpg", "some/below"]
 
 
