@@ -161,6 +161,28 @@ def test_an_outputs_paths_may_be_fed_back_from_anywhere(folder: Path) -> None:
     assert b"odd" in contents("results/out.jsonl")
 
 
+@pytest.mark.parametrize("kind", ["tar", "zip"])
+def test_archives_are_folders_and_patterns_too(folder: Path, kind: str) -> None:
+    with tarfile.open("my.tar", "w") as archive, zipfile.ZipFile("my.zip", "w") as zipped:
+        for name in (*ALL, "photos/notes.txt"):
+            archive.add(name)
+            zipped.write(name)
+    paths = [f"{kind}://{name}::my.{kind}" for name in sorted(ALL)]
+
+    assert sorted(listed(f"{kind}://photos::my.{kind}")) == paths
+    assert sorted(listed(f"{kind}://**/*.jpg::my.{kind}")) == paths[1:2]
+    assert contents(f"{kind}://photos/b.jpg::my.{kind}") == [b"b.jpg"]
+
+
+def test_a_protocol_that_does_not_exist_is_a_row(folder: Path) -> None:
+    _csv(folder / "list.csv", "path", ["nosuch://x/a.jpg", "photos/b.jpg"])
+
+    bad, good = map(readable, list_inputs(["list.csv"], "path"))
+
+    assert "Protocol not known: nosuch" in bad
+    assert good == "b.jpg"
+
+
 def test_a_member_that_an_archive_does_not_hold_is_a_row(folder: Path) -> None:
     with tarfile.open("my.tar", "w") as archive:
         archive.add("photos")
