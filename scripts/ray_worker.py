@@ -18,6 +18,7 @@ from senet_client.score.formats import ParquetFormat
 from senet_client.score.frozen import FrozenList, Stretch
 from senet_client.score.listing import Input
 from senet_client.score.output import write_part
+from senet_client.score.reading import read_patiently
 from senet_client.score.rows import Row, Sending, columns, row
 
 from app.engines.onnx_engine import OnnxEngines
@@ -28,6 +29,8 @@ from app.serving.loading import load_model
 from app.serving.postprocess import postprocess
 from app.serving.preprocess import preprocess
 
+# An outage of the inputs' storage that lasts longer stops the run; it never becomes rows.
+_OUTAGE_SECONDS = 300.0
 # As the service rounds them.
 _SCORE_DIGITS = 7
 
@@ -130,7 +133,7 @@ class PartScorer:
     def _decode(self, found: Input) -> NDArray[np.uint8] | SenetClientError:
         options = self._options
         try:
-            data = found.read(options.max_image_bytes)
+            data = read_patiently(found, options.max_image_bytes, _OUTAGE_SECONDS)
             return preprocess(
                 data, self._manifest.preprocessing, max_pixels=options.max_image_pixels
             )

@@ -19,6 +19,7 @@ import ray
 from senet_client.score.failures import ScoreError, Stopped, WrongOption
 from senet_client.score.journal import Commit
 from senet_client.score.listing import list_inputs
+from senet_client.score.lock import OutputLock
 from senet_client.score.output import Output
 from senet_client.score.rows import columns
 from senet_client.score.target import Target
@@ -41,13 +42,23 @@ def main(arguments: list[str] | None = None) -> int:
             _check_machine(parsed)
         else:
             _check_address(parsed.address)
-        output, options = _prepare(parsed)
+        if "://" in parsed.output:
+            raise WrongOption(
+                "--output", f"{parsed.output} is a URL", "name a folder on a shared disk"
+            )
+        # First, so that whoever does not get it has changed nothing.
+        with OutputLock(Path(parsed.output)):
+            return _begin_and_run(parsed)
     except (ConfigurationError, WrongOption) as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the command line's answer
         return 2
     except Stopped as error:
         print(f"stopped: {error}", file=sys.stderr)  # noqa: T201 - likewise
         return 1
+
+
+def _begin_and_run(parsed: argparse.Namespace) -> int:
+    output, options = _prepare(parsed)
     failure = _run(parsed, output, options)
     if failure is not None:
         print(f"stopped: {failure}; the same command goes on", file=sys.stderr)  # noqa: T201 - likewise
@@ -138,8 +149,6 @@ def _prepare(parsed: argparse.Namespace) -> tuple[Output, Options]:
         Stopped: if the output cannot be begun.
     """
     name, version = _model(parsed.model)
-    if "://" in str(parsed.output):
-        raise WrongOption("--output", f"{parsed.output} is a URL", "name a folder on a shared disk")
     folder = Path(parsed.output)
     found = ModelRepository(parsed.model_repository).find(name, version)
     variant = select_variant(parsed.precision, parsed.provider, found.manifest)

@@ -30,7 +30,7 @@ def start_service(models: Path, port: int) -> "subprocess.Popen[bytes]":
         *("--model-repository", str(models.resolve()), "--precision", "int8"),
     ]
     process = subprocess.Popen(words, cwd=ROOT)  # noqa: S603 - the repository's own program
-    retries = Retries(attempts=1000, longest_pause=1)
+    retries = Retries(attempts=1000, longest_pause=1, unreachable=True)
     with Client(url(port), timeouts=Timeouts(total=120), retries=retries) as client:
         client.models()
     return process

@@ -76,7 +76,7 @@ def main() -> int:
     words = [sys.executable, "-m", "benchmarks.null_service", str(port)]
     with subprocess.Popen(words) as service:  # noqa: S603 - our own command
         try:
-            retries = Retries(attempts=1000, longest_pause=1)
+            retries = Retries(attempts=1000, longest_pause=1, unreachable=True)
             with Client(url(port), timeouts=Timeouts(total=30), retries=retries) as client:
                 client.models()
             found = measured(inputs, output, port, options.count)

@@ -1,9 +1,11 @@
 import ast
 import re
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from senet_client import AsyncClient, Client, SenetClientError, errors
@@ -106,6 +108,17 @@ def test_an_answer_of_another_api_is_told_as_such(
         ({"base_url": "ftp://host"}, "base_url"),
         ({"base_url": "http://host:port"}, "base_url"),
         ({"base_url": "http://user:wr0ng@host"}, "base_url: it holds a user name"),
+        ({"base_url": "http://host/?key=5"}, "base_url: .* without"),
+        ({"base_url": "http://host#x"}, "base_url: .* without"),
+        ({"base_url": "http://host:99999"}, "base_url: .* port"),
+        ({"base_url": "http://host..example"}, "base_url: .* is no URL"),
+        ({"base_url": f"http://{'a' * 64}.example"}, "base_url: .* is no URL"),
+        ({"base_url": None}, "base_url: None is no text"),
+        ({"api_key": b"bytes"}, "api_key"),
+        ({"timeouts": 30}, "timeouts must be a Timeouts"),
+        ({"retries": 3}, "retries a Retries"),
+        ({"verify": "authority.pem"}, "verify: .* nor an ssl.SSLContext"),
+        ({"max_connections": "8"}, "whole numbers"),
         ({"api_key": "line\nbreak"}, "api_key"),
         ({"api_key": "schlüssel"}, "api_key"),
         ({"images_per_request": 0}, "at least 1"),
@@ -138,3 +151,83 @@ def test_repr_masks_the_key() -> None:
     for kind in (Client, AsyncClient):
         client = kind("http://host/prefix", api_key="secret")
         assert repr(client) == f"{kind.__name__}('http://host/prefix', api_key='***')"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("SSL_CERT_FILE", "/nowhere/authority.pem", "SSL_CERT_FILE=/nowhere/authority.pem.*read"),
+        ("HTTP_PROXY", "gopher://proxy:70", "HTTP_PROXY.*cannot be used"),
+        ("HTTPS_PROXY", "http://proxy:port", "HTTPS_PROXY.*cannot be used"),
+        ("ALL_PROXY", "socks5://proxy:1080", "ALL_PROXY.*cannot be used"),
+    ],
+)
+def test_an_environment_that_cannot_be_used_is_told_at_once(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    for kind in (Client, AsyncClient):
+        with pytest.raises(errors.InvalidArgument, match=message):
+            kind("http://host")
+
+
+def test_a_proxy_that_is_not_there_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound and not listening: refused
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{taken.getsockname()[1]}")
+
+        with Client("http://service.example") as client, pytest.raises(errors.ConnectionFailed):
+            client.classify(b"x")
+
+
+def test_an_answer_that_cannot_be_decoded_is_told(client: Surface, service: FakeService) -> None:
+    service.answer = lambda *_: Reply(200, GOOD, {"content-encoding": "gzip"})  # type: ignore[method-assign]  # a lie
+
+    with pytest.raises(errors.UnexpectedAnswer):
+        client.classify(b"x")
+
+
+@pytest.mark.parametrize(
+    ("options", "query"),
+    [
+        ({"include": {"cam", "embedding"}}, {"include": "cam,embedding"}),
+        ({"include": ("embedding",)}, {"include": "embedding"}),
+        ({"include": "embedding,cam"}, {"include": "embedding,cam"}),
+        ({"version": 1}, {"version": "1"}),
+        ({"top_k": np.int64(3)}, {"top_k": "3"}),
+        ({"min_score": np.float32(0.5)}, {"min_score": "0.5"}),
+    ],
+)
+def test_options_travel_as_the_service_reads_them(
+    client: Surface, service: FakeService, options: dict[str, Any], query: dict[str, str]
+) -> None:
+    client.classify(b"x", **options)
+
+    assert service.requests[-1][1] == query
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"include": [5]},
+        {"include": 5},
+        {"top_k": None},
+        {"top_k": "5"},
+        {"top_k": 2.5},
+        {"top_k": True},
+        {"min_score": "high"},
+        {"min_score": float("nan")},
+        {"model": None},
+        {"version": 1.5},
+        {"priority": 1},
+    ],
+)
+def test_options_that_mean_nothing_are_refused_here(
+    client: Surface, service: FakeService, options: dict[str, Any]
+) -> None:
+    (name,) = options
+    with pytest.raises(errors.InvalidArgument, match=f"{name} must be"):
+        client.classify(b"x", **options)
+
+    assert not service.requests

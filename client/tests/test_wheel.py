@@ -97,5 +97,5 @@ def test_the_command_says_what_it_needs(python: Path) -> None:
     done = run(python, "-m", "senet_client", "score", "x", "--output", "y.csv")
 
     assert done.returncode == 2
-    assert "pip install 'senet-client[score]'" in done.stderr
+    assert "pip install './client[score]'" in done.stderr
     assert "Traceback" not in done.stderr

@@ -110,7 +110,7 @@ def _inputs_of(argument: str, column: str, indices: archives.Indices) -> Iterato
         for found in storage.files_below(argument):
             # A folder is given by its name if it cannot be listed.
             if _is_image(found.name) or storage.is_local_folder(found.name):
-                yield _whole(found)
+                yield _whole(found, indices)
     elif storage.exists(argument) or os.path.lexists(argument):
         yield from _of_file(storage.Found(argument), column, indices, alone=True)
     else:
@@ -121,7 +121,7 @@ def _of_file(
     found: storage.Found, column: str, indices: archives.Indices, *, alone: bool
 ) -> Iterator[Input]:
     name = found.name
-    lower = name.lower()
+    lower = storage.inner_name(name).lower()
     if lower.endswith(_COMPRESSED):
         raise WrongOption(
             "INPUT",
@@ -134,7 +134,7 @@ def _of_file(
         for location, ours in manifest.locations(name, column):
             yield _of_row(name, location, indices, ours=ours)
     else:
-        yield _whole(found)
+        yield _whole(found, indices)
 
 
 def _of_archive(name: str, *, alone: bool) -> Iterator[Input]:
@@ -162,12 +162,9 @@ def _of_row(manifest_name: str, location: str, indices: archives.Indices, *, our
     beside = storage.beside(manifest_name, location)
     meanings = [location, beside, _unescaped(location)] if ours else [beside]
     for meaning in meanings:
-        member = indices.find(meaning, displayed)
+        member = _member(displayed(location), meaning, indices)
         if member is not None:
-            archive, offset, size = member
-            if offset is None:
-                return Input(displayed(location), archive, error="the archive holds no such member")
-            return Input(displayed(location), archive, offset, size)
+            return member
     existing = (
         meaning
         for meaning in meanings
@@ -189,17 +186,31 @@ def _unescaped(text: str) -> str:
 
 
 def _is_image(name: str) -> bool:
-    return name.lower().endswith(IMAGE_SUFFIXES) and not _is_companion(name)
+    suffixed = storage.inner_name(name).lower()
+    return suffixed.endswith(IMAGE_SUFFIXES) and not _is_companion(name)
 
 
 def _is_companion(name: str) -> bool:
     """Whether macOS put it beside a file, to hold what other systems have no place for."""
-    *folders, last = name.partition("::")[0].split("/")
+    *folders, last = storage.inner_name(name).split("/")
     return last.startswith("._") or "__MACOSX" in folders
 
 
-def _whole(found: storage.Found) -> Input:
-    return Input(displayed(found.name), storage.absolute(found.name), length=found.size)
+def _whole(found: storage.Found, indices: archives.Indices) -> Input:
+    path = displayed(found.name)
+    member = _member(path, found.name, indices)
+    return member or Input(path, storage.absolute(found.name), length=found.size)
+
+
+def _member(path: str, url: str, indices: archives.Indices) -> Input | None:
+    """The member of a plain tar archive that a URL names; None if it names none."""
+    member = indices.find(url, displayed)
+    if member is None:
+        return None
+    archive, offset, size = member
+    if offset is None:
+        return Input(path, archive, error="the archive holds no such member")
+    return Input(path, archive, offset, size)
 
 
 def _digest(found: Input) -> bytes:

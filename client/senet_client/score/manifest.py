@@ -8,7 +8,7 @@ from typing import IO, Any
 
 from senet_client.extras import how_to_install
 from senet_client.score.failures import WrongOption
-from senet_client.score.storage import open_file
+from senet_client.score.storage import inner_name, open_file
 
 SUFFIXES = (".csv", ".jsonl", ".ndjson", ".parquet")
 
@@ -29,7 +29,8 @@ def locations(manifest: str, column: str) -> Iterator[tuple[str, bool]]:
     Raises:
         WrongOption: if the file cannot be read, lacks the column, or has a row without a value.
     """
-    suffix = manifest[manifest.rfind(".") :].lower()
+    inner = inner_name(manifest)
+    suffix = inner[inner.rfind(".") :].lower()
     values = {".csv": _csv, ".parquet": _parquet}.get(suffix, _jsonl)
     try:
         with open_file(manifest) as file:

@@ -5,7 +5,7 @@ import math
 import random
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from senet_client.errors import ImageError
@@ -54,6 +54,41 @@ class _Chunk:
             else:
                 self.bytes += len(data)
                 self.done.append((task, EncodedImage(task[1].path, data)))
+
+
+def pauses() -> Iterator[float]:
+    """Seconds between one try and the next, without end, with full jitter as of the requests."""
+    bound = _FIRST_PAUSE
+    while True:
+        yield random.random() * bound  # noqa: S311 - no secret
+        bound = min(bound * 2, _LONGEST_PAUSE)
+
+
+def read_patiently(
+    found: Input, max_bytes: int, give_up_after: float, sleep: Callable[[float], None] = time.sleep
+) -> bytes:
+    """Reads one input in the calling thread, and waits out an outage of its storage.
+
+    Args:
+        found: the input.
+        max_bytes: nothing larger is read.
+        give_up_after: seconds to wait in all.
+        sleep: waits so many seconds.
+
+    Raises:
+        ImageError: if it cannot be read or is too large.
+        OutOfReach: if its storage stays out of reach.
+    """
+    waited = 0.0
+    for pause in pauses():
+        try:
+            return found.read(max_bytes)
+        except OutOfReach:
+            if waited + pause > give_up_after:
+                raise
+        sleep(pause)
+        waited += pause
+    raise AssertionError("pauses never end")
 
 
 class Reading:
@@ -113,17 +148,15 @@ class Reading:
             Stopped: if the storage stays out of reach.
         """
         began = self._clock()
-        bound = _FIRST_PAUSE
-        while True:
+        for pause in pauses():
             done, failure = await self._read_once(tasks)
             if done:
                 read = {task[0] for task, _ in done}
                 return done, [task for task in tasks if task[0] not in read]
             if self._clock() - began >= self._give_up_after:
                 raise Stopped(f"the inputs' storage is out of reach: {failure}")
-            # Full jitter, as of the requests.
-            await self._sleep(random.random() * bound)  # noqa: S311 - no secret
-            bound = min(bound * 2, _LONGEST_PAUSE)
+            await self._sleep(pause)
+        raise AssertionError("pauses never end")
 
     async def _read_once(self, tasks: Sequence[Task]) -> tuple[list[Read], OutOfReach | None]:
         chunk = _Chunk(deque(tasks), self._max_bytes)

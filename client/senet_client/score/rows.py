@@ -91,7 +91,7 @@ def row(
         path,
         error.code if error is not None else None,
         # Without image and URL: the row names the image.
-        error.message if error is not None else None,
+        error.message.encode("utf-8", "backslashreplace").decode() if error is not None else None,
         sending.attempts,
         round(sending.seconds * 1000, 3),
         model.name,

@@ -17,7 +17,7 @@ from senet_client.errors import (
 )
 from senet_client.images import EncodedImage, batches
 from senet_client.results import Classification, Model, Result
-from senet_client.score.failures import Stopped
+from senet_client.score.failures import ScoreError, Stopped
 from senet_client.score.output import Output
 from senet_client.score.pace import Pace, Slots
 from senet_client.score.reading import BYTES_PER_REQUEST, Read, Reading, Task
@@ -97,14 +97,14 @@ class Run:
 
         Raises:
             SenetClientError: if the service cannot be used; what is committed stands.
-            Stopped: if the disk or the inputs' storage cannot be used, or another model answers.
+            ScoreError: if the disk or the inputs' storage cannot be used, or another model answers.
             OSError: if the output's folder has been changed by somebody else.
         """
         try:
             # One thread writes all parts: Arrow's allocator keeps a heap for each that ever wrote.
             with ThreadPoolExecutor(1, thread_name_prefix="commit") as writer:
                 await self._run(writer)
-        except* (SenetClientError, Stopped, OSError) as failures:
+        except* (SenetClientError, ScoreError, OSError) as failures:
             # What failed first has stopped the rest.
             raise failures.exceptions[0] from None
 

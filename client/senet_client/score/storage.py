@@ -3,6 +3,7 @@
 `zip://member::archive` and the like are URLs too, fsspec's chained ones.
 """
 
+import errno
 import glob
 import os
 import threading
@@ -117,6 +118,11 @@ def _identity(folder: str) -> tuple[int, int]:
     return told.st_dev, told.st_ino
 
 
+def inner_name(location: str) -> str:
+    """The part of a location whose suffix says what it is: of a member in an archive, its name."""
+    return location.partition("::")[0] if is_remote(location) else location
+
+
 def absolute(location: str) -> str:
     """The location, independent of the working directory."""
     inner, archive = _split(location)
@@ -182,9 +188,11 @@ def read(location: str, offset: int | None, length: int | None, max_bytes: int) 
             data = _read_local(location, offset, length, max_bytes)
     except Exception as error:
         # Every remote file system has exceptions of its own.
-        if isinstance(error, ImageTooLarge | WrongOption):
+        if isinstance(error, ImageTooLarge):
             raise
-        told = f"cannot be read: {getattr(error, 'strerror', None) or error or repr(error)}"
+        if isinstance(error, WrongOption) and not isinstance(error.__cause__, ValueError):
+            raise  # a package is missing; that a protocol does not exist is this image's error
+        told = f"cannot be read: {_reason(error)}"
         if is_outage(error):
             raise OutOfReach(f"{location} {told}") from error
         raise UnreadableImage(told) from error
@@ -193,6 +201,14 @@ def read(location: str, offset: int | None, length: int | None, max_bytes: int) 
     if not data or (offset is not None and len(data) != length):
         raise UnreadableImage("the file ends before the image does" if length else "is empty")
     return data
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return os.strerror(errno.ENOENT)  # remote file systems often say its name and no more
+    told = getattr(error, "strerror", None) or " ".join(str(error).split())
+    # A remote file system may tell of a name that is no text.
+    return told.encode("utf-8", "backslashreplace").decode() or type(error).__name__
 
 
 _REMEDY = "no more are sent (--max-image-bytes)"

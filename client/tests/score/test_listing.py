@@ -14,7 +14,6 @@ from fsspec.implementations.memory import MemoryFileSystem
 from pyarrow import parquet
 
 from senet_client import errors
-from senet_client.score import storage
 from senet_client.score.failures import WrongOption
 from senet_client.score.listing import Input, list_inputs
 
@@ -100,15 +99,15 @@ def test_a_folder_below_that_cannot_be_listed_is_a_row(folder: Path) -> None:
     (folder / "some" / "below").mkdir(parents=True)
     Path("some", "a.jpg").write_bytes(b"a")
     # As a folder without permission is for everybody but root, who runs tests in containers.
-    refused = storage.os.listdir
+    listdir_of_all = os.listdir
 
     def listdir(path: str) -> list[str]:
         if path == "some/below":
             raise PermissionError(13, "Permission denied", path)
-        return refused(path)
+        return listdir_of_all(path)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(storage.os, "listdir", listdir)
+        patched.setattr(os, "listdir", listdir)
         assert listed("some") == ["some/a.jpg", "some/below"]
 
 
@@ -160,6 +159,28 @@ def test_an_outputs_paths_may_be_fed_back_from_anywhere(folder: Path) -> None:
     assert listed("results/out.jsonl") == paths
     assert contents("results/out.jsonl") == contents("my.tar", "photos")
     assert b"odd" in contents("results/out.jsonl")
+
+
+@pytest.mark.parametrize("kind", ["tar", "zip"])
+def test_archives_are_folders_and_patterns_too(folder: Path, kind: str) -> None:
+    with tarfile.open("my.tar", "w") as archive, zipfile.ZipFile("my.zip", "w") as zipped:
+        for name in (*ALL, "photos/notes.txt"):
+            archive.add(name)
+            zipped.write(name)
+    paths = [f"{kind}://{name}::my.{kind}" for name in sorted(ALL)]
+
+    assert sorted(listed(f"{kind}://photos::my.{kind}")) == paths
+    assert sorted(listed(f"{kind}://**/*.jpg::my.{kind}")) == paths[1:2]
+    assert contents(f"{kind}://photos/b.jpg::my.{kind}") == [b"b.jpg"]
+
+
+def test_a_protocol_that_does_not_exist_is_a_row(folder: Path) -> None:
+    _csv(folder / "list.csv", "path", ["nosuch://x/a.jpg", "photos/b.jpg"])
+
+    bad, good = map(readable, list_inputs(["list.csv"], "path"))
+
+    assert "Protocol not known: nosuch" in bad
+    assert good == "b.jpg"
 
 
 def test_a_member_that_an_archive_does_not_hold_is_a_row(folder: Path) -> None:

@@ -8,7 +8,9 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -157,3 +159,57 @@ def test_wrong_words_are_told(start: Command, words: list[str], message: str) ->
     assert message in said
     assert "two words" not in said
     assert "Traceback" not in said
+
+
+def test_a_read_that_hangs_does_not_keep_a_run_from_ending(start: Command, tmp_path: Path) -> None:
+    asked = threading.Event()
+    released = threading.Event()
+
+    class Hangs(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.set()
+            released.wait(60)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
+            del format, args
+
+    (tmp_path / "hangs.py").write_text(_HANGING_STORAGE)
+    (tmp_path / "hangs-1.dist-info").mkdir()
+    (tmp_path / "hangs-1.dist-info" / "METADATA").write_text("Name: hangs\nVersion: 1\n")
+    (tmp_path / "hangs-1.dist-info" / "entry_points.txt").write_text(
+        "[fsspec.specs]\nhangs = hangs:Hangs\n"
+    )
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hangs) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            process = start(
+                *(f"hangs://127.0.0.1:{server.server_address[1]}/a.jpg", "--quiet"),
+                env={**os.environ, "PYTHONPATH": str(tmp_path)},
+            )
+            assert asked.wait(60)
+            process.send_signal(signal.SIGTERM)
+            code, said = run(process)
+        finally:
+            released.set()
+            server.shutdown()
+            thread.join()
+
+    assert code == Exit.INTERRUPTED
+    assert "go on with: " in said
+
+
+# Found by fsspec by its entry point in a folder on the path, as storages of other packages are.
+_HANGING_STORAGE = """
+import urllib.request
+from fsspec import AbstractFileSystem
+
+class Hangs(AbstractFileSystem):
+    protocol = "hangs"
+
+    def info(self, path, **_):
+        return {"name": path, "size": None, "type": "file"}
+
+    def cat_file(self, path, start=None, end=None, **_):
+        return urllib.request.urlopen("http://" + path).read()
+"""
