@@ -12,8 +12,9 @@ import httpx
 
 from senet_client.base import BaseClient, Group, build, only
 from senet_client.errors import ClientClosed, InvalidArgument
-from senet_client.flow import Attempt, Flow, Outcome, Pause, Turn, is_of_another
+from senet_client.flow import Attempt, Flow, Outcome, Pause, Turn
 from senet_client.images import ImageLike, several
+from senet_client.outcomes import is_of_another
 from senet_client.requests import ClassifyOptions
 from senet_client.results import Batch, Classification, LoadedModel, Result
 

@@ -5,10 +5,14 @@ stretch of the list. A part is written whole or not at all, then noted in the jo
 stops, and however, a later run does the parts that are not in the journal, and nothing else.
 
     command.py   the command line; composes the rest
+    lock.py      who holds it may change the output
     listing.py   arguments -> inputs
     manifest.py  inputs named in CSV, JSONL and Parquet files
     frozen.py    the list of inputs in a file, and its stretches
+    archives.py  where members of tar archives are
     storage.py   local files and, through fsspec, remote ones
+    fetch.py     one input's bytes; outages.py: whether a failure is the input's own
+    reading.py   inputs read ahead, in readers.py's threads
     pace.py      how many requests to keep under way
     run.py       inputs -> rows, through the client
     rows.py      what a row holds

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from senet_client.errors import UnreadableImage
-from senet_client.score import archives, manifest, storage
+from senet_client.score import archives, fetch, manifest, storage
 from senet_client.score.failures import ScoreError, WrongOption
 
 IMAGE_SUFFIXES = (
@@ -44,7 +44,7 @@ class Input:
         """
         if self.error is not None:
             raise UnreadableImage(self.error)
-        return storage.read(self.file, self.offset, self.length, max_bytes)
+        return fetch.read(self.file, self.offset, self.length, max_bytes)
 
 
 def list_inputs(arguments: Sequence[str], column: str) -> Iterator[Input]:
