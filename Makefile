@@ -48,7 +48,7 @@ test-ray: .venv-ray/.ray ## tests of scoring on a Ray cluster, in an environment
 check: .venv/.dev ## lint, types and import contracts
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	.venv/bin/mypy app senet scripts reliability bench tests
+	.venv/bin/mypy app senet scripts tools tests
 	.venv/bin/lint-imports --no-cache
 
 train: .venv/.export ## train a network: make train ARGS="--data DIR --output DIR"
@@ -58,30 +58,30 @@ export: .venv/.export ## export to the model repository: make export ARGS="--che
 	.venv/bin/python -m scripts.export_onnx $(ARGS)
 
 chaos: .venv/.dev ## good and bad clients together, on an engine that fails now and then
-	.venv/bin/python -m reliability.chaos $(ARGS)
+	.venv/bin/python -m tools.reliability.chaos $(ARGS)
 
 fuzz: .venv/.dev ## hostile bytes, multipart and JSON, for as long as you like
-	.venv/bin/python -m reliability.fuzz $(ARGS)
+	.venv/bin/python -m tools.reliability.fuzz $(ARGS)
 
 images: .venv/.dev ## the corpus of hostile images: outcome, time and memory of each
-	.venv/bin/python -m reliability.images $(ARGS)
+	.venv/bin/python -m tools.reliability.images $(ARGS)
 
 overload: .venv/.dev ## goodput and latency at one, two and four times the capacity
-	.venv/bin/python -m reliability.overload $(ARGS)
+	.venv/bin/python -m tools.reliability.overload $(ARGS)
 
 soak: .venv/.dev ## tens of thousands of images: memory, threads and files must stay flat
-	.venv/bin/python -m reliability.soak $(ARGS)
+	.venv/bin/python -m tools.reliability.soak $(ARGS)
 
 bench: .venv/.dev $(VENV)/.$(EXTRA) ## measure the service beside a bare loop and a plain server (ARGS=--quick: rough)
-	.venv/bin/python -m bench.models --work $(BENCH)
-	$(BIN)/python -m bench --work $(BENCH) $(ARGS)
+	.venv/bin/python -m tools.bench.models --work $(BENCH)
+	$(BIN)/python -m tools.bench --work $(BENCH) $(ARGS)
 
 # What is missing is said before anything is installed.
 bench-gpu: ## the same on a machine with an NVIDIA card
-	@$(PYTHON) -m bench.card
+	@$(PYTHON) -m tools.bench.card
 	$(MAKE) .venv/.dev .venv-gpu/.gpu
-	.venv/bin/python -m bench.models --work $(BENCH) --precisions fp32,fp16
-	.venv-gpu/bin/python -m bench --work $(BENCH) --provider cuda --precision fp16 \
+	.venv/bin/python -m tools.bench.models --work $(BENCH) --precisions fp32,fp16
+	.venv-gpu/bin/python -m tools.bench --work $(BENCH) --provider cuda --precision fp16 \
 		--models imagenette,se_resnet50 $(ARGS)
 
 image-test: ## build the image with buildah and try it under podman; needs root (TARGET=gpu)
@@ -108,7 +108,7 @@ lock: .venv/.dev ## pin the requirements anew from pyproject.toml
 
 clean: ## remove the environments and all caches
 	rm -rf .venv .venv-gpu .venv-timm .venv-audit .venv-client .venv-ray .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
-	find app senet scripts reliability bench tests -name __pycache__ -prune -exec rm -rf {} +
+	find app senet scripts tools tests -name __pycache__ -prune -exec rm -rf {} +
 
 %/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

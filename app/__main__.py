@@ -6,7 +6,7 @@ import signal
 import sys
 from types import FrameType
 
-from app.errors import ConfigurationError, EngineHung
+from app.contract.errors import ConfigurationError, EngineHung
 
 
 def main() -> int:
@@ -19,23 +19,23 @@ def main() -> int:
     # must speak where the service cannot be imported.
     try:
         if arguments[:1] == ["keys"]:
-            from app.keys import manage_keys
+            from app.cli.keys import manage_keys
 
             print(manage_keys(arguments[1:]))  # noqa: T201 - the command's result
         elif arguments[:1] == ["doctor"]:
-            from app.doctor.command import examine
+            from app.cli.doctor.command import examine
 
             code, report = examine(arguments[1:])
             print(report)  # noqa: T201 - the command's result
             return code
         elif arguments[:1] == ["tune"]:
-            from app.tune.command import tune
+            from app.cli.tune.command import tune
 
             signal.signal(signal.SIGTERM, _stop)
             return tune(arguments[1:], say=lambda line: print(line, flush=True))  # noqa: T201 - likewise
         else:
-            from app.server import serve
             from app.settings import load_settings
+            from app.transport.process import serve
 
             serve(load_settings(arguments))
     except ConfigurationError as error:

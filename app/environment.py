@@ -11,7 +11,7 @@ import difflib
 import re
 from collections.abc import Collection, Mapping
 
-from app.errors import ConfigurationError
+from app.contract.errors import ConfigurationError
 
 PREFIX = "SENET_"
 # Of the client, which may run on the same machine.

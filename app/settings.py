@@ -14,8 +14,8 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from app.contract.errors import ConfigurationError
 from app.environment import PREFIX, check_variables, is_service_link
-from app.errors import ConfigurationError
 from app.pace import Pace
 
 

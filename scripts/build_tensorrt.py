@@ -7,11 +7,11 @@ import argparse
 import sys
 from pathlib import Path
 
+from app.contract.errors import ConfigurationError
+from app.contract.repository import ModelRepository
 from app.engines.tensorrt_target import detect
-from app.errors import ConfigurationError
-from app.repository.models import ModelRepository
+from scripts.tensorrt_engine import build, compile_tensorrt
 from senet.export import photos
-from senet.export.tensorrt import build, compile_tensorrt
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from app.errors import ConfigurationError
+from app.contract.errors import ConfigurationError
 from senet import checkpoint
 from senet.evaluation import evaluate, load_photos
 from senet.shapes import shapes_of, warnings_on

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from app.contract.errors import ConfigurationError
+from app.contract.repository import ModelRepository
 from app.engines.onnx_engine import OnnxEngines
-from app.errors import ConfigurationError
 from app.hardware import available_cores
-from app.repository.models import ModelRepository
-from app.serving.loading import load_model
+from app.selection.loading import load_model
 from senet.evaluation import evaluate, list_photos, load_photos
 from senet.shapes import shapes_of, warnings_on
 

@@ -9,17 +9,17 @@ import sys
 from pathlib import Path
 from typing import get_args
 
+from app.contract.errors import ConfigurationError
+from app.contract.manifest import Geometry, Interpolation, Precision
+from app.contract.repository import ModelRepository
 from app.engines.tensorrt_cache import TensorRTTarget
 from app.engines.tensorrt_target import detect
-from app.errors import ConfigurationError
-from app.repository.manifest import Geometry, Interpolation, Precision
-from app.repository.models import ModelRepository
+from scripts.tensorrt_engine import build, compile_tensorrt
 from senet.export import photos
 from senet.export.int8 import Layout
 from senet.export.order import Order
 from senet.export.pipeline import export
 from senet.export.report import render
-from senet.export.tensorrt import build, compile_tensorrt
 from senet.sources import PreprocessingOptions, SourceOptions, load_source
 
 

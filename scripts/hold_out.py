@@ -9,7 +9,7 @@ import hashlib
 import sys
 from pathlib import Path
 
-from app.errors import ConfigurationError
+from app.contract.errors import ConfigurationError
 
 
 def main(arguments: list[str] | None = None) -> int:

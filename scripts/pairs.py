@@ -13,8 +13,8 @@ from pathlib import Path
 import onnx
 from tqdm import tqdm
 
-from app.errors import ConfigurationError
-from app.repository.manifest import Label
+from app.contract.errors import ConfigurationError
+from app.contract.manifest import Label
 from senet.export import photos
 from senet.export.excitation import excitation
 from senet.export.trained import served_graph

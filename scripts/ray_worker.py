@@ -21,13 +21,13 @@ from senet_client.score.output import write_part
 from senet_client.score.reading import read_patiently
 from senet_client.score.rows import Row, Sending, columns, row
 
+from app.contract.errors import ImageError as ServiceImageError
+from app.contract.errors import InferenceFailed
+from app.contract.preprocess import preprocess
+from app.contract.ranking import postprocess
+from app.contract.repository import ModelRepository
 from app.engines.onnx_engine import OnnxEngines
-from app.errors import ImageError as ServiceImageError
-from app.errors import InferenceFailed
-from app.repository.models import ModelRepository
-from app.serving.loading import load_model
-from app.serving.postprocess import postprocess
-from app.serving.preprocess import preprocess
+from app.selection.loading import load_model
 
 # An outage of the inputs' storage that lasts longer stops the run; it never becomes rows.
 _OUTAGE_SECONDS = 300.0

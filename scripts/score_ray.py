@@ -24,10 +24,10 @@ from senet_client.score.output import Output
 from senet_client.score.rows import columns
 from senet_client.score.target import Target
 
+from app.contract.errors import ConfigurationError
+from app.contract.repository import ModelRepository, select_variant
 from app.engines.onnx_engine import OnnxEngines
-from app.errors import ConfigurationError
 from app.hardware import available_cores
-from app.repository.models import ModelRepository, select_variant
 from scripts.ray_worker import Options, PartScorer
 
 # Ray plans each block on its own; more would only cost it memory.

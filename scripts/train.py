@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 from tqdm import tqdm
 
-from app.errors import ConfigurationError
+from app.contract.errors import ConfigurationError
 from app.hardware import available_cores
 from senet.training.options import TrainingOptions, flag
 from senet.training.photos import class_labels

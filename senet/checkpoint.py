@@ -9,8 +9,8 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from app.errors import ConfigurationError
-from app.repository.manifest import Label, Preprocessing
+from app.contract.errors import ConfigurationError
+from app.contract.manifest import Label, Preprocessing
 from senet.safe_load import safe_load
 
 _FORMAT = "senet-checkpoint-1"

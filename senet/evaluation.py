@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import ConfigurationError, ImageError
-from app.repository.manifest import Label, Preprocessing
-from app.serving.preprocess import preprocess
+from app.contract.errors import ConfigurationError, ImageError
+from app.contract.manifest import Label, Preprocessing
+from app.contract.preprocess import preprocess
 
 # Evaluation photos come from the user's own disk: the limit only stops decompression bombs.
 _MAX_PIXELS = 178_956_970

@@ -7,7 +7,7 @@ from torch import Tensor, fx, nn
 from torch.export import Dim, ExportedProgram, export
 from torch.nn import functional
 
-from app.errors import ConfigurationError
+from app.contract.errors import ConfigurationError
 
 _ATEN = torch.ops.aten
 # Operator of a fully connected layer -> positions of its input and weight, and whether the

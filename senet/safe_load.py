@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from app.errors import ConfigurationError
+from app.contract.errors import ConfigurationError
 
 
 def safe_load(path: Path, option: str) -> Any:  # noqa: ANN401 - a file may hold anything

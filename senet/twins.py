@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from app.repository.manifest import Input, Preprocessing
+from app.contract.manifest import Input, Preprocessing
 from senet import networks
 from senet.cost import multiply_adds, parameters
 from senet.export import onnx_file

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from app.api.problems import ANSWERS
 from app.settings import Settings
+from app.transport.http.problems import ANSWERS
 
 ROOT = Path(__file__).parents[1]
 

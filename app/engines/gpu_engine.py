@@ -11,10 +11,10 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from app.contract.errors import ConfigurationError
 from app.engines.bound_batch import BoundBatch, PrepareHost
 from app.engines.buckets import bucket_for
 from app.engines.engine import Output, Provider
-from app.errors import ConfigurationError
 
 logger = logging.getLogger(__name__)
 

@@ -9,6 +9,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from app.contract.errors import ConfigurationError
 from app.engines.buckets import batch_buckets
 from app.engines.engine import InferenceEngine, Layout, Output, Provider
 from app.engines.freed_memory import return_freed_memory
@@ -17,7 +18,6 @@ from app.engines.pinned_memory import cuda_pinned_memory
 from app.engines.providers import candidates, check_loaded, session_providers
 from app.engines.tensorrt_cache import find_engine
 from app.engines.tensorrt_target import detect
-from app.errors import ConfigurationError
 
 
 class OnnxEngine:

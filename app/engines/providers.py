@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal
 
+from app.contract.errors import ConfigurationError
 from app.engines.engine import Provider
 from app.engines.tensorrt_cache import SERVING_OPTIONS
-from app.errors import ConfigurationError
 
 _NAMES: Mapping[Provider, str] = MappingProxyType(
     {

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from app.errors import ConfigurationError
-from app.self_contained import check_self_contained
+from app.contract.errors import ConfigurationError
+from app.contract.self_contained import check_self_contained
 
 ENGINE_FILE = "model.ctx.onnx"
 # Nothing about profiles or precision: an EP context holds them, and is never rebuilt.

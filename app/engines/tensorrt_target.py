@@ -6,8 +6,8 @@ from typing import NoReturn
 
 import onnxruntime
 
+from app.contract.errors import ConfigurationError
 from app.engines.tensorrt_cache import TensorRTTarget
-from app.errors import ConfigurationError
 
 _PROVIDER = "TensorrtExecutionProvider"
 # CUdevice_attribute in cuda.h.

@@ -15,9 +15,9 @@ import json, sys
 from pathlib import Path
 import numpy as np
 from app.engines.onnx_engine import OnnxEngines
-from app.repository.models import ModelRepository
-from app.serving.loading import load_model
-from app.serving.preprocess import preprocess
+from app.contract.repository import ModelRepository
+from app.selection.loading import load_model
+from app.contract.preprocess import preprocess
 loaded = load_model(
     ModelRepository(Path(sys.argv[1])), OnnxEngines("cpu"),
     model="imagenette", precision="int8", max_batch_size=1, cores=2, inference_threads=2,

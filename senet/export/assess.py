@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from app.repository.manifest import Accuracy, Calibration, Parity, Precision
+from app.contract.manifest import Accuracy, Calibration, Parity, Precision
 from senet.export import calibration, measure, parity
 from senet.export.measure import Logits
 from senet.export.order import Order

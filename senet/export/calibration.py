@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import ConfigurationError
-from app.repository.manifest import Calibration
+from app.contract.errors import ConfigurationError
+from app.contract.manifest import Calibration
 
 _BINS = 15
 # Temperatures from 1/50 to 50; beyond them the photos do not determine one.

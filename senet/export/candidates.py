@@ -7,7 +7,7 @@ from pathlib import Path
 
 from onnx import ModelProto
 
-from app.repository.manifest import Precision
+from app.contract.manifest import Precision
 from senet.export import fp16, int8, onnx_file
 from senet.export.order import Order
 from senet.export.photos import read

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 from pydantic import BaseModel, ConfigDict
 
-from app.repository.manifest import Label, Preprocessing
+from app.contract.manifest import Label, Preprocessing
 from senet.export import gates
 from senet.export.measure import Logits, logits_of
 from senet.export.photos import Photos, read

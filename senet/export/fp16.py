@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from app.errors import ConfigurationError
+from app.contract.errors import ConfigurationError
 from senet.export.regions import regions
 
 # Plain, since numpy would compare in fp16, where a larger number is infinite.

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from app.repository.manifest import Input, Precision
+from app.contract.manifest import Input, Precision
 from senet.export.parity import MAX_ABS_LOGIT_DIFF
 from senet.export.runtime import Run
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from app.repository.manifest import Preprocessing
+from app.contract.manifest import Preprocessing
 from senet.export.runtime import OUTPUTS, Images, Outputs, Run
 
 

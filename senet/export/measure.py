@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import ConfigurationError
-from app.repository.manifest import Accuracy, Precision, Preprocessing
+from app.contract.errors import ConfigurationError
+from app.contract.manifest import Accuracy, Precision, Preprocessing
 from senet.evaluation import Evaluation
 from senet.export.photos import Photos, read
 from senet.export.runtime import Run

@@ -7,8 +7,8 @@ import onnx
 import torch
 from onnx import ModelProto, TensorProto, ValueInfoProto
 
-from app.errors import ConfigurationError
-from app.repository.manifest import Input
+from app.contract.errors import ConfigurationError
+from app.contract.manifest import Input
 from senet.export.graph import ServedGraph
 from senet.export.quiet import quiet
 from senet.export.runtime import INPUT, OUTPUTS

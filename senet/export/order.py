@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
-from app.errors import ConfigurationError
-from app.repository.manifest import Input, ModelName, Precision
+from app.contract.errors import ConfigurationError
+from app.contract.manifest import Input, ModelName, Precision
 from senet.export.int8 import Layout
 from senet.export.parity import BATCH_SIZES
 from senet.export.photos import Photos

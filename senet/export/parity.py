@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import ConfigurationError
-from app.repository.manifest import Parity
+from app.contract.errors import ConfigurationError
+from app.contract.manifest import Parity
 from senet.export.runtime import Images, Outputs, Run
 
 BATCH_SIZES = (1, 7)

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from app.errors import ConfigurationError, ImageError
-from app.repository.manifest import Label, Preprocessing
-from app.serving.preprocess import preprocess
+from app.contract.errors import ConfigurationError, ImageError
+from app.contract.manifest import Label, Preprocessing
+from app.contract.preprocess import preprocess
 from senet.evaluation import list_photos
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from onnx import ModelProto
 
-from app.repository.manifest import Golden, Manifest, Precision, Variant
+from app.contract.manifest import Golden, Manifest, Precision, Variant
 from senet.export import golden, onnx_file, parity, photos, publish, report, speed
 from senet.export.assess import Assessment, assess
 from senet.export.candidates import Candidate, write_fp32, write_reduced

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from app.errors import ConfigurationError
+from app.contract.errors import ConfigurationError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 

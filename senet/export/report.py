@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from app.repository.manifest import Accuracy, Calibration, Parity, Precision, Source
+from app.contract.manifest import Accuracy, Calibration, Parity, Precision, Source
 from senet.export.excitation import Excitation
 from senet.export.excitation import render as render_gates
 from senet.shapes import Shapes, warnings_on

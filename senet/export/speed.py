@@ -6,8 +6,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from app.contract.manifest import Precision
 from app.hardware import available_cores
-from app.repository.manifest import Precision
 from senet.export.runtime import Images, Run
 
 BATCH = 8

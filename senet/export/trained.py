@@ -4,7 +4,7 @@ from pathlib import Path
 
 from onnx import ModelProto
 
-from app.repository.manifest import Input, Label, Preprocessing
+from app.contract.manifest import Input, Label, Preprocessing
 from senet import checkpoint
 from senet.export import onnx_file
 from senet.export.graph import ServedGraph

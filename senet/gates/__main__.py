@@ -12,9 +12,9 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import ModelProto
 
-from app.errors import ConfigurationError
-from app.repository.manifest import Label, Preprocessing
-from app.repository.models import ModelRepository
+from app.contract.errors import ConfigurationError
+from app.contract.manifest import Label, Preprocessing
+from app.contract.repository import ModelRepository
 from senet.export import photos
 from senet.export.excitation import excitation, render
 from senet.export.trained import served_graph

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from app.errors import ConfigurationError
+from app.contract.errors import ConfigurationError
 from senet.sources.loaded import Loaded, described
 
 

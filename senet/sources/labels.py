@@ -3,8 +3,8 @@
 from collections import Counter
 from pathlib import Path
 
-from app.errors import ConfigurationError
-from app.repository.manifest import Label
+from app.contract.errors import ConfigurationError
+from app.contract.manifest import Label
 
 
 def read_labels(path: Path, classes: int) -> tuple[Label, ...]:

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
-from app.errors import ConfigurationError
-from app.repository.manifest import Label, Preprocessing, Source
+from app.contract.errors import ConfigurationError
+from app.contract.manifest import Label, Preprocessing, Source
 from senet.sources import exported_program, published_layout, timm_models, trained, user_module
 from senet.sources.labels import read_labels
 from senet.sources.loaded import Loaded

@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 from torch.export import ExportedProgram
 
-from app.repository.manifest import Label
+from app.contract.manifest import Label
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from torch import nn
 from torch.export import ExportedProgram
 
-from app.repository.manifest import Label, Preprocessing, Source
+from app.contract.manifest import Label, Preprocessing, Source
 
 
 @dataclass(frozen=True)

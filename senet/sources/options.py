@@ -3,14 +3,14 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app.repository.manifest import Geometry, Interpolation
+from app.contract.manifest import Geometry, Interpolation
 
 
 @dataclass(frozen=True)
 class PreprocessingOptions:
     """Preprocessing given by flags; None leaves what the source itself says.
 
-    Attributes are those of `app.repository.manifest.Preprocessing`.
+    Attributes are those of `app.contract.manifest.Preprocessing`.
     """
 
     geometry: Geometry | None = None

@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from app.errors import ConfigurationError
-from app.repository.manifest import Preprocessing
+from app.contract.errors import ConfigurationError
+from app.contract.manifest import Preprocessing
 from senet.sources.options import PreprocessingOptions
 
 # How the field prepares photos: at full size, by torchvision or a library that rounds as it does.

@@ -3,7 +3,7 @@
 from pathlib import Path
 from types import MappingProxyType
 
-from app.errors import ConfigurationError
+from app.contract.errors import ConfigurationError
 from senet import networks
 from senet.sources.loaded import Loaded
 from senet.sources.weights import read_weights

@@ -6,8 +6,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from app.errors import ConfigurationError
-from app.repository.manifest import Label
+from app.contract.errors import ConfigurationError
+from app.contract.manifest import Label
 from senet.sources.loaded import Loaded
 from senet.sources.timm_transform import notes_on, preprocessing_of
 from senet.sources.weights import read_weights

@@ -4,8 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from app.errors import ConfigurationError
-from app.repository.manifest import Interpolation
+from app.contract.errors import ConfigurationError
+from app.contract.manifest import Interpolation
 
 _GEOMETRIES = {"center": "torchvision", "squash": "squash"}
 

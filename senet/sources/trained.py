@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from app.errors import ConfigurationError
+from app.contract.errors import ConfigurationError
 from senet import checkpoint, networks
 from senet.sources.loaded import Loaded, described
 from senet.sources.weights import Weights

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from app.errors import ConfigurationError
+from app.contract.errors import ConfigurationError
 from senet.sources.loaded import Loaded
 from senet.sources.weights import read_weights
 

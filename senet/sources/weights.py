@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from app.errors import ConfigurationError
+from app.contract.errors import ConfigurationError
 from senet.safe_load import safe_load
 from senet.sources.loaded import described
 

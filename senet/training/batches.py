@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from app.repository.manifest import Preprocessing
+from app.contract.manifest import Preprocessing
 from senet.training import schedule
 from senet.training.augment import augment, mix
 from senet.training.options import TrainingOptions

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
-from app.errors import ConfigurationError
-from app.repository.manifest import Preprocessing
+from app.contract.errors import ConfigurationError
+from app.contract.manifest import Preprocessing
 from senet import networks
 
 Probability = Annotated[float, Field(ge=0, le=1)]

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from app.errors import ConfigurationError
-from app.repository.manifest import Label
+from app.contract.errors import ConfigurationError
+from app.contract.manifest import Label
 from senet.evaluation import list_photos
 from senet.sources.labels import read_labels
 
@@ -84,7 +84,7 @@ def load_training_photos(
 
 
 def _rgb(image: Image.Image) -> Image.Image:
-    """Colours as `app.serving.preprocess` sees them, for a whole image."""
+    """Colours as `app.contract.preprocess` sees them, for a whole image."""
     if image.mode.startswith("I"):
         # 16-bit greyscale: Pillow's own conversion would clip it to white.
         image = Image.fromarray((np.asarray(image).clip(0, 65535) >> 8).astype(np.uint8))

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from torch import nn
 
-from app.errors import ConfigurationError
-from app.repository.manifest import Label
+from app.contract.errors import ConfigurationError
+from app.contract.manifest import Label
 from senet import checkpoint
 from senet.training.options import TrainingOptions
 

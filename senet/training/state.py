@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from app.errors import ConfigurationError
-from app.repository.manifest import Label
+from app.contract.errors import ConfigurationError
+from app.contract.manifest import Label
 from senet import checkpoint
 from senet.training.moving_average import MovingAverage
 from senet.training.options import TrainingOptions, flag

@@ -2,8 +2,8 @@
 
 import pytest
 
+from app.contract.errors import ConfigurationError
 from app.environment import check_variables, hidden_options
-from app.errors import ConfigurationError
 from app.settings import Settings, load_settings
 
 OPTIONS = tuple(Settings.model_fields)

@@ -17,7 +17,7 @@ from tests.support.repository import write_model
 
 PICTURES = [encode(photo(colour)) for colour in COLOURS]
 Start = Callable[..., ServiceProcess]
-CHOOSER = "app.serving.loading"
+CHOOSER = "app.selection.loading"
 _WRITABLE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 
 

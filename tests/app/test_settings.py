@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.errors import ConfigurationError
+from app.contract.errors import ConfigurationError
 from app.settings import Settings, load_settings
 
 

@@ -19,7 +19,7 @@ OnnxEngines("cpu").load(Path(sys.argv[1]), "cpu", Layout(1, 1))
 
 
 @pytest.mark.parametrize(
-    "first", ["app.engines.onnx_engine", "app.doctor.command", "senet.export.runtime"]
+    "first", ["app.engines.onnx_engine", "app.cli.doctor.command", "senet.export.runtime"]
 )
 def test_onnx_runtime_does_not_report_to_its_maker(
     first: str, repository: Path, tmp_path: Path

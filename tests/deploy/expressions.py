@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from app.metrics import Metrics
+from app.telemetry.metrics import Metrics
 from tests.deploy.files import DEPLOY
 
 RULES = DEPLOY / "prometheus" / "rules" / "senet.yml"

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from app.main import create_app
 from app.settings import Settings
+from app.transport.http.composition import create_app
 from deploy.sync_rules import RESOURCE
 from tests.deploy.files import COMPOSE, DEPLOY, DOCKERFILE, KUBERNETES, PAGE, ROOT, one
 from tests.deploy.kustomize import Manifest, render

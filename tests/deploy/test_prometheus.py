@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import app.main
+import app.transport.http.composition
 from app.engines.engine import Output
 from app.engines.onnx_engine import OnnxEngines
 from app.settings import Settings
@@ -48,7 +48,7 @@ def loaded(
     """Prometheus on a service that has had a short load."""
     with pytest.MonkeyPatch.context() as patch:
         # A container's limit, which the machine of the test need not have.
-        patch.setattr(app.main, "memory_limit_bytes", lambda: 2**40)
+        patch.setattr(app.transport.http.composition, "memory_limit_bytes", lambda: 2**40)
         engines = OnnxEngines("cpu")
         with running(settings, engines) as live, live.client() as client:
             folder = tmp_path_factory.mktemp("prometheus")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from app.errors import ConfigurationError
-from app.repository.manifest import Label, Preprocessing
+from app.contract.errors import ConfigurationError
+from app.contract.manifest import Label, Preprocessing
 from senet.checkpoint import Checkpoint, load, load_training, save
 
 CHECKPOINT = Checkpoint(

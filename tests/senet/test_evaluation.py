@@ -7,9 +7,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.errors import ConfigurationError
-from app.repository.manifest import Label, Preprocessing
-from app.serving.preprocess import preprocess
+from app.contract.errors import ConfigurationError
+from app.contract.manifest import Label, Preprocessing
+from app.contract.preprocess import preprocess
 from senet.evaluation import Evaluation, evaluate, list_photos, load_photos
 
 LABELS = tuple(Label(index=index, id=name, name=name) for index, name in enumerate("ba"))

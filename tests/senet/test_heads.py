@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram, export
 from torch.nn import functional
 
-from app.errors import ConfigurationError
+from app.contract.errors import ConfigurationError
 from senet.blocks import BasicBlock
 from senet.heads import Heads
 from senet.resnet import ResNet, ResNetDesign

@@ -11,11 +11,11 @@ import httpx
 from fastapi import FastAPI
 
 from app.engines.engine import InferenceEngines
-from app.main import create_app
-from app.server import DrainingServer, certificate_of, uvicorn_config
-from app.serving.service import Service, State
+from app.inference.service import Service, State
 from app.settings import Settings
-from app.tracing import Tracing
+from app.telemetry.tracing import Tracing
+from app.transport.http.composition import create_app
+from app.transport.process import DrainingServer, certificate_of, uvicorn_config
 from tests.support.waiting import BOUND_SECONDS, eventually
 
 # Shared, for httpx would read the certificate store for every client, and none speaks TLS here.

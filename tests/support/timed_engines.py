@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.engines.engine import Output, Provider
-from app.serving.candidates import Candidate
+from app.selection.candidates import Candidate
 from tests.support.clock import Clock
 from tests.support.colours import colour_outputs
 

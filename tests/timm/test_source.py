@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from app.errors import ConfigurationError
-from app.repository.manifest import Preprocessing
+from app.contract.errors import ConfigurationError
+from app.contract.manifest import Preprocessing
 from senet.heads import Heads
 from senet.sources import SourceOptions, load_source
 from senet.sources.timm_models import imagenet_labels

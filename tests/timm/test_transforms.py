@@ -10,8 +10,8 @@ import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
-from app.repository.manifest import Preprocessing
-from app.serving.preprocess import preprocess
+from app.contract.manifest import Preprocessing
+from app.contract.preprocess import preprocess
 from senet.sources.options import PreprocessingOptions
 from senet.sources.preprocessing import resolve
 from senet.sources.timm_transform import preprocessing_of

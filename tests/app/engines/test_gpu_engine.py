@@ -11,9 +11,9 @@ import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
+from app.contract.errors import ConfigurationError
 from app.engines.engine import Output
 from app.engines.gpu_engine import GpuEngine, GpuPlan, Slot, load_gpu
-from app.errors import ConfigurationError
 from tests.support.colours import INPUT_SIDE, colour_outputs
 from tests.support.repository import colour_model
 

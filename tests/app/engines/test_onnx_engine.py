@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from app.contract.errors import ConfigurationError
 from app.engines.engine import InferenceEngine, Layout, Output
 from app.engines.onnx_engine import OnnxEngines
-from app.errors import ConfigurationError
 from tests.support.colours import COLOURS, INPUT_SIDE, colour_outputs
 from tests.support.repository import colour_model
 

@@ -2,9 +2,9 @@
 
 import pytest
 
+from app.contract.errors import ConfigurationError
 from app.engines.engine import Provider
 from app.engines.providers import candidates, check_loaded, session_providers
-from app.errors import ConfigurationError
 
 CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"
 

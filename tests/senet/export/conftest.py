@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from app.repository.manifest import Label, Preprocessing, Source
+from app.contract.manifest import Label, Preprocessing, Source
 from senet.export import photos
 from senet.export.order import Order
 from senet.export.photos import Photos, labelled

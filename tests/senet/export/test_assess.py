@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.errors import ConfigurationError
-from app.repository.manifest import Parity, Precision
+from app.contract.errors import ConfigurationError
+from app.contract.manifest import Parity, Precision
 from senet.export.assess import assess
 from senet.export.order import Order
 from senet.export.photos import Photos

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from app.errors import ConfigurationError
+from app.contract.errors import ConfigurationError
 from senet.export.calibration import (
     calibration,
     cross_fit,

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from app.repository.manifest import Manifest
+from app.contract.manifest import Manifest
 from scripts import build_tensorrt, export_onnx
 from senet.sources import SourceModel
 from tests.senet.export.conftest import LABELS, SIDE

@@ -10,7 +10,7 @@ import torch
 from onnx import ModelProto
 from torch import Tensor, nn
 
-from app.repository.manifest import Input
+from app.contract.manifest import Input
 from senet.export import gates, onnx_file, photos
 from senet.export.excitation import excitation, observe, render
 from senet.export.fold import fold_constant_gates

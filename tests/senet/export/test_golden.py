@@ -1,6 +1,6 @@
 import numpy as np
 
-from app.repository.manifest import Input
+from app.contract.manifest import Input
 from senet.export.golden import draw
 
 

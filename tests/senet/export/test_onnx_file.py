@@ -1,8 +1,8 @@
 import pytest
 from torch import Tensor, nn
 
-from app.errors import ConfigurationError
-from app.repository.manifest import Input
+from app.contract.errors import ConfigurationError
+from app.contract.manifest import Input
 from senet.export.graph import ServedGraph
 from senet.export.onnx_file import to_onnx
 from tests.senet.export.conftest import PREPROCESSING, SIDE

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.errors import ConfigurationError
+from app.contract.errors import ConfigurationError
 from senet.export.photos import Photos, labelled, read, unlabelled
 from tests.senet.export.conftest import LABELS, PREPROCESSING, SIDE
 

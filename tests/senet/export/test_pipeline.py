@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from app.errors import ConfigurationError
-from app.repository.manifest import Manifest
-from app.repository.models import ModelRepository
+from app.contract.errors import ConfigurationError
+from app.contract.manifest import Manifest
+from app.contract.repository import ModelRepository
 from senet.export.order import Order
 from senet.export.photos import Photos, unlabelled
 from senet.export.pipeline import export

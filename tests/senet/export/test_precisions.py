@@ -9,8 +9,8 @@ import torch
 from onnx import ModelProto, TensorProto, numpy_helper
 from torch import Tensor, nn
 
-from app.errors import ConfigurationError
-from app.repository.manifest import Input
+from app.contract.errors import ConfigurationError
+from app.contract.manifest import Input
 from senet.export import int8
 from senet.export.fp16 import to_fp16
 from senet.export.graph import ServedGraph

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.errors import ConfigurationError
+from app.contract.errors import ConfigurationError
 from senet.export.publish import staged
 
 

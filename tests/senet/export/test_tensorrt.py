@@ -9,6 +9,8 @@ import onnxruntime
 import pytest
 from onnx import GraphProto, ModelProto, helper
 
+from app.contract.errors import ConfigurationError
+from app.contract.repository import ModelRepository, ModelVersion
 from app.engines.tensorrt_cache import (
     ENGINE_FILE,
     TensorRTTarget,
@@ -17,13 +19,11 @@ from app.engines.tensorrt_cache import (
     find_engine,
 )
 from app.engines.tensorrt_target import detect, tensorrt_version
-from app.errors import ConfigurationError
-from app.repository.models import ModelRepository, ModelVersion
+from scripts.tensorrt_engine import Compile, build
 from senet.export import photos
 from senet.export.photos import Photos
 from senet.export.report import Report
 from senet.export.runtime import Images, Outputs, Run, onnx_runner
-from senet.export.tensorrt import Compile, build
 from tests.senet.export.conftest import PREPROCESSING
 
 TARGET = TensorRTTarget(

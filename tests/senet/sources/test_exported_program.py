@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch.export import Dim, export
 
-from app.errors import ConfigurationError
+from app.contract.errors import ConfigurationError
 from senet.sources.exported_program import load
 
 from .tiny import SIZE, TinyNet

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from app.errors import ConfigurationError
-from app.repository.manifest import Label
+from app.contract.errors import ConfigurationError
+from app.contract.manifest import Label
 from senet.sources.labels import read_labels
 
 GOOD = "0 n01440764 tench, Tinca tinca\n1 n02012849 crane\n2 n03126707 crane\n"

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch.export import Dim, export
 
-from app.errors import ConfigurationError
-from app.repository.manifest import Label, Preprocessing
+from app.contract.errors import ConfigurationError
+from app.contract.manifest import Label, Preprocessing
 from senet import checkpoint, networks
 from senet.heads import Heads
 from senet.sources import PreprocessingOptions, SourceOptions, load_source

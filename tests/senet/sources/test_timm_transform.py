@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.errors import ConfigurationError
+from app.contract.errors import ConfigurationError
 from senet.sources.timm_transform import notes_on, preprocessing_of
 
 STATED = {

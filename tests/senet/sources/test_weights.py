@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from app.errors import ConfigurationError
+from app.contract.errors import ConfigurationError
 from senet.sources.weights import read_weights
 
 from .tiny import TinyNet

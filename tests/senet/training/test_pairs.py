@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from app.errors import ConfigurationError
+from app.contract.errors import ConfigurationError
 from senet.training.pairs import Figure, append, gain, missing, read
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.errors import ConfigurationError
-from app.repository.manifest import Label, Preprocessing
-from app.serving.preprocess import preprocess
+from app.contract.errors import ConfigurationError
+from app.contract.manifest import Label, Preprocessing
+from app.contract.preprocess import preprocess
 from senet.training.photos import class_labels, load_training_photos
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from app.errors import ConfigurationError
+from app.contract.errors import ConfigurationError
 from senet import checkpoint, networks
 from senet.blocks import BasicBlock
 from senet.gates.recorder import GateRecorder

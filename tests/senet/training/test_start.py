@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from app.errors import ConfigurationError
-from app.repository.manifest import Label, Preprocessing
+from app.contract.errors import ConfigurationError
+from app.contract.manifest import Label, Preprocessing
 from senet import checkpoint, networks
 from senet.training.options import TrainingOptions
 from senet.training.start import start

@@ -1,0 +1,1 @@
+"""What a published model is, and what its service and its export share."""

@@ -1,0 +1,110 @@
+"""Bytes of an image -> the network's uint8 input.
+
+The one implementation of it: export, evaluation, calibration and serving all call `preprocess`.
+"""
+
+import re
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from app.contract.decoding import open_image, sniff
+from app.contract.errors import ImageError, ImageTooLarge, InvalidImage, UnsupportedImageFormat
+from app.contract.geometry import Size, resized_size, source_box
+from app.contract.manifest import Preprocessing
+from app.contract.orientation import UPRIGHT, read_orientation
+from app.contract.pixels import averageable
+from app.contract.resampling import resample
+
+# How Pillow and its codecs say that a file asks for more than they can do.
+_UNSUPPORTED = re.compile("unsupported|not implemented|no codec", re.IGNORECASE)
+# How much longer than in the resized photo the JPEG decoder leaves both sides, at least: what it
+# does not average, the filter does. Twice is 0.3 to 0.6 grey levels from full decoding on the mean,
+# once 1.1 to 2.0 (docs/preprocessing.md). The exact geometry is older than this and keeps its 1.
+_DECODED_MARGIN = 2
+
+
+def preprocess(data: bytes, preprocessing: Preprocessing, *, max_pixels: int) -> NDArray[np.uint8]:
+    """Decodes, orients, resizes and crops one image.
+
+    Only what the crop covers is resampled. With the geometry `torchvision` that equals resizing
+    the whole and cropping it, as torchvision does, up to one grey level in a few hundred pixels.
+
+    Args:
+        data: an encoded JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF; of an animation the first
+            frame counts.
+        preprocessing: the model's contract.
+        max_pixels: largest width * height; judged by the header, before decoding.
+
+    Returns:
+        uint8 [crop_height, crop_width, 3], RGB.
+
+    Raises:
+        UnsupportedImageFormat: if the bytes are in no accepted format.
+        ImageTooLarge: if the image has more than `max_pixels` pixels.
+        InvalidImage: if it is truncated or corrupt.
+    """
+    image_format = sniff(data)
+    if image_format is None:
+        raise UnsupportedImageFormat("not a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF image")
+    try:
+        with open_image(data, image_format, max_pixels=max_pixels) as image:
+            return _to_input(image, preprocessing)
+    except ImageError:
+        raise
+    except MemoryError as error:
+        raise ImageTooLarge(f"decoding this {image_format} needs too much memory") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ImageTooLarge(f"more than {max_pixels} pixels") from error
+    except Exception as error:
+        if _UNSUPPORTED.search(str(error)):
+            raise UnsupportedImageFormat(f"{image_format}: {error}") from error
+        # Whatever else a decoder raises on these bytes (OSError, SyntaxError, struct.error, ...)
+        # means that they do not hold an image of the format they begin like.
+        raise InvalidImage(f"truncated or corrupt {image_format} image") from error
+
+
+def _to_input(image: Image.Image, preprocessing: Preprocessing) -> NDArray[np.uint8]:
+    stored, factor = _load(image, preprocessing)
+    orientation = read_orientation(image) if preprocessing.exif_transpose else UPRIGHT
+    size = orientation.turned(stored)
+    left, top, right, bottom = orientation.stored(source_box(size, preprocessing), size)
+    crop = orientation.turned((preprocessing.crop_width, preprocessing.crop_height))
+    box = (left / factor, top / factor, right / factor, bottom / factor)
+    small = orientation.upright(resample(averageable(image), crop, box, preprocessing))
+    return np.asarray(_composite(small, preprocessing.background))
+
+
+def _load(image: Image.Image, preprocessing: Preprocessing) -> tuple[Size, float]:
+    """Decodes the pixels.
+
+    Returns:
+        The size of the photo, and by how much its sides were divided in decoding.
+    """
+    size, drafted = image.size, None
+    if preprocessing.scaled_decoding and preprocessing.geometry != "squash":
+        # Only the JPEG decoder acts on this. It keeps both sides at least as long as asked.
+        drafted = image.draft(None, _least_decoded(size, preprocessing))
+    image.load()
+    if drafted is None or preprocessing.geometry == "exact":
+        # Loading turns a TIFF upright. The exact geometry centres its box in what was decoded.
+        return image.size, 1
+    return size, size[0] / drafted[1][2]
+
+
+def _least_decoded(size: Size, preprocessing: Preprocessing) -> Size:
+    if preprocessing.geometry == "exact":
+        side = preprocessing.resize_shorter_side
+        ratio = side / min(size)
+        return max(side, int(size[0] * ratio)), max(side, int(size[1] * ratio))
+    width, height = resized_size(size, preprocessing)
+    return _DECODED_MARGIN * width, _DECODED_MARGIN * height
+
+
+def _composite(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
+    if image.mode not in ("LA", "RGBA"):
+        return image.convert("RGB")
+    canvas = Image.new("RGBA", image.size, (*background, 255))
+    canvas.alpha_composite(image.convert("RGBA"))
+    return canvas.convert("RGB")

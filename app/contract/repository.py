@@ -1,0 +1,202 @@
+"""Finding a model version on disk and verifying it before anything is loaded."""
+
+import hashlib
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from app.contract.errors import ConfigurationError
+from app.contract.manifest import Manifest, Precision, Variant
+from app.contract.self_contained import check_self_contained
+
+_OPTION = "model_repository"
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """A model version on disk whose manifest is valid.
+
+    Attributes:
+        folder: `<repository>/<name>/<version>`.
+        manifest: its validated manifest.
+    """
+
+    folder: Path
+    manifest: Manifest
+
+    def verified_file(self, variant: Variant) -> Path:
+        """The variant's ONNX file, after comparing its SHA-256 with the manifest's.
+
+        Raises:
+            ConfigurationError: if the file cannot be read, differs, or is not all there is to it.
+        """
+        path = self.folder / variant.file
+        data = _read(path)
+        digest = hashlib.sha256(data).hexdigest()
+        if digest != variant.sha256:
+            raise ConfigurationError(
+                _OPTION,
+                f"{path} has SHA-256 {digest}, its manifest says {variant.sha256}",
+                "copy the model again or export it anew",
+            )
+        check_self_contained(data, path)
+        return path
+
+    def golden(self) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """The golden inputs uint8 [n, height, width, 3] and logits float32 [n, classes].
+
+        Raises:
+            ConfigurationError: if a file cannot be read or has another shape or type.
+        """
+        size = (self.manifest.input.height, self.manifest.input.width, 3)
+        inputs = self._array(self.manifest.golden.inputs)
+        logits = self._array(self.manifest.golden.logits)
+        classes = len(self.manifest.labels)
+        if (
+            inputs.dtype != np.uint8
+            or inputs.shape[1:] != size
+            or not len(inputs)
+            or logits.dtype != np.float32
+            or logits.shape != (len(inputs), classes)
+        ):
+            raise ConfigurationError(
+                _OPTION,
+                f"the golden arrays in {self.folder} are not uint8 [n, {size[0]}, {size[1]}, 3] and"
+                f" float32 [n, {classes}]",
+                "export the model again",
+            )
+        return inputs, logits
+
+    def _array(self, name: str) -> NDArray[Any]:
+        path = self.folder / name
+        try:
+            # Not `np.load`, which also opens zip archives and pickles.
+            array: NDArray[Any] = np.lib.format.read_array(
+                io.BytesIO(_read(path)), allow_pickle=False
+            )
+        except (ValueError, MemoryError) as error:  # whatever size its head claims
+            raise ConfigurationError(
+                _OPTION, f"{path} is no NumPy array", "export the model again"
+            ) from error
+        return array
+
+
+class ModelRepository:
+    """`<root>/<name>/<version>/`.
+
+    Args:
+        root: the repository's folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def find(self, name: str, version: int | None = None) -> ModelVersion:
+        """Opens a model version.
+
+        Args:
+            name: the model's name.
+            version: its version; None for the highest.
+
+        Raises:
+            ConfigurationError: if there is none, or its manifest is not valid.
+        """
+        if not self._root.is_dir():
+            raise ConfigurationError(
+                _OPTION,
+                f"{self._root} is not a folder",
+                "set --model-repository (SENET_MODEL_REPOSITORY) to the folder that holds"
+                " <name>/<version>/manifest.json",
+            )
+        versions = _versions(self._root / name)
+        if version is None and versions:
+            version = max(versions)
+        if version is None or version not in versions:
+            wanted = name if version is None else f"{name}:{version}"
+            raise ConfigurationError(
+                "model",
+                f"{wanted} is not in {self._root}, which holds {self._contents()}",
+                "set --model (SENET_MODEL) to one that is there",
+            )
+        folder = self._root / name / str(version)
+        manifest = _read_manifest(folder / "manifest.json")
+        if (manifest.name, manifest.version) != (name, version):
+            raise ConfigurationError(
+                _OPTION,
+                f"{folder / 'manifest.json'} is of {manifest.name}:{manifest.version}",
+                "move it to the folder of that name and version",
+            )
+        return ModelVersion(folder, manifest)
+
+    def _contents(self) -> str:
+        names = sorted(child.name for child in self._root.iterdir() if _versions(child))
+        return ", ".join(names) or "no model"
+
+
+def select_variant(
+    precision: Literal["auto"] | Precision, provider: str, manifest: Manifest
+) -> Variant:
+    """The variant to serve: the precision asked for, or what suits the provider.
+
+    Raises:
+        ConfigurationError: if the model lacks the precision asked for.
+    """
+    variants = {variant.precision: variant for variant in manifest.variants}
+    if precision == "auto":
+        order: tuple[Precision, ...] = (
+            ("int8", "fp32", "fp16") if provider == "cpu" else ("fp16", "fp32", "int8")
+        )
+        return next(variants[name] for name in order if name in variants)
+    if precision not in variants:
+        raise ConfigurationError(
+            "precision",
+            f"{manifest.name}:{manifest.version} has no {precision} variant,"
+            f" only {', '.join(variants)}",
+            "set --precision (SENET_PRECISION) to one of them, or export that variant",
+        )
+    return variants[precision]
+
+
+def _versions(folder: Path) -> list[int]:
+    """Versions with a manifest, e.g. [1, 2]; other entries are left alone."""
+    if not folder.is_dir():
+        return []
+    return [
+        int(child.name)
+        for child in folder.iterdir()
+        if child.name.isascii()
+        and child.name.isdigit()
+        and not child.name.startswith("0")
+        and (child / "manifest.json").is_file()
+    ]
+
+
+def _read_manifest(path: Path) -> Manifest:
+    try:
+        return Manifest.model_validate_json(_read(path))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the whole"
+        raise ConfigurationError(
+            _OPTION, f"{path}, {where}: {first['msg']}", "correct the manifest or export again"
+        ) from error
+
+
+def _read(path: Path) -> bytes:
+    """A file of a model version, read once, so that what is checked is what was read."""
+    try:
+        # A pipe or a device might never end, a link to a file is as good as the file.
+        if path.exists() and not path.is_file():
+            raise ConfigurationError(
+                _OPTION, f"{path} is not a regular file", "restore it or export again"
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(
+            _OPTION, f"{path} cannot be read ({error.strerror})", "restore it or export again"
+        ) from error

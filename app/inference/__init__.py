@@ -1,0 +1,1 @@
+"""The way of an image; knows no transport."""

@@ -1,0 +1,63 @@
+"""What a classifier is asked and answers."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.contract.manifest import Label
+from app.engines.engine import Output
+from app.inference.admission import Caller
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifyOptions:
+    """What one request asks for.
+
+    Attributes:
+        caller: who asks, and how urgently.
+        deadline: on the monotonic clock, in seconds.
+        top_k: most classes per image.
+        min_score: classes below it are left out.
+        include: outputs beyond the classes.
+    """
+
+    caller: Caller
+    deadline: float
+    top_k: int = 5
+    min_score: float = 0.0
+    include: frozenset[Output] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One class for one image.
+
+    Attributes:
+        label: the class.
+        score: between 0 and 1.
+        cam: float32 [h, w], the class activation map (Zhou et al. 2016), if asked for.
+    """
+
+    label: Label
+    score: float
+    cam: NDArray[np.float32] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """The answer for one image.
+
+    Attributes:
+        predictions: by falling score.
+        embedding: float32 [dim], the pooled features before the classifier, if asked for.
+        decode_seconds: decoding and resizing.
+        queue_seconds: wait for the batch.
+        inference_seconds: the batch in the engine.
+    """
+
+    predictions: list[Prediction]
+    embedding: NDArray[np.float32] | None
+    decode_seconds: float
+    queue_seconds: float
+    inference_seconds: float

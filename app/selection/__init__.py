@@ -1,0 +1,1 @@
+"""Start-up: finds out which engine serves the model best here, and proves it."""

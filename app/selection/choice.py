@@ -1,0 +1,197 @@
+"""Choosing the engine that serves: by what is set, from the cache, or by measurement."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.contract.errors import ConfigurationError
+from app.contract.manifest import Variant
+from app.engines.engine import InferenceEngine, Layout
+from app.selection.cache import ChoiceCache, StoredChoice
+from app.selection.candidates import Candidate, ChosenBy
+from app.selection.measurement import Clocks, Speed, measure
+
+logger = logging.getLogger(__name__)
+
+# For all candidates together: what a start may cost in time.
+_SECONDS = 0.5
+_A_TIE = 0.95
+# As much sooner more threads must answer a lone client to be worth their waiting for each other.
+_CLEARLY_SOONER = 0.8
+# Raised whenever measuring changes, so that earlier measurements are void.
+_METHOD = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What serves, and why.
+
+    Attributes:
+        candidate: what was chosen.
+        chosen_by: why.
+        engine: the candidate's engine.
+        max_batch_size: most images in a batch that it should get.
+        images_per_second: what each candidate that was measured would serve, by its name.
+    """
+
+    candidate: Candidate
+    chosen_by: ChosenBy
+    engine: InferenceEngine
+    max_batch_size: int
+    images_per_second: Mapping[str, int] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        table = ", ".join(f"{name} {speed}" for name, speed in self.images_per_second.items())
+        return f"{self.candidate}, batches of up to {self.max_batch_size}, by {self.chosen_by}" + (
+            f" ({table} images/s)" if table else ""
+        )
+
+
+class Chooser:
+    """Chooses among candidates on the CPU. Never holds more than one engine.
+
+    Args:
+        load: loads a candidate's engine.
+        images: uint8 [n, height, width, 3] to measure with.
+        batch_sizes: to measure, rising.
+        circumstances: what a measurement depends on besides the candidates.
+        cache: of earlier choices; None to measure at every start.
+        clocks: the time.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[Candidate], InferenceEngine],
+        images: NDArray[np.uint8],
+        batch_sizes: Sequence[int],
+        *,
+        circumstances: Mapping[str, str],
+        cache: ChoiceCache | None,
+        clocks: Clocks | None = None,
+    ) -> None:
+        self._load = load
+        self._images = images
+        self._batch_sizes = batch_sizes
+        self._circumstances = circumstances
+        self._cache = cache
+        self._clocks = clocks or Clocks()
+        self._held: tuple[Candidate, InferenceEngine] | None = None
+
+    def choose(self, variants: Sequence[Variant], layouts: Sequence[Layout]) -> Choice:
+        """The fastest candidate.
+
+        Args:
+            variants: the likely fastest first.
+            layouts: the one with most threads a run first.
+
+        Raises:
+            ConfigurationError: if no candidate can be loaded.
+        """
+        candidates = [
+            Candidate("cpu", variant, layout) for variant in variants for layout in layouts
+        ]
+        if len(candidates) == 1:
+            return Choice(
+                candidates[0], "setting", self._engine(candidates[0]), self._batch_sizes[-1]
+            )
+        conditions = self._conditions(candidates)
+        if self._cache and (stored := self._cache.read(conditions)):
+            for candidate in candidates:
+                if str(candidate) == stored.chosen:
+                    return Choice(
+                        candidate,
+                        "cache",
+                        self._engine(candidate),
+                        stored.max_batch_size,
+                        stored.images_per_second,
+                    )
+        choice = self._measure(variants, layouts)
+        if self._cache:
+            self._cache.write(
+                StoredChoice(
+                    conditions=conditions,
+                    chosen=str(choice.candidate),
+                    max_batch_size=choice.max_batch_size,
+                    images_per_second=dict(choice.images_per_second),
+                )
+            )
+        return choice
+
+    def _measure(self, variants: Sequence[Variant], layouts: Sequence[Layout]) -> Choice:
+        """First the arithmetic, with the fewest threads a run; then the layout for the winner."""
+        seconds = _SECONDS / (len(variants) + len(layouts) - 1)
+        cores = max(layout.threads * layout.slots for layout in layouts)
+        speeds: dict[Candidate, Speed] = {}
+        fastest: Speed | None = None
+        for variant in variants:
+            candidate = Candidate("cpu", variant, layouts[-1])
+            speeds[candidate] = self._time(candidate, cores, seconds, rival=fastest)
+            fastest = max(speeds.values(), key=lambda speed: speed.best)
+        by_exactness = sorted(speeds, key=lambda candidate: candidate.exactness)
+        winner = _about_the_fastest(by_exactness, speeds)[0].variant
+        by_threads = [Candidate("cpu", winner, layout) for layout in reversed(layouts)]
+        for candidate in by_threads[1:]:
+            speeds[candidate] = self._time(candidate, cores, seconds)
+        chosen = _best_layout(by_threads, speeds)
+        table = {str(candidate): round(speed.best) for candidate, speed in speeds.items()}
+        enough = speeds[chosen].enough or self._batch_sizes[-1]
+        return Choice(chosen, "measurement", self._engine(chosen), enough, table)
+
+    def _time(
+        self, candidate: Candidate, cores: int, seconds: float, rival: Speed | None = None
+    ) -> Speed:
+        try:
+            engine = self._engine(candidate)
+        except ConfigurationError as error:
+            logger.warning("%s does not load: %s", candidate, error.cause)
+            return Speed({1: 0.0})
+        try:
+            return measure(
+                engine,
+                self._images,
+                self._batch_sizes,
+                cores=cores,
+                seconds=seconds,
+                rival=rival,
+                clocks=self._clocks,
+            )
+        except Exception as error:  # noqa: BLE001 - ONNX Runtime's share no base class
+            logger.warning("%s does not run: %s", candidate, " ".join(str(error).split()))
+            return Speed({1: 0.0})
+
+    def _engine(self, candidate: Candidate) -> InferenceEngine:
+        if self._held is None or self._held[0] != candidate:
+            self._held = None  # its memory is free before the next one takes some
+            self._held = (candidate, self._load(candidate))
+        return self._held[1]
+
+    def _conditions(self, candidates: Sequence[Candidate]) -> dict[str, object]:
+        return {
+            **self._circumstances,
+            "method": _METHOD,
+            "batch_sizes": list(self._batch_sizes),
+            "candidates": [
+                f"{candidate} {candidate.provider} {candidate.variant.sha256}"
+                for candidate in candidates
+            ],
+        }
+
+
+def _about_the_fastest(
+    candidates: Sequence[Candidate], speeds: Mapping[Candidate, Speed]
+) -> list[Candidate]:
+    """Those that are about as fast as the fastest: measurements of the same thing differ."""
+    best = max(speeds[candidate].best for candidate in candidates)
+    return [candidate for candidate in candidates if speeds[candidate].best >= _A_TIE * best]
+
+
+def _best_layout(by_threads: Sequence[Candidate], speeds: Mapping[Candidate, Speed]) -> Candidate:
+    """Among the fastest, more threads a run only where they answer a lone client clearly sooner."""
+    chosen, *others = _about_the_fastest(by_threads, speeds)
+    for candidate in others:
+        if speeds[candidate].lone_seconds <= _CLEARLY_SOONER * speeds[chosen].lone_seconds:
+            chosen = candidate
+    return chosen

@@ -1,0 +1,204 @@
+"""From a repository to the engine that serves: found, verified, chosen and proved."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from app.contract.errors import ConfigurationError
+from app.contract.manifest import Precision, Variant
+from app.contract.repository import ModelRepository, ModelVersion, select_variant
+from app.engines.buckets import batch_buckets
+from app.engines.engine import InferenceEngine, InferenceEngines, Layout, Provider
+from app.hardware import processor
+from app.selection.cache import ChoiceCache
+from app.selection.candidates import Candidate, cpu_layouts, cpu_variants
+from app.selection.choice import Choice, Chooser
+from app.selection.proof import prove
+from app.selection.served_model import ServedModel
+
+logger = logging.getLogger(__name__)
+
+# Measured: 82 MiB for the service itself; weights in ONNX Runtime take three times their file's
+# size while they are laid out (SE-ResNet-50, fp32: a file of 107 MiB, 388 MiB at the peak).
+_SERVICE_BYTES = 80 * 2**20
+_BYTES_PER_MODEL_BYTE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """An engine that has proved itself, what it serves, and why this one was chosen."""
+
+    model: ServedModel
+    engine: InferenceEngine
+    choice: Choice
+
+
+def load_model(
+    repository: ModelRepository,
+    engines: InferenceEngines,
+    *,
+    model: str,
+    precision: Literal["auto"] | Precision,
+    max_batch_size: int,
+    cores: int,
+    inference_threads: int = 0,
+    max_accuracy_drop: float = 0.5,
+    cache: ChoiceCache | None = None,
+    memory_limit_bytes: int | None = None,
+    checkpoint: Callable[[], None] = lambda: None,
+) -> LoadedModel:
+    """Finds, verifies, loads, warms and self-tests a model. Blocks for as long as that takes.
+
+    On the CPU a precision and threads that are left open are chosen by measurement.
+
+    Args:
+        repository: where to find the model.
+        engines: loads it.
+        model: `name` or `name:version`.
+        precision: the setting.
+        max_batch_size: largest batch to run.
+        cores: cores that inference may use.
+        inference_threads: threads of one run on the CPU; 0 to measure which number is best.
+        max_accuracy_drop: top-1 accuracy in points that "auto" may give up for speed.
+        cache: remembers what was measured.
+        memory_limit_bytes: the container's limit; a model that cannot fit on the CPU is refused.
+        checkpoint: called between the steps; what it raises ends the loading.
+
+    Raises:
+        ConfigurationError: if any of it fails; the message names the option and the remedy.
+    """
+    name, _, version = model.partition(":")
+    loader = _Loader(
+        repository.find(name, int(version) if version else None),
+        engines,
+        precision,
+        max_batch_size,
+        cpu_layouts(cores, inference_threads),
+        max_accuracy_drop,
+        cache,
+        memory_limit_bytes,
+        checkpoint,
+    )
+    return loader.load()
+
+
+@dataclass(frozen=True, slots=True)
+class _Loader:
+    found: ModelVersion
+    engines: InferenceEngines
+    precision: Literal["auto"] | Precision
+    max_batch_size: int
+    layouts: Sequence[Layout]
+    max_accuracy_drop: float
+    cache: ChoiceCache | None
+    memory_limit_bytes: int | None
+    checkpoint: Callable[[], None]
+    _verified: dict[Precision, Path] = field(default_factory=dict)
+
+    def load(self) -> LoadedModel:
+        *better, last = self.engines.providers()
+        for provider in better:
+            try:
+                return self._load_on(provider)
+            except ConfigurationError as error:
+                if error.option != "provider":
+                    raise
+                logger.warning("provider %s skipped: %s", provider, error.cause)
+        return self._load_on(last)
+
+    def _load_on(self, provider: Provider) -> LoadedModel:
+        return self._load_on_cpu() if provider == "cpu" else self._load_on_gpu(provider)
+
+    def _load_on_gpu(self, provider: Provider) -> LoadedModel:
+        variant = select_variant(self.precision, provider, self.found.manifest)
+        # While one slot copies, the other computes.
+        candidate = Candidate(provider, variant, Layout(threads=1, slots=2))
+        chosen_by: Literal["rule", "setting"] = "rule" if self.precision == "auto" else "setting"
+        return self._proved(
+            Choice(candidate, chosen_by, self._engine(candidate), self.max_batch_size)
+        )
+
+    def _load_on_cpu(self) -> LoadedModel:
+        if self.precision == "auto":
+            variants = cpu_variants(self.found.manifest, self.max_accuracy_drop)
+        else:
+            variants = [select_variant(self.precision, "cpu", self.found.manifest)]
+        return self._fastest(self._that_fit(variants))
+
+    def _fastest(self, variants: Sequence[Variant]) -> LoadedModel:
+        """Serves the fastest of those that prove themselves."""
+        inputs, _ = self.found.golden()
+        chooser = Chooser(
+            self._engine,
+            inputs,
+            list(batch_buckets(self.max_batch_size)),
+            circumstances={"processor": processor(), "runtime": self.engines.runtime},
+            cache=self.cache,
+        )
+        choice = chooser.choose(variants, self.layouts)
+        try:
+            return self._proved(choice)
+        except ConfigurationError as error:
+            others = [variant for variant in variants if variant is not choice.candidate.variant]
+            if not others:
+                raise
+            logger.warning("%s is passed over: %s", choice.candidate, error.cause)
+        del choice  # and with it the engine
+        return self._fastest(others)
+
+    def _proved(self, choice: Choice) -> LoadedModel:
+        candidate = choice.candidate
+        precision = candidate.variant.precision
+        output_sizes = prove(
+            choice.engine, self.found, precision, choice.max_batch_size, self.checkpoint
+        )
+        logger.info("engine (precision, threads of a run x runs): %s", choice)
+        served = ServedModel(
+            self.found.manifest,
+            candidate.variant,
+            candidate.provider,
+            candidate.layout,
+            choice.max_batch_size,
+            choice.chosen_by,
+            output_sizes,
+        )
+        return LoadedModel(served, choice.engine, choice)
+
+    def _engine(self, candidate: Candidate) -> InferenceEngine:
+        self.checkpoint()
+        file = self._file(candidate.variant)
+        return self.engines.load(file, candidate.provider, candidate.layout)
+
+    def _file(self, variant: Variant) -> Path:
+        """The variant's file; its digest is computed once."""
+        if variant.precision not in self._verified:
+            self._verified[variant.precision] = self.found.verified_file(variant)
+        return self._verified[variant.precision]
+
+    def _that_fit(self, variants: Sequence[Variant]) -> list[Variant]:
+        """The variants that the memory limit leaves.
+
+        Raises:
+            ConfigurationError: if that is none: in words what the kernel would end without one.
+        """
+        limit = self.memory_limit_bytes
+        if limit is None:
+            return list(variants)
+        needed = {
+            variant.precision: _SERVICE_BYTES
+            + _BYTES_PER_MODEL_BYTE * self._file(variant).stat().st_size
+            for variant in variants
+        }
+        fitting = [variant for variant in variants if needed[variant.precision] <= limit]
+        if not fitting:
+            smallest = min(needed.values())
+            raise ConfigurationError(
+                "model",
+                f"{self.found.manifest.name} needs at least {smallest / 2**20:.0f} MiB of memory,"
+                f" the container's limit is {limit / 2**20:.0f} MiB",
+                "raise the limit, or serve a smaller --precision or --model (SENET_PRECISION,"
+                " SENET_MODEL)",
+            )
+        return fitting

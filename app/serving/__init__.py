@@ -1,1 +1,0 @@
-"""The use case: bytes of an image in, predictions out. Knows no HTTP."""

@@ -1,0 +1,123 @@
+"""The composition root: the only place that sees every part."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
+
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+from starlette.middleware.cors import CORSMiddleware
+
+from app.engines.engine import InferenceEngines
+from app.engines.onnx_engine import OnnxEngines
+from app.hardware import memory_limit_bytes
+from app.inference.service import Service
+from app.settings import Settings
+from app.telemetry.metrics import Metrics
+from app.telemetry.tracing import NoTracing, Tracing, start_tracing
+from app.transport.http.auth import KeyFile, authoriser, identifier
+from app.transport.http.body_guard import BodyGuard
+from app.transport.http.classify import CLASSIFY_PATH, classify_endpoint, classify_router
+from app.transport.http.direct import DirectRoute
+from app.transport.http.middleware import HeadAsGet, RequestContext, SecurityHeaders
+from app.transport.http.operations import operations_router, root_router
+from app.transport.http.problems import install_error_handlers
+from app.transport.http.request_log import RequestLog
+from app.transport.http.reservation import Door
+
+
+def create_app(
+    settings: Settings,
+    *,
+    engines: InferenceEngines | None = None,
+    tracing: Tracing | None = None,
+    on_ready: Callable[[], None] = lambda: None,
+    on_failure: Callable[[BaseException], None] = lambda error: None,
+) -> FastAPI:
+    """Puts the service together. Nothing runs before the application's lifespan begins.
+
+    Args:
+        settings: the options.
+        engines: loads inference engines; ONNX Runtime's by default.
+        tracing: records the stages of requests; by default as the settings say.
+        on_ready: called once when the model is loaded and served.
+        on_failure: called once if the model cannot be loaded or serving breaks down.
+
+    Returns:
+        The application; its `state.service` is the `Service`, its `state.refusal` what the HTTP
+        protocol asks first, see `Door.refusal`, and its `state.request_log` what counts requests.
+
+    Raises:
+        ConfigurationError: if the API keys file is not valid, or tracing cannot start.
+    """
+    keys = KeyFile(settings.api_keys_file) if settings.api_keys_file else None
+    metrics = Metrics()
+    metrics.memory_limit.set(memory_limit_bytes() or 0)
+    engines = engines or OnnxEngines(settings.provider, max_batch_size=settings.max_batch_size)
+    tracing = tracing or (start_tracing() if settings.tracing else NoTracing())
+    service = Service(settings, engines, metrics, tracing, on_ready=on_ready, on_failure=on_failure)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        service.start()
+        yield
+        await service.stop()
+        await asyncio.to_thread(tracing.close)
+
+    app: FastAPI = FastAPIOffline(
+        redoc_url=None,
+        title="SENet service",
+        summary="Image classification with squeeze-and-excitation networks.",
+        version=_version(),
+        lifespan=lifespan,
+        telemetry=tracing.fastapi,
+    )
+    app.state.service = service
+    log = RequestLog(metrics, share=settings.access_log_share, addresses=settings.log_addresses)
+    door = Door(service, CLASSIFY_PATH, identifier(keys, "classify"), log)
+    classify = classify_endpoint(
+        service,
+        door,
+        max_images=settings.max_images_per_request,
+        max_answer_bytes=settings.max_answer_bytes,
+        request_timeout_ms=settings.request_timeout_ms,
+    )
+    app.include_router(classify_router(classify))
+    operators = None if settings.open_operations else authoriser(identifier(keys, scope=None))
+    app.include_router(operations_router(service, metrics, operators))
+    app.include_router(root_router())
+    install_error_handlers(app)
+    app.state.request_log = log
+    # The last one added is the outermost.
+    app.state.refusal = lambda scope: None
+    if isinstance(tracing, NoTracing):  # a trace names the route that FastAPI has found
+        app.state.refusal = door.refusal
+        app.add_middleware(DirectRoute, path=CLASSIFY_PATH, endpoint=classify)
+    app.add_middleware(HeadAsGet)
+    app.add_middleware(
+        BodyGuard,
+        metrics=metrics,
+        max_bytes=settings.max_body_bytes,
+        max_buffered_bytes=settings.max_buffered_bytes,
+        pace=settings.body_pace,
+    )
+    app.add_middleware(RequestContext, log=log, tracing=tracing)
+    # Outside of RequestContext, so that a page may read the errors answered there, too.
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["*"],
+            expose_headers=["X-Request-ID", "Server-Timing", "Retry-After", "traceresponse"],
+        )
+    app.add_middleware(SecurityHeaders)
+    return app
+
+
+def _version() -> str:
+    try:
+        return version("senet-serving")
+    except PackageNotFoundError:
+        return "0"

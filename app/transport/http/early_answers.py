@@ -1,0 +1,212 @@
+"""uvicorn's HTTP/1.1 protocol, for answers that go out before their request's body is in."""
+
+import asyncio
+import weakref
+from typing import ClassVar, NamedTuple
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+
+from app.pace import Pace
+from app.transport.http.sequential_protocol import SequentialProtocol
+
+
+class EarlyAnswer(NamedTuple):
+    """An answer to a request's head.
+
+    Attributes:
+        status: of HTTP.
+        head: the header lines, Content-Length among them, as they go over the wire.
+        body: the answer's.
+        pause_seconds: how long nothing more is read from the connection, so that the body stays
+            with its sender.
+    """
+
+    status: int
+    head: bytes
+    body: bytes
+    pause_seconds: float = 0.0
+
+
+class EarlyAnswers(SequentialProtocol):
+    """Discards what is still to come of a body whose request has been answered.
+
+    The rest is thrown away as it comes, so that the connection can serve the next request. One
+    that is to close stays open until then, too: closing it on a sender resets it, and the reset
+    can overtake the answer. A rest that is too slow ends the connection nevertheless, and so does
+    one that takes more time than the longest body that is accepted; its length does not matter,
+    for many clients read no answer before they have sent all.
+
+    Subclass it with the limits set: uvicorn makes its protocols itself.
+
+    Attributes:
+        body_pace: how slowly a body may come.
+        max_body_bytes: longest body that is accepted.
+    """
+
+    body_pace: ClassVar[Pace]
+    max_body_bytes: ClassVar[int]
+
+    _awaits_rest = False
+    _rest_bytes = 0
+    _rest_began = 0.0
+    _rest_pace: Pace
+    _rest_timer: asyncio.TimerHandle | None = None
+    _closes_after_rest = False
+    _pause: asyncio.TimerHandle | None = None
+
+    @property
+    def awaits_rest(self) -> bool:
+        """Whether a request has been answered whose body is not in."""
+        return self._awaits_rest
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stops the clocks."""
+        self._stop_rest_clock()
+        if self._pause is not None:
+            self._pause.cancel()
+        super().connection_lost(exc)
+
+    def on_headers_complete(self) -> None:
+        """A request begins; its answer goes out through `_Answer`."""
+        super().on_headers_complete()
+        self.cycle.transport = _Answer(self, self.cycle, self.transport)
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of a body is in."""
+        if not self._awaits_rest:
+            super().on_body(body)
+        else:
+            self._rest_bytes += len(body)
+
+    def on_message_complete(self) -> None:
+        """A body is in."""
+        if not self._awaits_rest:
+            super().on_message_complete()
+            return
+        self._awaits_rest = False
+        self._stop_rest_clock()
+        if self._closes_after_rest:
+            self.transport.close()
+        else:
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+    def on_response_complete(self) -> None:
+        """An answer is out."""
+        super().on_response_complete()
+        if not self.transport.is_closing():
+            self.cycle.body = bytearray()
+            if self.cycle.more_body:
+                self._await_rest()
+                self._start_rest_clock(self.body_pace)
+
+    def answer_early(self, answer: EarlyAnswer) -> None:
+        """Answers a request whose head has come, without the application."""
+        own = b"".join([b"%b: %b\r\n" % header for header in self.server_state.default_headers])
+        self.transport.write(
+            b"%b%b%b\r\n%b" % (STATUS_LINE[answer.status], own, answer.head, answer.body)
+        )
+        self._await_rest()
+        if answer.pause_seconds:
+            self.flow.pause_reading()
+            self._pause = self.loop.call_later(answer.pause_seconds, self._end_pause)
+
+    def close_after_rest(self) -> None:
+        """Closes the connection once the body of the answered request is in."""
+        self._closes_after_rest = True
+
+    def hurry_rest(self, pace: Pace) -> None:
+        """Closes the connection as soon as the rest of the body is in, or is slower than this."""
+        self.close_after_rest()
+        self._rest_bytes = 0
+        self._start_rest_clock(pace)
+
+    def _read_on(self) -> None:
+        """Parses; starts the clock for the rest of a body, unless it has come already."""
+        super()._read_on()
+        if self._awaits_rest and self._rest_timer is None:
+            self._start_rest_clock(self.body_pace)
+
+    def _is_next_awaited(self) -> bool:
+        return super()._is_next_awaited() or (
+            self._pause is not None and not self.parser.in_message
+        )
+
+    def _end_pause(self) -> None:
+        self._pause = None
+        self.flow.resume_reading()
+        self._take_turn()
+
+    def _await_rest(self) -> None:
+        self._awaits_rest = True
+        self._rest_bytes = 0
+
+    def _start_rest_clock(self, pace: Pace) -> None:
+        self._stop_rest_clock()
+        self._rest_pace = pace
+        self._rest_began = self.loop.time()
+        self._rest_timer = self.loop.call_later(pace.seconds(0), self._check_rest)
+
+    def _check_rest(self) -> None:
+        allowed = self._rest_pace.seconds(min(self._rest_bytes, self.max_body_bytes))
+        left = self._rest_began + allowed - self.loop.time()
+        if left > 0:
+            self._rest_timer = self.loop.call_later(left, self._check_rest)
+        else:
+            self.transport.close()
+
+    def _stop_rest_clock(self) -> None:
+        if self._rest_timer is not None:
+            self._rest_timer.cancel()
+            self._rest_timer = None
+
+
+class _Answer(asyncio.Transport):
+    """The transport as one request's answer sees it.
+
+    uvicorn writes the head and the body apart; here they become one write, for each costs a
+    system call and wakes the client. (The ASGI specification wants the head to wait as well.)
+
+    Args:
+        protocol: of the connection.
+        cycle: the request.
+        transport: of the connection.
+    """
+
+    def __init__(
+        self, protocol: EarlyAnswers, cycle: RequestResponseCycle, transport: asyncio.Transport
+    ) -> None:
+        super().__init__()
+        self._protocol = protocol
+        # It owns this object; the two must not keep each other from being freed at once.
+        self._cycle = weakref.proxy(cycle)
+        self._transport = transport
+        # What is to be written with the body; an answer to HEAD has none.
+        self._head: bytes | None = b"" if cycle.scope["method"] == "HEAD" else None
+        self._is_body_wanted = not cycle.waiting_for_100_continue
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Writes, unless it is the head, which waits for the next write."""
+        if not self._cycle.response_started:
+            self._is_body_wanted = True  # 100 Continue
+            self._transport.write(data)
+        elif self._head is None:
+            self._head = bytes(data)
+        elif self._head:
+            self._transport.writelines((self._head, data))
+            self._head = b""
+        else:
+            self._transport.write(data)
+
+    def is_closing(self) -> bool:
+        """Whether the connection is being closed."""
+        return self._transport.is_closing()
+
+    def close(self) -> None:
+        """Closes the connection, after a body that is on its way to an answered request."""
+        on_its_way = self._cycle.more_body and self._is_body_wanted
+        if self._cycle.response_complete and on_its_way:
+            self._protocol.close_after_rest()
+        else:
+            self._transport.close()

@@ -1,0 +1,90 @@
+"""The images of a form (`multipart/form-data`, RFC 7578)."""
+
+import asyncio
+import binascii
+from collections.abc import AsyncIterator
+
+from app.contract.decoding import sniff
+from app.contract.errors import MalformedRequest, TooManyImages
+from app.transport.http.base64_text import decode_base64
+from app.transport.http.header_parameters import file_name, parameters
+from app.transport.http.multipart import Part, split_parts
+from app.transport.http.uploads import Upload
+
+OCTETS = frozenset({"application/octet-stream", "binary/octet-stream"})
+# Browsers and frameworks send a few of their own: tokens, buttons, captions.
+_MOST_FIELDS = 100
+_AS_IT_IS = frozenset({"", "binary", "8bit", "7bit"})
+
+
+async def read_form(
+    stream: AsyncIterator[bytes], content_type: str, max_images: int
+) -> list[Upload]:
+    """Reads the images of a form; its text fields are ignored.
+
+    Parts stay in memory: the body is bounded, disks may be read-only.
+
+    Args:
+        stream: the body.
+        content_type: names the boundary.
+        max_images: most images.
+
+    Raises:
+        MalformedRequest: if the body is no form, or holds text fields only.
+        TooManyImages: if there are more than `max_images`, or absurdly many text fields.
+    """
+    boundary = parameters(content_type).get("boundary")
+    if not boundary:
+        raise MalformedRequest("multipart/form-data without a boundary")
+    chunks = [chunk async for chunk in stream]
+    uploads: list[Upload] = []
+    fields = 0
+    for number, part in enumerate(split_parts(chunks, boundary), start=1):
+        upload = _image(part, number)
+        if upload:
+            uploads.append(upload)
+        else:
+            fields += 1
+        if len(uploads) > max_images or fields > _MOST_FIELDS:
+            raise TooManyImages(
+                f"at most {max_images} images and {_MOST_FIELDS} text fields are accepted in one"
+                " request"
+            )
+        # Megabytes of base64 hold the event loop up; others get their turn between the images.
+        await asyncio.sleep(0)
+    if fields and not uploads:
+        raise MalformedRequest(
+            "the form holds no image but text fields; send the image's bytes as a file, for"
+            " images are not fetched by address"
+        )
+    return uploads
+
+
+def _image(part: Part, number: int) -> Upload | None:
+    """The image in a part, or None if it is a text field or a file field left empty."""
+    disposition = parameters(part.fields.get("content-disposition", ""))
+    name = file_name(disposition)
+    kind = part.fields.get("content-type", "").partition(";")[0].strip().lower()
+    if kind.startswith("multipart/"):
+        raise MalformedRequest(f"part {number} is {kind}; send each image as a part of its own")
+    data = _decoded(part, number)
+    if name is None and not (kind.startswith("image/") or kind in OCTETS or sniff(data)):
+        return None
+    if name == "" and not data:
+        return None
+    return Upload.named(name, data)
+
+
+def _decoded(part: Part, number: int) -> bytes:
+    """A part's data without its transfer encoding (RFC 2045, section 6)."""
+    encoding = part.fields.get("content-transfer-encoding", "").lower()
+    if encoding in _AS_IT_IS:
+        return part.data
+    if encoding == "quoted-printable":
+        return binascii.a2b_qp(part.data)
+    if encoding != "base64":
+        raise MalformedRequest(f"part {number} is in the transfer encoding {encoding!r}")
+    try:
+        return decode_base64(part.data)
+    except ValueError as error:
+        raise MalformedRequest(f"part {number}: {error}") from error

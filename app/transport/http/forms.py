@@ -1,0 +1,46 @@
+"""The three request forms of `POST /classify`, read into one list of images."""
+
+from starlette.requests import Request
+
+from app.contract.errors import MalformedRequest, UnsupportedMediaType
+from app.transport.http.form_images import OCTETS, read_form
+from app.transport.http.json_images import read_json
+from app.transport.http.uploads import Upload
+
+
+async def read_uploads(request: Request, max_images: int) -> list[Upload]:
+    """Reads a request's images, whichever form it has.
+
+    Args:
+        request: the request; its body is consumed.
+        max_images: most images.
+
+    Returns:
+        At least one upload, in the order they came.
+
+    Raises:
+        UnsupportedMediaType: if the content type is none of the three forms'.
+        MalformedRequest: if the body is not what its content type says, or holds no image.
+        TooManyImages: if there are more than `max_images`.
+    """
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding.strip().lower() != "identity":
+        raise UnsupportedMediaType(f"content encoding {encoding!r}; send the body as it is")
+    header = request.headers.get("content-type", "")
+    kind = header.partition(";")[0].strip().lower()
+    if kind == "multipart/form-data":
+        uploads = await read_form(request.stream(), header, max_images)
+    elif kind == "application/json":
+        uploads = await read_json(await request.body(), max_images)
+    elif kind.startswith("image/") or kind in OCTETS:
+        data = await request.body()
+        uploads = [Upload(None, data)] if data else []
+    else:
+        raise UnsupportedMediaType(
+            f"{kind or 'no content type'}; send the image's bytes as image/* or"
+            " application/octet-stream, several as multipart/form-data, or application/json;"
+            " images are not fetched by address"
+        )
+    if not uploads:
+        raise MalformedRequest("the request holds no image")
+    return uploads

@@ -1,0 +1,84 @@
+"""Who a request is, and what is left of it when it is over: counts and a line in the log."""
+
+import logging
+import random
+import re
+import zlib
+from collections.abc import Iterable, Mapping
+from functools import cache
+from http import HTTPStatus
+
+from starlette.types import Scope
+
+from app.telemetry.log import request_id
+from app.telemetry.metrics import Metrics
+from app.transport.http.auth import address
+from app.transport.http.problems import CLIENT_CLOSED_REQUEST
+
+logger = logging.getLogger(__name__)
+
+_ACCEPTED_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+
+
+def identity(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """The request's id: the one it brings, if that is harmless, or a new one."""
+    for name, value in headers:
+        if name == b"x-request-id" and _ACCEPTED_ID.fullmatch(value):
+            return value.decode("ascii")
+    # Unique is enough, and the system's own random bytes cost a system call.
+    return f"{random.getrandbits(128):032x}"
+
+
+class RequestLog:
+    """Counts and logs requests that are over.
+
+    Args:
+        metrics: gets requests and durations.
+        share: share of successful requests that are logged.
+        addresses: whether a caller without a key is logged by its address.
+    """
+
+    def __init__(self, metrics: Metrics, *, share: float, addresses: bool) -> None:
+        # Finding a series by its labels costs more than counting. Routes and statuses are few.
+        self._requests = cache(metrics.requests.labels)
+        self._duration = cache(metrics.request_duration.labels)
+        self._share = share
+        self._addresses = addresses
+
+    def first_fields(self, scope: Scope) -> dict[str, object]:
+        """What a request's line says from the start: its caller, until a key gives it a name.
+
+        Args:
+            scope: with `client`.
+        """
+        return {"caller": address(scope)} if self._addresses else {}
+
+    def note(
+        self, method: str, route: str, status: int | None, seconds: float,
+        fields: Mapping[str, object],
+    ) -> None:  # fmt: skip
+        """Notes the current request.
+
+        Args:
+            method: of HTTP.
+            route: the route's path, or "unmatched".
+            status: of its answer; None if the client left before there was one.
+            seconds: from its head to the end of its answer.
+            fields: what else the line in the log says.
+        """
+        self._requests(route, str(status or CLIENT_CLOSED_REQUEST)).inc()
+        self._duration(route).observe(seconds)
+        succeeded = status is not None and status < HTTPStatus.BAD_REQUEST
+        if succeeded and not _is_sampled(request_id.get() or "", self._share):
+            return
+        level = logging.INFO if method == "POST" else logging.DEBUG
+        if not logger.isEnabledFor(level):
+            return
+        outcome = "ok" if succeeded else "client_left"
+        own = {"route": route, "status": status, "duration_ms": round(seconds * 1000, 3)}
+        logger.log(level, "request", extra={"outcome": outcome, **fields, **own})
+
+
+def _is_sampled(identity: str, share: float) -> bool:
+    """Chosen by the request's id, so that every service on its way chooses the same requests."""
+    return zlib.crc32(identity.encode()) < share * 2**32

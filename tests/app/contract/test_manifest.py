@@ -1,0 +1,125 @@
+"""Manifests are validated strictly."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from app.contract.manifest import Manifest, Preprocessing
+from tests.support.repository import ManifestDict, colour_manifest
+
+Change = Callable[[ManifestDict], object]
+
+
+def parse(manifest: ManifestDict) -> Manifest:
+    return Manifest.model_validate_json(json.dumps(manifest))
+
+
+def test_a_valid_manifest() -> None:
+    manifest = parse(colour_manifest())
+    assert manifest.name == "colours"
+    assert manifest.labels[3].index == 3
+    assert manifest.calibration is None
+    assert manifest.preprocessing.background == (255, 255, 255)
+
+
+def set_(*path: str | int, value: object) -> Change:
+    def change(manifest: ManifestDict) -> None:
+        place: object = manifest
+        for key in path[:-1]:
+            place = place[key]  # type: ignore[index]  # JSON
+        place[path[-1]] = value  # type: ignore[index]  # JSON
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (set_("color", value=1), "color"),
+        (set_("preprocessing", "normalize", value=True), "preprocessing.normalize"),
+        (set_("variants", 0, "size", value=1), "variants.0.size"),
+        (set_("schema_version", value=2), "schema_version"),
+        (set_("version", value=0), "version"),
+        (set_("name", value="../x"), "name"),
+        (set_("labels", value=[]), "labels"),
+        (lambda manifest: manifest["labels"].reverse(), "order of their index"),
+        (lambda manifest: manifest["labels"].pop(4), "without gaps"),
+        (lambda manifest: manifest.pop("golden"), "golden"),
+        (set_("variants", value=[]), "variants"),
+        (lambda manifest: manifest["variants"].append(manifest["variants"][0]), "same precision"),
+        (set_("variants", 0, "file", value="../../etc/passwd"), "variants.0.file"),
+        (set_("variants", 0, "file", value="/etc/passwd"), "variants.0.file"),
+        (set_("variants", 0, "file", value="a\n"), "variants.0.file"),
+        (set_("variants", 0, "file", value=".."), "variants.0.file"),
+        (set_("golden", "inputs", value="../golden.npy"), "golden.inputs"),
+        (set_("golden", "logits", value="/golden.npy"), "golden.logits"),
+        (set_("variants", 0, "sha256", value="ABC"), "variants.0.sha256"),
+        (set_("variants", 0, "parity", "top1_agreement", value=1.1), "top1_agreement"),
+        (set_("golden", "tolerance", value={"int8": 1}), "golden.tolerance lacks fp32"),
+        (set_("golden", "tolerance", "fp32", value=0), "golden.tolerance.fp32"),
+        (set_("input", "height", value=9), "differ in size"),
+        (set_("preprocessing", "resize_shorter_side", value=7), "may not exceed"),
+        (set_("preprocessing", "interpolation", value="cubic"), "interpolation"),
+        (set_("preprocessing", "geometry", value="centre"), "preprocessing.geometry"),
+        (set_("preprocessing", "background", value=[0, 0, 256]), "background.2"),
+    ],
+)
+def test_a_mistake_is_found_and_placed(change: Change, message: str) -> None:
+    manifest = colour_manifest()
+    change(manifest)
+    with pytest.raises(ValidationError) as raised:
+        parse(manifest)
+    found = [
+        f"{'.'.join(str(part) for part in error['loc'])} {error['msg']}"
+        for error in raised.value.errors()
+    ]
+    assert any(message in text for text in found), found
+
+
+def test_files_without_a_geometry_keep_the_exact_centre_and_their_digest() -> None:
+    # As computed from the file alone, before there was a geometry.
+    written = json.loads(Path("models/imagenette/1/manifest.json").read_text())["preprocessing"]
+    written.pop("geometry", None)
+    canonical = json.dumps(written, sort_keys=True, separators=(",", ":"))
+    preprocessing = Preprocessing.model_validate(written)
+    assert preprocessing.geometry == "exact"
+    assert preprocessing.digest == "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
+    stated = Preprocessing.model_validate(preprocessing.model_dump())
+    assert stated.digest == preprocessing.digest
+
+
+def test_lanczos_needs_antialias() -> None:
+    with pytest.raises(ValidationError, match="lanczos"):
+        Preprocessing(
+            resize_shorter_side=8,
+            crop_height=8,
+            crop_width=8,
+            interpolation="lanczos",
+            antialias=False,
+        )
+
+
+def test_equal_preprocessing_has_equal_digests_however_it_is_written() -> None:
+    written = colour_manifest()["preprocessing"]
+    sparse = Preprocessing.model_validate(written)
+    full = Preprocessing.model_validate_json(sparse.model_dump_json())
+    backwards = Preprocessing.model_validate(dict(reversed(sparse.model_dump().items())))
+    assert sparse.digest == full.digest == backwards.digest
+    assert sparse.digest.startswith("sha256:")
+
+
+@pytest.mark.parametrize("field", sorted(Preprocessing.model_fields))
+def test_every_key_of_the_preprocessing_counts_in_its_digest(field: str) -> None:
+    base = Preprocessing(resize_shorter_side=10, crop_height=8, crop_width=8)
+    other = {
+        "resize_shorter_side": 11, "crop_height": 7, "crop_width": 7, "interpolation": "bicubic",
+        "antialias": False, "exif_transpose": False, "background": (0, 0, 0),
+        "scaled_decoding": False, "mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5),
+        "geometry": "squash",
+    }[field]  # fmt: skip
+    changed = Preprocessing.model_validate(base.model_dump() | {field: other})
+    assert changed.digest != base.digest

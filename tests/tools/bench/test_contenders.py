@@ -1,0 +1,87 @@
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from app.contract.repository import ModelRepository
+from app.settings import Settings
+from tests.support.images import encode, photo
+from tests.support.server import running
+from tools.bench import plain_server
+from tools.bench.contenders import Subject, subject
+from tools.bench.null_engine import NullEngine, NullEngines
+from tools.bench.sections.scaling import core_counts
+
+
+@pytest.fixture
+def colours(repository: Path) -> Subject:
+    return subject("colours", [repository], precision="fp32", provider="cpu")
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> list[Path]:
+    file = tmp_path / "photo.jpg"
+    file.write_bytes(encode(photo((200, 30, 30)), "JPEG"))
+    return [file]
+
+
+def test_the_bare_loop_counts_what_all_its_processes_do(
+    colours: Subject, photos: list[Path]
+) -> None:
+    with colours.bare(photos, "fp32", 2) as bare:
+        # Each process runs at least once, however short the time is.
+        assert bare.run(0.0).images == 2
+
+
+def test_a_bare_loop_that_cannot_start_says_so(colours: Subject, tmp_path: Path) -> None:
+    with (
+        colours.bare([tmp_path / "missing.jpg"], "fp32", 1) as bare,
+        pytest.raises(RuntimeError, match="a bare process has ended"),
+    ):
+        bare.run(0.0)
+
+
+async def test_the_plain_server_classifies_both_forms(
+    colours: Subject, photos: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(plain_server.FOLDER, str(colours.version.folder))
+    monkeypatch.setenv(plain_server.MODEL_FILE, "model.fp32.onnx")
+    data = photos[0].read_bytes()
+
+    transport = httpx.ASGITransport(plain_server.create_app())
+    async with httpx.AsyncClient(transport=transport, base_url="http://plain") as client:
+        one = await client.post("/classify", content=data)
+        two = await client.post("/upload", files=[("files", data), ("files", data)])
+
+    [result] = one.json()["results"]
+    assert result[0]["score"] > result[-1]["score"]
+    labels = [[each["label"] for each in answer] for answer in two.json()["results"]]
+    assert labels == [[each["label"] for each in result]] * 2
+
+
+def test_the_null_engine_passes_the_self_test_and_answers_all(repository: Path) -> None:
+    settings = Settings(model_repository=repository, model="colours")
+    data = encode(photo((200, 30, 30)), "JPEG")
+
+    with running(settings, NullEngines()) as live, live.client() as client:
+        answer = client.post("/classify?include=embedding", files=[("a", data), ("b", data)])
+
+    assert [len(result["predictions"]) > 0 for result in answer.json()["results"]] == [True, True]
+
+
+def test_the_null_engine_has_an_answer_for_every_batch(repository: Path) -> None:
+    _, golden = ModelRepository(repository).find("colours").golden()
+    engine = NullEngine(golden, slots=1)
+
+    answers = engine.infer(np.zeros((9, 2, 2, 3), np.uint8), ["logits"])["logits"]
+
+    assert np.array_equal(answers[: len(golden)], golden)
+    assert len(answers) == 9
+
+
+@pytest.mark.parametrize(
+    ("available", "counts"), [(1, [1]), (2, [1, 2]), (6, [1, 2, 4, 6]), (16, [1, 2, 4, 8, 16])]
+)
+def test_cores_double_up_to_all(available: int, counts: list[int]) -> None:
+    assert core_counts(available) == counts

@@ -1,0 +1,128 @@
+"""`python -m tools.bench.models`: networks of published sizes with random weights, to time them.
+
+They have the published networks' layers, so they take the same time; what they answer means
+nothing. Only this module of the benchmark needs PyTorch.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import cast, get_args
+
+import numpy as np
+import torch
+
+from app.contract.errors import ConfigurationError
+from app.contract.manifest import Label, Precision, Preprocessing, Source
+from app.contract.repository import ModelRepository
+from senet.export.order import Order
+from senet.export.photos import Photos
+from senet.export.pipeline import export
+from senet.networks import build
+from senet.sources import SourceModel
+from tools.bench import pictures
+
+LARGEST = "se_resnet50"
+"""Exported in every precision; the others in fp32 alone, for they only show what size costs."""
+NAMES = ("se_resnet18", LARGEST)
+_CLASSES = 1000
+_PREPROCESSING = Preprocessing(
+    geometry="torchvision", resize_shorter_side=256, crop_height=224, crop_width=224
+)
+_SEED = 0
+_NO_ACCURACY = "drawn pictures with random labels: says nothing"
+
+
+def make(work: Path, precisions: tuple[Precision, ...]) -> list[Path]:
+    """Exports whichever of `NAMES` is not there yet.
+
+    Args:
+        work: the benchmark's folder; models go to `<work>/models/<name>/1`.
+        precisions: of the largest; fp32 among them.
+
+    Returns:
+        The folders of the versions that were written.
+    """
+    orders = [_order(work, name, precisions if name == LARGEST else ("fp32",)) for name in NAMES]
+    missing = [order for order in orders if not _is_there(order)]
+    for order in missing:
+        export(order)
+    return [order.target for order in missing]
+
+
+def _order(work: Path, name: str, precisions: tuple[Precision, ...]) -> Order:
+    torch.manual_seed(_SEED)
+    source = SourceModel(
+        network=build(name, _CLASSES).eval(),
+        architecture=name,
+        source=Source(weights="random: for measuring speed", licence="Apache-2.0"),
+        preprocessing=_PREPROCESSING,
+        labels=tuple(
+            Label(index=index, id=f"c{index:04d}", name=f"class {index}")
+            for index in range(_CLASSES)
+        ),
+    )
+    folder = work / "photos"
+    files = pictures.drawn(folder, pictures.SMALL)
+    targets = np.random.default_rng(_SEED).integers(0, _CLASSES, len(files), dtype=np.int64)
+    photos = Photos("drawn pictures", folder, files, targets)
+    return Order(
+        source=source,
+        name=name,
+        version=1,
+        repository=work / "models",
+        photos=photos,
+        evaluation=photos,
+        evaluation_name=_NO_ACCURACY,
+        quantisation=photos,
+        precisions=precisions,
+        # With random labels, the accuracies of two variants differ by chance.
+        max_accuracy_drop=100,
+        force=True,
+    )
+
+
+def _is_there(order: Order) -> bool:
+    try:
+        found = ModelRepository(order.repository).find(order.name, order.version)
+    except ConfigurationError:
+        return False
+    return set(order.precisions) <= {variant.precision for variant in found.manifest.variants}
+
+
+def _precisions(text: str) -> tuple[Precision, ...]:
+    named = text.split(",")
+    if "fp32" not in named or not set(named) <= set(get_args(Precision)):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a list of {', '.join(get_args(Precision))} with fp32 in it"
+        )
+    return tuple(cast("Precision", name) for name in named)
+
+
+def main() -> int:
+    """Runs the command; the exit code is 2 if a model cannot be exported."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.bench.models",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--work", type=Path, default=Path("runs/bench"), metavar="DIR")
+    parser.add_argument(
+        "--precisions",
+        type=_precisions,
+        default=("fp32", "int8"),
+        metavar="LIST",
+        help="of the largest, separated by commas (default fp32,int8)",
+    )
+    options = parser.parse_args()
+    try:
+        for folder in make(options.work, options.precisions):
+            print(f"exported {folder}")  # noqa: T201 - the command's result
+    except ConfigurationError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the one line meant for a person
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+"""`python -m tools.bench.null_engine`: the service with an engine that answers at once.
+
+What it reaches is the most that HTTP, decoding, batching and serialisation allow. It takes the
+service's own options.
+"""
+
+import socket
+import sys
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.contract.errors import ConfigurationError
+from app.contract.manifest import Manifest
+from app.contract.repository import ModelVersion
+from app.engines.engine import InferenceEngine, Layout, Output, Provider
+from app.settings import Settings, load_settings
+from app.telemetry.log import configure_logging
+from app.transport.http.composition import create_app
+from app.transport.process import DrainingServer, uvicorn_config
+
+
+class NullEngine:
+    """Answers any images with the rows of `logits` in turn, so that the self-test passes.
+
+    Args:
+        logits: float32 [n, classes], the model's golden ones.
+        slots: runs that may be under way at once.
+    """
+
+    def __init__(self, logits: NDArray[np.float32], slots: int) -> None:
+        self._logits = logits
+        self._slots = slots
+
+    @property
+    def provider(self) -> Provider:
+        """See `InferenceEngine`."""
+        return "cpu"
+
+    @property
+    def slots(self) -> int:
+        """See `InferenceEngine`."""
+        return self._slots
+
+    def infer(
+        self, images: NDArray[np.uint8], outputs: Collection[Output]
+    ) -> Mapping[Output, NDArray[np.float32]]:
+        """See `InferenceEngine`; embeddings and maps are empty zeros."""
+        classes = self._logits.shape[1]
+        answers: dict[Output, NDArray[np.float32]] = {
+            "logits": np.resize(self._logits, (len(images), classes)),
+            "embedding": np.zeros((len(images), 1), np.float32),
+            "cam": np.zeros((len(images), classes, 1, 1), np.float32),
+        }
+        return {name: answers[name] for name in outputs}
+
+
+class NullEngines:
+    """Makes one for whatever model file is asked for."""
+
+    @property
+    def runtime(self) -> str:
+        """See `InferenceEngines`."""
+        return "null"
+
+    def providers(self) -> list[Provider]:
+        """See `InferenceEngines`."""
+        return ["cpu"]
+
+    def load(self, model_file: Path, provider: Provider, layout: Layout) -> InferenceEngine:
+        """See `InferenceEngines`."""
+        folder = model_file.parent
+        manifest = Manifest.model_validate_json((folder / "manifest.json").read_bytes())
+        _, logits = ModelVersion(folder, manifest).golden()
+        return NullEngine(logits, layout.slots)
+
+
+def serve(settings: Settings) -> None:
+    """Serves until a signal says stop.
+
+    Raises:
+        BaseException: what kept the service from starting.
+    """
+    configure_logging(settings.log_format, settings.log_level)
+    failures: list[BaseException] = []
+
+    def on_failure(error: BaseException) -> None:
+        failures.append(error)
+        server.begin_drain()
+
+    app = create_app(settings, engines=NullEngines(), on_failure=on_failure)
+    server = DrainingServer(
+        uvicorn_config(app, settings), app.state.service, settings.drain_seconds, settings.log_level
+    )
+    server.run(sockets=[socket.create_server((settings.host, settings.port))])
+    if failures:
+        raise failures[0]
+
+
+def main() -> int:
+    """Runs the command; the exit code is 2 for a mistake in its options."""
+    try:
+        serve(load_settings(sys.argv[1:]))
+    except ConfigurationError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the one line meant for a person
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
