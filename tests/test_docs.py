@@ -58,6 +58,19 @@ def test_every_file_that_a_page_names_exists() -> None:
     assert missing == []
 
 
+def test_every_module_that_a_page_names_exists() -> None:
+    named = re.compile(r"\b((?:app|scripts|senet|tools)(?:\.[a-z_]\w*)+)")
+    missing = [
+        f"{page.relative_to(ROOT)}: {name}"
+        for page in PAGES
+        for name in named.findall(page.read_text())
+        # The last part may be a function.
+        if not (_is_module(name) or _is_module(name.rpartition(".")[0]))
+    ]
+
+    assert missing == []
+
+
 def test_decisions_have_one_form_and_are_all_in_the_index() -> None:
     records = sorted(path for path in DECISIONS.iterdir() if path.name != "README.md")
     index = []
@@ -69,6 +82,11 @@ def test_decisions_have_one_form_and_are_all_in_the_index() -> None:
 
     page = (DECISIONS / "README.md").read_text()
     assert re.findall(r"^- .+$", page, re.MULTILINE) == index
+
+
+def _is_module(name: str) -> bool:
+    path = ROOT.joinpath(*name.split("."))
+    return "." in name and (path.is_dir() or path.with_suffix(".py").is_file())
 
 
 def _anchors(text: str) -> set[str]:
