@@ -1,4 +1,4 @@
-"""The documents agree with the code."""
+"""The documents agree with the code and with each other."""
 
 import re
 from pathlib import Path
@@ -7,19 +7,20 @@ from app.settings import Settings
 from app.transport.http.problems import ANSWERS
 
 ROOT = Path(__file__).parents[1]
+DECISIONS = ROOT / "docs" / "decisions"
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "client" / "README.md"])
 
 
-def test_the_readme_lists_every_option_with_its_default() -> None:
-    rows = re.findall(
-        r"^\| `(\w+)` \| (\S+) \| (.+) \|$", (ROOT / "README.md").read_text(), re.MULTILINE
-    )
+def test_the_page_of_options_lists_every_option_once_with_its_default() -> None:
+    page = (ROOT / "docs" / "options.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (\S+) \| (.+) \|$", page, re.MULTILINE)
 
     expected = []
     for name, field in Settings.model_fields.items():
         default = "" if field.default in (None, ()) else str(field.default)
-        text = " ".join((field.description or "").split())
+        text = " ".join((field.description or "").split()).replace("<", r"\<")
         expected.append((name, f"`{default}`" if default else "none", text))
-    assert rows == expected
+    assert sorted(rows) == sorted(expected)
 
 
 def test_the_api_guide_lists_every_error_with_its_status() -> None:
@@ -34,13 +35,61 @@ def test_the_api_guide_lists_every_error_with_its_status() -> None:
     assert documented == {error.code: str(answer.status) for error, answer in ANSWERS.items()}
 
 
-def test_every_relative_link_leads_somewhere() -> None:
-    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
-    broken = [
-        f"{page.relative_to(ROOT)}: {target}"
-        for page in pages
-        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text())
-        if not (page.parent / target).exists()
-    ]
+def test_every_relative_link_leads_to_a_file_and_a_heading() -> None:
+    broken = []
+    for page in PAGES:
+        for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", page.read_text()):
+            file = page.parent / target if target else page
+            if not file.exists() or (anchor and anchor not in _anchors(file.read_text())):
+                broken.append(f"{page.relative_to(ROOT)}: {target}#{anchor}")
 
     assert broken == []
+
+
+def test_every_file_that_a_page_names_exists() -> None:
+    named = re.compile(r"`((?:app|client|deploy|docs|scripts|senet|tests|tools)/[\w./-]+)`")
+    missing = [
+        f"{page.relative_to(ROOT)}: {path}"
+        for page in PAGES
+        for path in named.findall(page.read_text())
+        if not (ROOT / path).exists()
+    ]
+
+    assert missing == []
+
+
+def test_every_module_that_a_page_names_exists() -> None:
+    named = re.compile(r"\b((?:app|scripts|senet|tools)(?:\.[a-z_]\w*)+)")
+    missing = [
+        f"{page.relative_to(ROOT)}: {name}"
+        for page in PAGES
+        for name in named.findall(page.read_text())
+        # The last part may be a function.
+        if not (_is_module(name) or _is_module(name.rpartition(".")[0]))
+    ]
+
+    assert missing == []
+
+
+def test_decisions_have_one_form_and_are_all_in_the_index() -> None:
+    records = sorted(path for path in DECISIONS.iterdir() if path.name != "README.md")
+    index = []
+    for number, record in enumerate(records, start=1):
+        title, *sections = re.findall(r"^#+ (.+)$", record.read_text(), re.MULTILINE)
+        assert re.fullmatch(rf"{number:03}-[a-z0-9-]+\.md", record.name)
+        assert sections == ["Context", "Decision", "Reason", "Consequences"], record.name
+        index.append(f"- [{title}]({record.name})")
+
+    page = (DECISIONS / "README.md").read_text()
+    assert re.findall(r"^- .+$", page, re.MULTILINE) == index
+
+
+def _is_module(name: str) -> bool:
+    path = ROOT.joinpath(*name.split("."))
+    return "." in name and (path.is_dir() or path.with_suffix(".py").is_file())
+
+
+def _anchors(text: str) -> set[str]:
+    """Those that GitHub gives a page's headings."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
