@@ -94,7 +94,7 @@ class SequentialProtocol(HttpToolsProtocol):
         try:
             end = self.parser.feed(data, start)
         except httptools.HttpParserError:
-            self.send_400_response("this is no HTTP/1.1 request")
+            self.send_400_response("this is no HTTP request")
             return len(data)
         self.bound_message()
         return end

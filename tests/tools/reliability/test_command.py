@@ -47,7 +47,7 @@ def test_an_interrupted_command_stops_the_service_that_it_started(
     options = ["--port", str(free_port), *NEVER_ENDS[command]]
     service = ["--", "--model-repository", str(repository), "--model", "colours"]
     process = subprocess.Popen(
-        [sys.executable, "-m", f"reliability.{command}", *options, *service],
+        [sys.executable, "-m", f"tools.reliability.{command}", *options, *service],
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
