@@ -8,7 +8,10 @@ from pathlib import Path
 import torch
 
 from app.contract.errors import ConfigurationError
+from senet.file_kind import REMEDIES, FileKind, kind_of
 from senet.sources.loaded import Loaded, described
+
+_WEIGHTS = "give it as --checkpoint, with the network's name"
 
 
 def load(file: Path) -> Loaded:
@@ -17,6 +20,10 @@ def load(file: Path) -> Loaded:
     Raises:
         ConfigurationError: if the file is missing or damaged, or holds code or pickled objects.
     """
+    kind = kind_of(file)
+    if kind not in (None, FileKind.EXPORTED_PROGRAM):
+        remedy = _WEIGHTS if kind is FileKind.SAFETENSORS else REMEDIES[kind]
+        raise _refusal(f"{file} is {kind} and no exported program", remedy)
     try:
         _refuse_code(file)
         program = torch.export.load(file)
@@ -38,7 +45,10 @@ def _refuse_code(file: Path) -> None:
     sample inputs that aren't plain tensors; a network's graph and weights need none of these.
     """
     with zipfile.ZipFile(file) as archive:
-        for name in archive.namelist():
+        names = archive.namelist()
+        if any(Path(name).name == "data.pkl" for name in names):
+            raise _refusal(f"{file} is no exported program, but what torch.save wrote", _WEIGHTS)
+        for name in names:
             member = Path(name)
             if member.suffix == ".pt":
                 _load_plain(archive.read(name), file, name)
