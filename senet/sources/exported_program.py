@@ -45,10 +45,11 @@ def _refuse_code(file: Path) -> None:
     sample inputs that aren't plain tensors; a network's graph and weights need none of these.
     """
     with zipfile.ZipFile(file) as archive:
-        names = archive.namelist()
-        if any(Path(name).name == "data.pkl" for name in names):
+        # Of a truncated program, whose list of members is lost, zipfile finds that of its samples.
+        whole = any(entry.header_offset == 0 for entry in archive.infolist())
+        if whole and any(Path(name).name == "data.pkl" for name in archive.namelist()):
             raise _refusal(f"{file} is no exported program, but what torch.save wrote", _WEIGHTS)
-        for name in names:
+        for name in archive.namelist():
             member = Path(name)
             if member.suffix == ".pt":
                 _load_plain(archive.read(name), file, name)
