@@ -142,7 +142,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_source(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
-    add("--checkpoint", type=Path, metavar="FILE", help="weights (torch.save, safetensors); alone: this training's")
+    add(
+        "--checkpoint",
+        type=Path,
+        metavar="FILE",
+        help="weights, of torch.save or safetensors; alone: a checkpoint of this training",
+    )
     add("--architecture", metavar="NAME", help="network that --checkpoint holds the weights of")
     add("--timm", metavar="NAME", help="network of the timm library")
     add("--pretrained", action="store_true", help="let timm download the weights of --timm")
