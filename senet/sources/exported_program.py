@@ -33,7 +33,8 @@ def load(file: Path) -> Loaded:
         # Damaged archives fail in zip, JSON, pickle and PyTorch's own readers.
         raise _refusal(
             f"{file} is missing, truncated or no exported program",
-            "write it with torch.export.save, by the PyTorch that is installed here",
+            "write it with torch.export.save, by the PyTorch that is installed here; weights go to"
+            " --checkpoint",
         ) from error
     return Loaded(program, file.stem, described(file))
 

@@ -7,9 +7,9 @@ from torch import Tensor
 
 from app.contract.errors import ConfigurationError
 
-# Parts that DataParallel, DistributedDataParallel and torch.compile add, in any order and at any
-# depth: they may wrap a network or a layer of it.
-_WRAPPERS = frozenset({"module", "_orig_mod"})
+# Parts that DataParallel, DistributedDataParallel, torch.compile, FSDP and activation checkpoints
+# add, in any order and at any depth: they may wrap a network or a layer of it.
+_WRAPPERS = frozenset({"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"})
 # Counts the networks in torch.optim.swa_utils.AveragedModel.
 _BOOKKEEPING = "n_averaged"
 

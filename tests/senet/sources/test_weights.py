@@ -96,6 +96,7 @@ def test_wrappers_are_recognised(
         "model._orig_mod.",
         "_orig_mod.model.module.",
         "classifier.backbone.",
+        "_fsdp_wrapped_module._checkpoint_wrapped_module.",
     ],
 )
 def test_prefixes_are_taken_off(tmp_path: Path, prefix: str) -> None:
