@@ -142,7 +142,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_source(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
-    add("--checkpoint", type=Path, metavar="FILE", help="weights; alone: of this training")
+    add(
+        "--checkpoint",
+        type=Path,
+        metavar="FILE",
+        help="weights, of torch.save or safetensors; alone: a checkpoint of this training",
+    )
     add("--architecture", metavar="NAME", help="network that --checkpoint holds the weights of")
     add("--timm", metavar="NAME", help="network of the timm library")
     add("--pretrained", action="store_true", help="let timm download the weights of --timm")
@@ -153,7 +158,7 @@ def _add_source(group: argparse._ArgumentGroup) -> None:
     )
     add("--module", metavar="PACKAGE.MODULE:FACTORY", help="makes a network of your own")
     add("--exported-program", type=Path, metavar="FILE", help=".pt2 file of torch.export.save")
-    add("--labels", type=Path, metavar="FILE", help="one class a line: index id name")
+    add("--labels", type=Path, metavar="FILE", help="lines `index id name` or names, or JSON")
     add("--licence", metavar="TEXT", help="licence of the weights, for the manifest")
 
 

@@ -1,5 +1,9 @@
 """A classifier with two more outputs: the embedding and the class activation map."""
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
+from io import StringIO
 from typing import Any
 
 import torch
@@ -77,10 +81,18 @@ class Heads(nn.Module):
 
 def _trace(network: nn.Module, images: Tensor) -> ExportedProgram:
     try:
-        return export(
-            network.eval(), (images,), dynamic_shapes=({0: Dim("batch", min=1)},), strict=False
-        )
+        with _silence():
+            return export(
+                network.eval(), (images,), dynamic_shapes=({0: Dim("batch", min=1)},), strict=False
+            )
     except Exception as error:
+        if "data-dependent" in str(error):
+            raise ConfigurationError(
+                "network",
+                "its forward() decides by values that it computes from the images, which a graph"
+                " cannot",
+                "let it compute every case and choose with torch.where, for each image alone",
+            ) from error
         # torch.export raises errors of many types, and what they say is about its insides.
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ConfigurationError(
@@ -89,6 +101,18 @@ def _trace(network: nn.Module, images: Tensor) -> ExportedProgram:
             "let its forward() take one tensor [batch, 3, height, width] of any batch size and"
             " treat each image alone",
         ) from error
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keeps torch.export from printing and logging the graph of a network that it cannot trace."""
+    before = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        with redirect_stderr(StringIO()):
+            yield
+    finally:
+        logging.disable(before)
 
 
 class _Recorder(fx.Interpreter):

@@ -8,7 +8,10 @@ from pathlib import Path
 import torch
 
 from app.contract.errors import ConfigurationError
+from senet.file_kind import REMEDIES, FileKind, kind_of
 from senet.sources.loaded import Loaded, described
+
+_WEIGHTS = "give it as --checkpoint, with the network's name"
 
 
 def load(file: Path) -> Loaded:
@@ -17,6 +20,10 @@ def load(file: Path) -> Loaded:
     Raises:
         ConfigurationError: if the file is missing or damaged, or holds code or pickled objects.
     """
+    kind = kind_of(file)
+    if kind not in (None, FileKind.EXPORTED_PROGRAM):
+        remedy = _WEIGHTS if kind is FileKind.SAFETENSORS else REMEDIES[kind]
+        raise _refusal(f"{file} is {kind} and no exported program", remedy)
     try:
         _refuse_code(file)
         program = torch.export.load(file)
@@ -26,7 +33,8 @@ def load(file: Path) -> Loaded:
         # Damaged archives fail in zip, JSON, pickle and PyTorch's own readers.
         raise _refusal(
             f"{file} is missing, truncated or no exported program",
-            "write it with torch.export.save, by the PyTorch that is installed here",
+            "write it with torch.export.save, by the PyTorch that is installed here; weights go to"
+            " --checkpoint",
         ) from error
     return Loaded(program, file.stem, described(file))
 
@@ -38,6 +46,10 @@ def _refuse_code(file: Path) -> None:
     sample inputs that aren't plain tensors; a network's graph and weights need none of these.
     """
     with zipfile.ZipFile(file) as archive:
+        # Of a truncated program, whose list of members is lost, zipfile finds that of its samples.
+        whole = any(entry.header_offset == 0 for entry in archive.infolist())
+        if whole and any(Path(name).name == "data.pkl" for name in archive.namelist()):
+            raise _refusal(f"{file} is no exported program, but what torch.save wrote", _WEIGHTS)
         for name in archive.namelist():
             member = Path(name)
             if member.suffix == ".pt":

@@ -1,33 +1,56 @@
-"""The labels file: one class a line, `index id name`."""
+"""The labels file: text or JSON, with indices and identifiers or names alone."""
 
+import codecs
+import unicodedata
 from collections import Counter
 from pathlib import Path
 
 from app.contract.errors import ConfigurationError
 from app.contract.manifest import Label
+from senet.sources.label_formats import (
+    Class,
+    MalformedError,
+    from_json,
+    from_text,
+    looks_like_json,
+)
+
+# Control characters, and surrogates, which no file can hold.
+_UNREADABLE = ("Cc", "Cs")
 
 
 def read_labels(path: Path, classes: int) -> tuple[Label, ...]:
-    """Reads the labels of a network, such as `0 n01440764 tench, Tinca tinca`.
+    """Reads the labels of a network, in the order of its logits.
+
+    A class without an identifier gets its name for one, with `_` for spaces, and its index
+    behind it where several classes have that name.
 
     Args:
-        path: UTF-8 text; the index counts from 0 in the order of the logits, the identifier has
-            no spaces and is unique, and the rest of the line is the name.
+        path: UTF-8 text, or UTF-16 with a byte order mark, as `label_formats` describes it.
         classes: the network's number of logits.
 
     Raises:
         ConfigurationError: if the file cannot be read or is not that.
     """
+    text = _text(path)
+    as_json = path.suffix.lower() == ".json" or looks_like_json(text)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise _refusal(f"{path} cannot be read as UTF-8 text", "give a text file") from error
-    labels = tuple(_label(path, index, line) for index, line in enumerate(lines))
-    if len(labels) != classes:
+        found = from_json(text) if as_json else from_text(text)
+    except MalformedError as error:
+        raise _refusal(f"{error.place} of {path} {error}".strip(), error.remedy) from error
+    if len(found) != classes:
         raise _refusal(
-            f"{path} has {len(labels)} lines, but the network has {classes} classes",
-            "give one line a class",
+            f"{path} has {len(found)} {'classes' if as_json else 'lines'}, but the network has"
+            f" {classes} classes",
+            "give every class once, in the order of the logits",
         )
+    for index, (identifier, name) in enumerate(found):
+        if any(unicodedata.category(letter) in _UNREADABLE for letter in identifier + name):
+            raise _refusal(
+                f"class {index} of {path} has control characters or halves of characters",
+                "give a text file in UTF-8",
+            )
+    labels = _labels(found)
     doubled = [name for name, count in Counter(label.id for label in labels).items() if count > 1]
     if doubled:
         raise _refusal(
@@ -36,19 +59,26 @@ def read_labels(path: Path, classes: int) -> tuple[Label, ...]:
     return labels
 
 
-def _label(path: Path, index: int, line: str) -> Label:
-    parts = line.split(maxsplit=2)
-    if len(parts) != 3:
-        raise _refusal(
-            f"line {index + 1} of {path} is not `index id name`",
-            "write every line like `0 n01440764 tench`",
+def _text(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+        marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        return content.decode("utf-16" if marked else "utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise _refusal(f"{path} cannot be read as UTF-8 text", "give a text file") from error
+
+
+def _labels(found: list[Class]) -> tuple[Label, ...]:
+    derived = ["_".join(name.split()) for _, name in found]
+    counts = Counter(derived)
+    return tuple(
+        Label(
+            index=index,
+            id=own or (plain if counts[plain] == 1 else f"{plain}_{index}"),
+            name=name,
         )
-    if parts[0] != str(index):
-        raise _refusal(
-            f"line {index + 1} of {path} has index {parts[0]}, not {index}",
-            "put the classes in the order of the logits, counted from 0",
-        )
-    return Label(index=index, id=parts[1], name=parts[2].strip())
+        for index, ((own, name), plain) in enumerate(zip(found, derived, strict=True))
+    )
 
 
 def _refusal(cause: str, remedy: str) -> ConfigurationError:

@@ -97,6 +97,6 @@ def _labels(loaded: Loaded, file: Path | None, classes: int) -> tuple[Label, ...
         raise ConfigurationError(
             "--labels",
             f"{loaded.architecture} comes without names for its {classes} classes",
-            "give --labels FILE with one line a class: index id name",
+            "give --labels FILE with a class a line, `index id name` or its name, or JSON",
         )
     return loaded.labels

@@ -43,7 +43,7 @@ class SourceOptions:
         module: `package.module:factory`; the factory, called without arguments, gives the
             network.
         program: a `.pt2` file that `torch.export.save` wrote.
-        labels: text file, one class a line: `index id name`.
+        labels: text file, one class a line, or JSON; see `senet.sources.label_formats`.
         preprocessing: what the flags say about it.
         licence: the weights' licence, where the source doesn't state one.
     """

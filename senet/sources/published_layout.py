@@ -3,6 +3,8 @@
 from pathlib import Path
 from types import MappingProxyType
 
+import torch
+
 from app.contract.errors import ConfigurationError
 from senet import networks
 from senet.sources.loaded import Loaded
@@ -40,8 +42,12 @@ def load(architecture: str, file: Path) -> Loaded:
             f"give one of {', '.join(networks.names())}",
         )
     weights = read_weights(file)
+    # Without values: only the names of its tensors count.
+    with torch.device("meta"):
+        outline = networks.build(architecture)
+    weights = weights.named_as_in(outline)
     classifier = weights.state.get(_CLASSIFIER)
-    classes = 1000 if classifier is None else len(classifier)
+    classes = 1000 if classifier is None or not classifier.dim() else len(classifier)
     network = networks.build(architecture, classes)
     weights.load_into(network, architecture)
     return Loaded(

@@ -34,8 +34,9 @@ def load(name: str, file: Path | None, *, test_size: bool = False) -> Loaded:
         return _published(timm, name, test_size=test_size)
     weights = read_weights(file)
     network = timm.create_model(name)
+    weights = weights.named_as_in(network)
     classifier = weights.state.get(f"{network.pretrained_cfg['classifier']}.weight")
-    if classifier is not None:
+    if classifier is not None and classifier.dim():
         network = timm.create_model(name, num_classes=len(classifier))
     weights.load_into(network, name)
     stated = network.pretrained_cfg

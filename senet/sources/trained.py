@@ -4,8 +4,11 @@ from pathlib import Path
 
 from app.contract.errors import ConfigurationError
 from senet import checkpoint, networks
+from senet.file_kind import FileKind, kind_of
 from senet.sources.loaded import Loaded, described
 from senet.sources.weights import Weights
+
+_NAME_THE_NETWORK = ", or say what network the weights are of: --architecture, --timm or --module"
 
 
 def load(file: Path) -> Loaded:
@@ -17,11 +20,10 @@ def load(file: Path) -> Loaded:
     try:
         trained = checkpoint.load(file)
     except ConfigurationError as error:
+        # A file of another kind has a remedy of its own.
+        names = kind_of(file) in (None, FileKind.SAFETENSORS)
         raise ConfigurationError(
-            "--checkpoint",
-            error.cause,
-            f"{error.remedy}, or say what network the weights are of: --architecture, --timm or"
-            " --module",
+            "--checkpoint", error.cause, error.remedy + (_NAME_THE_NETWORK if names else "")
         ) from error
     try:
         network = networks.build(trained.architecture, classes=len(trained.labels))

@@ -28,6 +28,7 @@ def load(reference: str, file: Path) -> Loaded:
     weights = read_weights(file)
     with _importable(Path.cwd()):
         network = _call(_factory(reference), reference)
+    weights = weights.named_as_in(network)
     weights.load_into(network, reference)
     return Loaded(network.eval(), reference, str(weights))
 

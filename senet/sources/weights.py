@@ -1,21 +1,24 @@
 """Weight files: read without running code from them, and loaded strictly."""
 
-import importlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from app.contract.errors import ConfigurationError
+from senet.file_kind import FileKind, kind_of
 from senet.safe_load import safe_load
 from senet.sources.loaded import described
+from senet.sources.safetensors_file import read_safetensors
+from senet.sources.weight_names import named_as
 
 # Keys under which training programs wrap the state dict, the best weights first: a moving
 # average is what its training evaluated.
-_WRAPPERS = ("state_dict_ema", "model_ema", "state_dict", "model")
-# Prefixes that DataParallel, DistributedDataParallel and torch.compile put before every key.
-_PREFIXES = ("module.", "_orig_mod.")
+_WRAPPERS = ("state_dict_ema", "model_ema", "state_dict", "model_state_dict", "model")
+# Wrappers stand in each other; a file may also hold itself.
+_MAX_WRAPPERS = 4
 # Without effect in evaluation, and absent from files older than PyTorch 0.4.1.
 _OPTIONAL = ".num_batches_tracked"
 _LISTED = 8
@@ -27,37 +30,60 @@ class Weights:
 
     Attributes:
         file: where it was read.
-        wrapper: the key that it stood under, or None.
+        wrapper: the keys that it stood under, outermost first, such as `state_dict`; or None.
         state: name -> tensor.
+        prefix: what stood before the names of the network, such as `model.`.
     """
 
     file: Path
     wrapper: str | None
     state: Mapping[str, Tensor]
+    prefix: str = ""
+
+    def named_as_in(self, network: nn.Module) -> "Weights":
+        """The same weights under the names that `network` has for them.
+
+        Raises:
+            ConfigurationError: if the file holds the network more than once.
+        """
+        names = network.state_dict().keys()
+        optional = set(filter(_optional, names))
+        prefix, state = named_as(names, optional, self.state)
+        return replace(self, state=state, prefix=self.prefix + prefix)
 
     def load_into(self, network: nn.Module, name: str) -> None:
         """Sets every parameter and buffer of `network`.
 
         Args:
-            network: its names and shapes must be those of the file, no more and no fewer.
+            network: its names and shapes must be those of the file, no more and no fewer, but
+                for what training programs add to names.
             name: what to call the network in a refusal.
 
         Raises:
-            ConfigurationError: listing what is missing, unexpected or of another shape.
+            ConfigurationError: listing what is missing, unexpected or of another shape or type.
         """
+        state = self.named_as_in(network).state
         expected = network.state_dict()
-        absent = expected.keys() - self.state.keys()
-        differing = [
-            f"{key} {list(self.state[key].shape)} not {list(expected[key].shape)}"
-            for key in expected
-            if key not in absent and self.state[key].shape != expected[key].shape
-        ]
-        missing = [key for key in expected if key in absent and not key.endswith(_OPTIONAL)]
-        unexpected = [key for key in self.state if key not in expected]
+        common = [key for key in expected if key in state]
         problems = [
-            _listing("missing", missing),
-            _listing("unexpected", unexpected),
-            _listing("of another shape", differing),
+            _listing("missing", (k for k in expected if k not in state and not _optional(k))),
+            _listing("unexpected", (key for key in state if key not in expected)),
+            _listing(
+                "of another shape",
+                (
+                    f"{key} {list(state[key].shape)} not {list(expected[key].shape)}"
+                    for key in common
+                    if state[key].shape != expected[key].shape
+                ),
+            ),
+            _listing(
+                "of another type",
+                (
+                    f"{key} {state[key].dtype} not {expected[key].dtype}"
+                    for key in common
+                    if state[key].is_floating_point() != expected[key].is_floating_point()
+                ),
+            ),
         ]
         if any(problems):
             raise _refusal(
@@ -65,29 +91,68 @@ class Weights:
                 "give the architecture and number of classes that the file was trained with",
             )
         # Strict but for the counters that may be absent.
-        network.load_state_dict(dict(self.state), strict=False)
+        network.load_state_dict(dict(state), strict=False)
 
     def __str__(self) -> str:
-        return (f"{self.wrapper} of " if self.wrapper else "") + described(self.file)
+        places = (f"{self.prefix}*" if self.prefix else None, self.wrapper, described(self.file))
+        return " of ".join(filter(None, places))
 
 
 def read_weights(path: Path) -> Weights:
-    """Reads a `.safetensors` file, or a file that `torch.save` wrote, onto the CPU.
+    """Reads a safetensors file, or a file that `torch.save` wrote, onto the CPU.
 
     Raises:
-        ConfigurationError: if the file is missing or damaged, holds code, or holds no state dict.
+        ConfigurationError: if the file is missing or damaged, holds code, or holds no state dict
+            of plain tensors.
     """
     state: object
-    if path.suffix == ".safetensors":
-        state = _read_safetensors(path)
+    if path.suffix == ".safetensors" or kind_of(path) is FileKind.SAFETENSORS:
+        state = read_safetensors(path)
     else:
         state = safe_load(path, "--checkpoint")
-    wrapper = None
-    if isinstance(state, Mapping):
-        wrapper = next((key for key in _WRAPPERS if isinstance(state.get(key), Mapping)), None)
-        state = state if wrapper is None else state[wrapper]
+    wrappers: list[str] = []
+    while isinstance(state, Mapping) and len(wrappers) < _MAX_WRAPPERS:
+        wrapper = _wrapper(state)
+        if wrapper is None:
+            break
+        wrappers.append(wrapper)
+        state = state[wrapper]
     if not isinstance(state, Mapping) or not state:
-        raise _refusal(f"{path} holds no state dict", f"save one, bare or under {_WRAPPERS[2]!r}")
+        raise _refusal(f"{path} holds no state dict", "save one, bare or under 'state_dict'")
+    _check_values(path, state)
+    named = {str(key): value for key, value in state.items()}
+    return Weights(path, ".".join(wrappers) or None, named)
+
+
+def _wrapper(content: Mapping[object, object]) -> str | None:
+    """The key that the state dict stands under, or None if it stands under none."""
+    known = [key for key in _WRAPPERS if isinstance(content.get(key), Mapping)]
+    if known:
+        # An average is empty where the training made none.
+        return next((key for key in known if content[key]), known[0])
+    others = [key for key, value in content.items() if isinstance(key, str) and _is_state(value)]
+    return others[0] if len(others) == 1 else None
+
+
+def _is_state(value: object) -> bool:
+    return (
+        isinstance(value, Mapping)
+        and bool(value)
+        and all(isinstance(tensor, Tensor) for tensor in value.values())
+    )
+
+
+def _check_values(path: Path, state: Mapping[object, object]) -> None:
+    quantised = [
+        str(key)
+        for key, value in state.items()
+        if "_packed_params" in str(key) or (isinstance(value, Tensor) and value.is_quantized)
+    ]
+    if quantised:
+        raise _refusal(
+            f"{path} holds quantised weights ({_listing('quantised', quantised)})",
+            "give the weights before quantisation; --precision int8 quantises them here",
+        )
     strangers = [str(key) for key, value in state.items() if not isinstance(value, Tensor)]
     if strangers:
         raise _refusal(
@@ -95,33 +160,22 @@ def read_weights(path: Path) -> Weights:
             f" ({_listing('not tensors', strangers)})",
             f"put the state dict under one of {', '.join(_WRAPPERS)}",
         )
-    return Weights(path, wrapper, _without_prefixes(state))
-
-
-def _read_safetensors(path: Path) -> dict[str, Tensor]:
-    try:
-        # Imported here because no other kind of file needs it.
-        safetensors = importlib.import_module("safetensors.torch")
-    except ImportError as error:
+    special = [
+        str(key) for key, value in state.items() if isinstance(value, Tensor) and not _dense(value)
+    ]
+    if special:
         raise _refusal(
-            f"{path} needs the package safetensors", "pip install safetensors"
-        ) from error
-    try:
-        tensors: dict[str, Tensor] = safetensors.load_file(path)
-    except Exception as error:
-        # Its own error type lives in another module, and a missing file raises OSError.
-        raise _refusal(
-            f"{path} is missing, truncated or no safetensors file", "give an undamaged file"
-        ) from error
-    return tensors
+            f"{path} holds tensors without plain values ({_listing('not dense', special)})",
+            "save dense tensors",
+        )
 
 
-def _without_prefixes(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    keys = [str(key) for key in state]
-    for prefix in _PREFIXES:
-        if all(key.startswith(prefix) for key in keys):
-            keys = [key.removeprefix(prefix) for key in keys]
-    return dict(zip(keys, state.values(), strict=True))
+def _dense(tensor: Tensor) -> bool:
+    return tensor.layout is torch.strided and not tensor.is_nested and not tensor.is_meta
+
+
+def _optional(name: str) -> bool:
+    return name.endswith(_OPTIONAL)
 
 
 def _listing(what: str, names: Iterable[str]) -> str:

@@ -48,6 +48,22 @@ class Tiny(nn.Module):
         return logits
 
 
+class Deciding(Tiny):
+    """Goes one of two ways by a value of the images."""
+
+    def features(self, x: Tensor) -> Tensor:
+        features = super().features(x)
+        return features * 2 if features.mean() > 0 else features
+
+
+class Counting(Tiny):
+    """Takes as many positions as there are bright ones."""
+
+    def features(self, x: Tensor) -> Tensor:
+        features = super().features(x)
+        return features[..., : int((x > 0).sum()) % 4 + 1]
+
+
 class FixedBatch(nn.Module):
     """Works for two images only."""
 
@@ -139,13 +155,19 @@ def test_a_1x1_feature_map_is_its_own_mean() -> None:
         (Tiny(tail="batch mean"), "not that of one fully connected layer"),
         (Tiny(tail="two outputs"), "not that of one fully connected layer"),
         (nn.Conv2d(3, CLASSES, 1), "not that of one fully connected layer"),
+        (Deciding(), "decides by values that it computes from the images"),
+        (Counting(), "decides by values that it computes from the images"),
         (FixedBatch(), "cannot be traced with a dynamic batch"),
     ],
 )
-def test_other_networks_are_refused(network: nn.Module, cause: str) -> None:
+def test_other_networks_are_refused(
+    network: nn.Module, cause: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(ConfigurationError, match=cause) as caught:
         Heads(network, SIZE, SIZE)
     assert "\n" not in str(caught.value)
+    # What PyTorch has to say about it fills pages.
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize(

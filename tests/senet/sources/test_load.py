@@ -131,6 +131,17 @@ def test_published_layout_has_the_authors_preprocessing(
     assert source.source.licence == "not stated"
 
 
+def test_a_prefix_hides_neither_network_nor_classes(tmp_path: Path, labels: Path) -> None:
+    network = networks.build(ARCHITECTURE, CLASSES).eval()
+    path = tmp_path / "last.ckpt"
+    weights = {f"model._orig_mod.{name}": value for name, value in network.state_dict().items()}
+    torch.save({"state_dict": weights | {"criterion.weight": torch.ones(CLASSES)}}, path)
+    source = load_source(SourceOptions(architecture=ARCHITECTURE, checkpoint=path, labels=labels))
+    assert isinstance(source.network, nn.Module)
+    assert_same_logits(source.network, network)
+    assert source.source.weights.startswith("model.* of state_dict of last.ckpt (sha256:")
+
+
 def test_a_user_module_is_built_and_loaded(tiny: tuple[nn.Module, Path], labels: Path) -> None:
     network, path = tiny
     source = load_source(
