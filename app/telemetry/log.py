@@ -75,8 +75,8 @@ def configure_logging(log_format: Literal["json", "text"], level: str) -> None:
     logging.captureWarnings(True)
     # One hostile image can make Pillow warn 65,000 times, and Python remembers every warning.
     warnings.filterwarnings("ignore", module=r"PIL\.")
-    for library in ("PIL", "python_multipart"):  # they log what is wrong with a client's bytes
-        logging.getLogger(library).setLevel(logging.CRITICAL)
+    # It logs what is wrong with a client's bytes.
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
 
 

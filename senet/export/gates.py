@@ -45,9 +45,10 @@ def find(model: ModelProto) -> list[Gate]:
             continue
         for feature_map, gates in (node.input, reversed(node.input)):
             chain = list(_chain(producer.get(gates), producer))
-            if chain:
+            # An activation such as SiLU scales by a sigmoid of what it scales, also behind a pool.
+            if chain and not any(feature_map in member.output for member in chain):
                 block = _block(chain) or f"gate {len(found) + 1}"
-                names = frozenset(member.name for member in chain)
+                names = _between(chain, model, producer)
                 found.append(Gate(block, feature_map, gates, node.name, names))
                 break
     return found
@@ -96,6 +97,20 @@ def _chain(node: NodeProto | None, producer: Mapping[str, NodeProto]) -> Iterato
             yield from nodes if kinds & _SIGMOIDS else ()
             return
         node = producer.get(node.input[0]) if node.input else None
+
+
+def _between(
+    chain: Sequence[NodeProto], model: ModelProto, producer: Mapping[str, NodeProto]
+) -> frozenset[str]:
+    """Names of the chain's nodes and of those that depend on nothing else, as in a SiLU of it."""
+    names = {node.name for node in chain}
+    outputs = {output for node in chain for output in node.output}
+    for node in model.graph.node:
+        inputs = {name for name in node.input if name in producer}
+        if inputs and inputs <= outputs:
+            names.add(node.name)
+            outputs |= set(node.output)
+    return frozenset(names)
 
 
 def _block(chain: Sequence[NodeProto]) -> str:

@@ -99,9 +99,10 @@ def read_jpeg(data: bytes) -> JpegFile:
         raise InvalidImage("truncated JPEG image: it holds no scan")
     if not ended and len(refined) < 64 * components:
         raise InvalidImage("truncated JPEG image: scans are missing")
-    whole = b"".join(parts)
+    if ended:
+        return JpegFile(b"".join([*parts, END]), ended)
     # Half an end marker would give the first byte of what is appended another meaning.
-    return JpegFile(whole + END if ended else whole.rstrip(b"\xff") + END, ended)
+    return JpegFile(b"".join(parts).rstrip(b"\xff") + END, ended)
 
 
 def with_other_ends(jpeg: JpegFile) -> tuple[bytes, bytes]:

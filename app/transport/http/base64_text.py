@@ -2,11 +2,15 @@
 
 import binascii
 import re
+from itertools import islice
 
 _WHITE_SPACE = b" \t\r\n\v\f"
 # RFC 4648, section 5.
 _FROM_URL_SAFE = bytes.maketrans(b"-_", b"+/")
 _NO_BASE64 = re.compile(rb"[^A-Za-z0-9+/=]")
+_BEFORE_A_SPACE = re.compile(rb"(?<!\S)(\S++) +(?=\S)")
+# Of spaces that were +, three in four stand where no group ends.
+_SPACES_EXAMINED = 100
 
 
 def decode_base64(text: str | bytes) -> bytes:
@@ -20,6 +24,7 @@ def decode_base64(text: str | bytes) -> bytes:
         return binascii.a2b_base64(text, strict_mode=True)
     except ValueError:
         data = text if isinstance(text, bytes) else text.encode("ascii", "replace")
+    _check_spaces(data)
     data = data.translate(_FROM_URL_SAFE, _WHITE_SPACE)
     data += b"=" * (-len(data) % 4)
     try:
@@ -31,3 +36,16 @@ def decode_base64(text: str | bytes) -> bytes:
             if wrong
             else "the base64 is cut short, or padded where it does not end"
         ) from None
+
+
+def _check_spaces(data: bytes) -> None:
+    """Tells spaces that were + from those between groups of characters, of which each has four.
+
+    Raises:
+        ValueError: if there are spaces that were +; what is left without them is another image.
+    """
+    before = islice(_BEFORE_A_SPACE.finditer(data), _SPACES_EXAMINED)
+    if any(len(found[1]) % 4 for found in before):
+        raise ValueError(
+            "the base64 has spaces within its lines, as where + was decoded like that of a form"
+        )

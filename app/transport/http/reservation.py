@@ -94,8 +94,10 @@ class Door:
         return self._refuse(error, identity(headers), started, fields)
 
     def _introduce(self, scope: Scope) -> tuple[ClassifyParameters, Caller, Classifier]:
+        # First who asks: the log names them, and strangers are told nothing but that they are.
+        name = self._identify(scope)
         parameters = self._parse(scope["query_string"])
-        caller = Caller(self._identify(scope), parameters.priority)
+        caller = Caller(name, parameters.priority)
         return parameters, caller, self._service.classifier(parameters.model, parameters.version)
 
     def _refuse(

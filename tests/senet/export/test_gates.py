@@ -177,6 +177,33 @@ def test_behind_an_activation_they_go_into_the_next_convolution(images: np.ndarr
     _same_outputs(model, folded, images)
 
 
+class _SelfGatedActivations(nn.Module):
+    """SiLU within excitation and hard-swish behind the last pool, as EfficientNets have them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3, stride=4, padding=1)
+        self.se = SqueezeExcitation(8, 2)
+        self.se.relu = nn.SiLU()  # type: ignore[assignment]
+        self.head = nn.Conv2d(8, 4, 1)
+        self.last_linear = nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        pooled = self.head(self.se(self.conv(x)).mean((2, 3), keepdim=True))
+        logits: Tensor = self.last_linear((pooled * torch.sigmoid(pooled)).flatten(1))
+        return logits
+
+
+def test_an_activation_that_scales_by_its_own_sigmoid_is_no_gate() -> None:
+    model = graph_of(_SelfGatedActivations())
+    assert [node.op_type for node in model.graph.node].count("Sigmoid") == 3
+    (gate,) = gates.find(model)
+    operators = {node.name: node.op_type for node in model.graph.node}
+    assert sorted(operators[name] for name in gate.nodes) == [
+        "Conv", "Conv", "Mul", "ReduceMean", "Sigmoid", "Sigmoid",
+    ]  # fmt: skip
+
+
 def test_the_report_tells_of_gates_and_folding(order: Order, drawn: Photos) -> None:
     net = order.source.network
     assert isinstance(net, nn.Module)

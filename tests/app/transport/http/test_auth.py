@@ -78,6 +78,10 @@ def test_unauthenticated(client: httpx.Client, headers: dict[str, str]) -> None:
     assert response.headers["www-authenticate"] == "Bearer"
 
 
+def test_a_stranger_is_told_nothing_else(client: httpx.Client) -> None:
+    assert_problem(post_image(client, PICTURE, params={"top_k": 0}), 401, "unauthenticated")
+
+
 def test_forbidden(client: httpx.Client) -> None:
     response = post_image(client, PICTURE, headers={"x-api-key": "admin-key"})
     problem = assert_problem(response, 403, "forbidden")

@@ -43,12 +43,13 @@ def keys(tmp_path: Path) -> dict[str, str]:
 
 
 def send_all_kinds(live: LiveServer, keys: dict[str, str]) -> None:
-    """A success, a bad image, a bad parameter, an unread body, no key, a wrong one, one too few."""
+    """A success, a bad image, bad parameters, an unread body, no key, a wrong one, one too few."""
     shop = {"x-api-key": keys["shop"]}
     with live.client() as client:
         post_image(client, PICTURE, headers=shop)
         post_image(client, truncated_jpeg(), headers=shop)
         post_image(client, PICTURE, headers=shop | {"x-request-timeout-ms": "soon"})
+        post_image(client, PICTURE, params={"top_k": "many"}, headers=shop)
         post_image(client, PICTURE, headers=shop | {"content-type": "text/plain"})
         post_image(client, PICTURE)
         post_image(client, PICTURE, headers={"x-api-key": "unknown"})
@@ -60,7 +61,7 @@ def test_a_key_is_named_and_a_stranger_s_address_told(
 ) -> None:
     with running(make_settings(api_keys_file=tmp_path / "keys.json"), FakeEngines()) as live:
         send_all_kinds(live, keys)
-    assert callers() == ["shop", "shop", "shop", "shop", LOCAL, LOCAL, "boss"]
+    assert callers() == [*["shop"] * 5, LOCAL, LOCAL, "boss"]
 
 
 def test_addresses_can_be_left_out(
@@ -73,7 +74,7 @@ def test_addresses_can_be_left_out(
     settings = make_settings(api_keys_file=tmp_path / "keys.json", log_addresses=False)
     with running(settings, FakeEngines()) as live:
         send_all_kinds(live, keys)
-    assert callers() == ["shop", "shop", "shop", "shop", None, None, "boss"]
+    assert callers() == [*["shop"] * 5, None, None, "boss"]
     assert LOCAL not in json.dumps([vars(record) for record in caplog.records], default=str)
 
 

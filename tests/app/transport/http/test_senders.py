@@ -55,6 +55,8 @@ URL_SAFE = base64.urlsafe_b64encode(IMAGE).decode()
         pytest.param(LINES, id="lines"),
         pytest.param(LINES.replace("\n", "\r\n"), id="lines of CR LF"),
         pytest.param(LINES.replace("\n", "\r\n\t "), id="lines that are set in"),
+        pytest.param(LINES.replace("\n", " "), id="lines joined by spaces"),
+        pytest.param(LINES.replace("\n", " \n"), id="spaces at the ends of lines"),
         pytest.param(BASE64.rstrip("="), id="no padding"),
         pytest.param(LINES.rstrip("=\n") + "\n", id="lines without padding"),
         pytest.param(URL_SAFE, id="the alphabet of URLs"),
@@ -79,6 +81,7 @@ def test_base64_as_it_is_written(client: httpx.Client, data: str) -> None:
     [
         (BASE64[:40] + "!" + BASE64[41:], "'!' is no base64"),
         (BASE64[:40] + "ä" + BASE64[41:], "no base64"),
+        (BASE64[:41] + " " + BASE64[42:], "+ was decoded like that of a form"),
         ("QUJDR", "cut short"),
         ("QQ==" + BASE64, "padded where"),
         ("data:image/png," + BASE64, "must hold base64"),
