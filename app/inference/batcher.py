@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -140,8 +140,7 @@ class Batcher:
             started = self._clock()
             names = frozenset[Output]().union(*(waiting.outputs for waiting in batch))
             try:
-                images = np.stack([waiting.image for waiting in batch])
-                outputs = await self._infer(images, names)
+                outputs = await self._infer([waiting.image for waiting in batch], names)
                 wrong = [name for name in names if len(outputs[name]) != len(batch)]
                 if wrong:
                     raise RuntimeError(f"{wrong[0]} has not one row per image")
@@ -175,9 +174,9 @@ class Batcher:
         self._tracing.batch(images, started, self._clock(), failed=failed)
 
     async def _infer(
-        self, images: NDArray[np.uint8], names: frozenset[Output]
+        self, images: Sequence[NDArray[np.uint8]], names: frozenset[Output]
     ) -> Mapping[Output, NDArray[np.float32]]:
-        running = self._threads.run(partial(self._engine.infer, images, names))
+        running = self._threads.run(partial(self._stack_and_infer, images, names))
         try:
             async with asyncio.timeout(self._inference_timeout) as timeout:
                 return await running
@@ -185,6 +184,12 @@ class Batcher:
             if timeout.expired():
                 raise _Hung from None
             raise  # the engine's own
+
+    def _stack_and_infer(
+        self, images: Sequence[NDArray[np.uint8]], names: frozenset[Output]
+    ) -> Mapping[Output, NDArray[np.float32]]:
+        # In the engine's thread: copying a batch would hold the event loop.
+        return self._engine.infer(np.stack(images), names)
 
 
 def _fail(batch: Iterable[Waiting], error: RequestError) -> None:
