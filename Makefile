@@ -80,6 +80,7 @@ bench: .venv/.dev $(VENV)/.$(EXTRA) ## measure the service beside a bare loop an
 bench-gpu: ## the same on a machine with an NVIDIA card
 	@$(PYTHON) -m tools.bench.card
 	$(MAKE) .venv/.dev .venv-gpu/.gpu
+	.venv-gpu/bin/python -m pip --disable-pip-version-check install --quiet "python-multipart>=0.0.20"
 	.venv/bin/python -m tools.bench.models --work $(BENCH) --precisions fp32,fp16
 	.venv-gpu/bin/python -m tools.bench --work $(BENCH) --provider cuda --precision fp16 \
 		--models imagenette,se_resnet50 $(ARGS)
