@@ -150,7 +150,7 @@ def test_photos_of_original_sizes_are_timm_s(
 
 
 # A level more or less can lie in another step of int8, whose logits differ from those of fp32 by
-# up to 0.25 on these photos.
+# more than that on these photos: of two classes nearer than the tolerance either may lead.
 @pytest.mark.needs_data("imagenet-samples")
 @pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 0.04), ("int8", 0.2)])
 @pytest.mark.parametrize(("crop_pct", "interpolation"), [(0.875, "bicubic"), (1.0, "bilinear")])
@@ -162,7 +162,10 @@ def test_the_default_model_answers_as_behind_timm_s_transform(
     preprocessing = contract(stated)
     actual = default_model(precision, [ours(photo, preprocessing) for photo in photos])
     expected = default_model(precision, [by_timm(photo, stated) for photo in photos])
-    assert (actual.argmax(1) == expected.argmax(1)).all()
+    differ = actual.argmax(1) != expected.argmax(1)
+    runner_up, first = np.sort(expected, axis=1)[:, -2:].T
+    ties = tolerance if precision == "int8" else 0.0
+    assert (first - runner_up)[differ].max(initial=0.0) <= ties
     assert np.abs(actual - expected).max() <= tolerance
 
 
