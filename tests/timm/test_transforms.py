@@ -149,8 +149,8 @@ def test_photos_of_original_sizes_are_timm_s(
     )
 
 
-# A level more or less can lie in another step of int8, whose logits differ from those of fp32 by
-# more than that on these photos: of two classes nearer than the tolerance either may lead.
+# A level more or less can lie in another step of int8, so of two classes that are nearer to each
+# other than the tolerance either may lead; fp32 has to agree on every photo.
 @pytest.mark.needs_data("imagenet-samples")
 @pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 0.04), ("int8", 0.2)])
 @pytest.mark.parametrize(("crop_pct", "interpolation"), [(0.875, "bicubic"), (1.0, "bilinear")])
