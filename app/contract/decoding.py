@@ -22,6 +22,16 @@ _MOST_PIXELS = {"WEBP": 16_000_000, "AVIF": 16_000_000, "TIFF": 16_000_000}
 # A PNG of 32 MiB in chunks of the usual 8 KiB needs 12,000 reads.
 _MOST_READS = 20_000
 _ROWS_AT_ONCE = 256
+# Of each pixel: what the hungriest decoders, and the conversions after them, hold at once.
+_BYTES_PER_PIXEL = 12
+# Of each pixel of a baseline JPEG, which is decoded row by row, and of a progressive one, whose
+# coefficients are all held until the last scan.
+_BYTES_PER_JPEG_PIXEL = 4
+_BYTES_PER_COEFFICIENTS = 6
+
+
+class LargeImage(Exception):
+    """Decoding an image takes more memory than it may beside others."""
 
 
 def sniff(data: bytes) -> str | None:
@@ -78,6 +88,21 @@ def open_image(data: bytes, image_format: str, *, max_pixels: int) -> Image.Imag
     if jpeg and not jpeg.ended:
         _check_that_pixels_are_complete(jpeg)
     return image
+
+
+def decoding_bytes(image: Image.Image, stored: tuple[int, int]) -> int:
+    """About how much memory decoding an opened image will take, at the most.
+
+    Args:
+        image: not decoded yet; of a JPEG after `draft`.
+        stored: the width and height that the file says.
+    """
+    if image.format != "JPEG":
+        return image.width * image.height * _BYTES_PER_PIXEL
+    pixels = image.width * image.height * _BYTES_PER_JPEG_PIXEL
+    if image.info.get("progressive"):
+        pixels += stored[0] * stored[1] * _BYTES_PER_COEFFICIENTS
+    return pixels
 
 
 class _BoundedReader(BytesIO):

@@ -161,21 +161,9 @@ class Unavailable(RequestError):
 
 
 class Overloaded(Unavailable):
-    """As many images as allowed are in the house.
-
-    Args:
-        message: one sentence.
-        retry_after_seconds: when to try again.
-        early_seconds: by how much the caller came too early, after it had been told when.
-    """
+    """The service is at capacity, or the caller has its share of it."""
 
     code = "overloaded"
-
-    def __init__(
-        self, message: str, retry_after_seconds: float = 1.0, early_seconds: float = 0.0
-    ) -> None:
-        super().__init__(message, retry_after_seconds)
-        self.early_seconds = early_seconds
 
 
 class NotReady(Unavailable):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.contract.decoding import open_image, sniff
+from app.contract.decoding import LargeImage, decoding_bytes, open_image, sniff
 from app.contract.errors import ImageError, ImageTooLarge, InvalidImage, UnsupportedImageFormat
 from app.contract.geometry import Size, resized_size, source_box
 from app.contract.manifest import Preprocessing
@@ -25,7 +25,9 @@ _UNSUPPORTED = re.compile("unsupported|not implemented|no codec", re.IGNORECASE)
 _DECODED_MARGIN = 2
 
 
-def preprocess(data: bytes, preprocessing: Preprocessing, *, max_pixels: int) -> NDArray[np.uint8]:
+def preprocess(
+    data: bytes, preprocessing: Preprocessing, *, max_pixels: int, max_bytes: int | None = None
+) -> NDArray[np.uint8]:
     """Decodes, orients, resizes and crops one image.
 
     Only what the crop covers is resampled. With the geometry `torchvision` that equals resizing
@@ -36,6 +38,8 @@ def preprocess(data: bytes, preprocessing: Preprocessing, *, max_pixels: int) ->
             frame counts.
         preprocessing: the model's contract.
         max_pixels: largest width * height; judged by the header, before decoding.
+        max_bytes: the memory that decoding may take; None for as much as it needs, which is up to
+            256 MiB.
 
     Returns:
         uint8 [crop_height, crop_width, 3], RGB.
@@ -44,14 +48,15 @@ def preprocess(data: bytes, preprocessing: Preprocessing, *, max_pixels: int) ->
         UnsupportedImageFormat: if the bytes are in no accepted format.
         ImageTooLarge: if the image has more than `max_pixels` pixels.
         InvalidImage: if it is truncated or corrupt.
+        LargeImage: if decoding it takes more than `max_bytes`.
     """
     image_format = sniff(data)
     if image_format is None:
         raise UnsupportedImageFormat("not a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF image")
     try:
         with open_image(data, image_format, max_pixels=max_pixels) as image:
-            return _to_input(image, preprocessing)
-    except ImageError:
+            return _to_input(image, preprocessing, max_bytes)
+    except (ImageError, LargeImage):
         raise
     except MemoryError as error:
         raise ImageTooLarge(f"decoding this {image_format} needs too much memory") from error
@@ -65,8 +70,10 @@ def preprocess(data: bytes, preprocessing: Preprocessing, *, max_pixels: int) ->
         raise InvalidImage(f"truncated or corrupt {image_format} image") from error
 
 
-def _to_input(image: Image.Image, preprocessing: Preprocessing) -> NDArray[np.uint8]:
-    stored, factor = _load(image, preprocessing)
+def _to_input(
+    image: Image.Image, preprocessing: Preprocessing, max_bytes: int | None
+) -> NDArray[np.uint8]:
+    stored, factor = _load(image, preprocessing, max_bytes)
     orientation = read_orientation(image) if preprocessing.exif_transpose else UPRIGHT
     size = orientation.turned(stored)
     left, top, right, bottom = orientation.stored(source_box(size, preprocessing), size)
@@ -76,7 +83,9 @@ def _to_input(image: Image.Image, preprocessing: Preprocessing) -> NDArray[np.ui
     return np.asarray(_composite(small, preprocessing.background))
 
 
-def _load(image: Image.Image, preprocessing: Preprocessing) -> tuple[Size, float]:
+def _load(
+    image: Image.Image, preprocessing: Preprocessing, max_bytes: int | None
+) -> tuple[Size, float]:
     """Decodes the pixels.
 
     Returns:
@@ -86,6 +95,8 @@ def _load(image: Image.Image, preprocessing: Preprocessing) -> tuple[Size, float
     if preprocessing.scaled_decoding and preprocessing.geometry != "squash":
         # Only the JPEG decoder acts on this. It keeps both sides at least as long as asked.
         drafted = image.draft(None, _least_decoded(size, preprocessing))
+    if max_bytes is not None and decoding_bytes(image, size) > max_bytes:
+        raise LargeImage
     image.load()
     if drafted is None or preprocessing.geometry == "exact":
         # Loading turns a TIFF upright. The exact geometry centres its box in what was decoded.

@@ -1,4 +1,4 @@
-"""What a classifier is asked and answers."""
+"""What is asked of a model, and what it answers."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from app.contract.manifest import Label
 from app.engines.engine import Output
-from app.inference.admission import Caller
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,15 +14,11 @@ class ClassifyOptions:
     """What one request asks for.
 
     Attributes:
-        caller: who asks, and how urgently.
-        deadline: on the monotonic clock, in seconds.
         top_k: most classes per image.
         min_score: classes below it are left out.
         include: outputs beyond the classes.
     """
 
-    caller: Caller
-    deadline: float
     top_k: int = 5
     min_score: float = 0.0
     include: frozenset[Output] = frozenset()
@@ -52,8 +47,8 @@ class Classification:
         predictions: by falling score.
         embedding: float32 [dim], the pooled features before the classifier, if asked for.
         decode_seconds: decoding and resizing.
-        queue_seconds: wait for the batch.
-        inference_seconds: the batch in the engine.
+        queue_seconds: what it waited for a thread and for its batch.
+        inference_seconds: its batch in the engine.
     """
 
     predictions: list[Prediction]

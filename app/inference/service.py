@@ -6,13 +6,16 @@ import logging
 import threading
 from collections.abc import Callable
 
-from app.contract.errors import Draining, ModelNotFound, NotReady
-from app.engines.engine import InferenceEngines
+from app.contract.errors import Draining, NotReady, Unavailable
+from app.engines.engine import Engines
 from app.hardware import available_cores
-from app.inference.admission import Admission
-from app.inference.batcher import Batcher
-from app.inference.classifier import Classifier
-from app.inference.worker_threads import WorkerThreads
+from app.inference.admission import Admission, Caller
+from app.inference.classification import ClassifyOptions
+from app.inference.host import ModelHost
+from app.inference.memory import Memory
+from app.inference.observer import MetricsObserver
+from app.inference.table import ModelTable
+from app.inference.visit import Visit
 from app.selection.configured import load_configured
 from app.selection.loading import LoadedModel
 from app.settings import Settings
@@ -32,7 +35,7 @@ class State(enum.Enum):
 
 
 class Service:
-    """Loads the model in the background and hands out its classifier while ready.
+    """Loads the model in the background, and lets requests visit it while it is ready.
 
     Args:
         settings: the options.
@@ -40,13 +43,13 @@ class Service:
         metrics: the series.
         tracing: records the stages of requests.
         on_ready: called once when the model is loaded and served.
-        on_failure: called once when loading fails or a batch loop dies.
+        on_failure: called once when loading fails or an engine hangs.
     """
 
     def __init__(
         self,
         settings: Settings,
-        engines: InferenceEngines,
+        engines: Engines,
         metrics: Metrics,
         tracing: Tracing,
         *,
@@ -60,52 +63,78 @@ class Service:
         self._on_ready = on_ready
         self._on_failure = on_failure
         self._admission = Admission(settings.max_queue_size, metrics)
+        self._memory = Memory(settings.max_buffered_bytes, metrics)
         self._state = State.STARTING
         self._loading: asyncio.Task[None] | None = None
         self._stopping = threading.Event()
-        self._decoders: WorkerThreads | None = None
-        self._batcher: Batcher | None = None
-        self._classifier: Classifier | None = None
+        self._table: ModelTable | None = None
 
     @property
     def state(self) -> State:
         """Where the service stands."""
         return self._state
 
-    def start(self) -> None:
-        """Begins to load the model; `state` tells when it is ready."""
-        self._loading = asyncio.create_task(self._load())
-
-    def classifier(self, model: str | None = None, version: str | None = None) -> Classifier:
-        """The classifier to use for a request.
-
-        Args:
-            model: the model's name; None for whichever is served.
-            version: its version; None for whichever is served.
+    @property
+    def table(self) -> ModelTable:
+        """The models that are served.
 
         Raises:
             NotReady: while loading, and after a failure.
             Draining: while shutting down.
-            ModelNotFound: if another model or version is served.
         """
         if self._state is State.DRAINING:
-            raise Draining("the service is shutting down")
+            raise _draining()
         if self._state is State.FAILED:
-            raise NotReady("the service has failed and is about to be replaced")
-        if self._classifier is None:
+            raise _failed()
+        if self._table is None:
             raise NotReady("the model is being loaded")
-        served = self._classifier.model
-        if model not in (None, served.name) or version not in (None, served.version):
-            raise ModelNotFound(
-                f"{model or served.name}:{version or 'any'} is not loaded;"
-                f" {served.name}:{served.version} is"
-            )
-        return self._classifier
+        return self._table
+
+    def start(self) -> None:
+        """Begins to load the model; `state` tells when it is ready."""
+        self._loading = asyncio.create_task(self._load())
+
+    def visit(
+        self,
+        caller: Caller,
+        address: str,
+        options: ClassifyOptions,
+        deadline: float,
+        *,
+        model: str | None,
+        version: str | None,
+    ) -> Visit:
+        """Lets a request in, by its head.
+
+        Args:
+            caller: who sends it.
+            address: of its client.
+            options: what it asks for.
+            deadline: when the answer is due, on the monotonic clock in seconds.
+            model: the model's name; None for the default.
+            version: its version; None for any.
+
+        Raises:
+            Unavailable: if the service is not ready, or has no room.
+            ModelNotFound: if another model or version is served.
+        """
+        host = self.table.find(model, version)
+        self._admission.expect(caller)
+        return Visit(
+            caller,
+            address,
+            options,
+            host,
+            deadline,
+            admission=self._admission,
+            memory=self._memory,
+        )
 
     async def drain(self) -> None:
         """Turns readiness off, then waits until every admitted image is answered."""
         if self._state is not State.FAILED:
             self._state = State.DRAINING
+            self._admission.close(_draining)
         self._metrics.ready.set(0)
         await self._admission.wait_empty()
 
@@ -115,10 +144,8 @@ class Service:
         if self._loading is not None:
             self._loading.cancel()
             await asyncio.gather(self._loading, return_exceptions=True)
-        if self._batcher is not None:
-            await self._batcher.stop()
-        if self._decoders is not None:
-            self._decoders.stop()
+        if self._table is not None:
+            await asyncio.gather(*(host.stop() for host in self._table.hosts.values()))
 
     async def _load(self) -> None:
         try:
@@ -132,30 +159,23 @@ class Service:
     def _stop_loading(self) -> None:
         """Ends the loading's thread, which nothing else can: a process waits for its threads."""
         if self._stopping.is_set():
-            raise Draining("the service is shutting down")
+            raise _draining()
 
     def _open(self, loaded: LoadedModel) -> None:
         settings, model = self._settings, loaded.model
-        self._decoders = WorkerThreads(settings.decode_threads or available_cores(), "decode")
-        self._decoders.start()
-        self._batcher = Batcher(
-            loaded.engine,
-            self._metrics,
-            (model.name, model.version),
-            max_batch_size=model.max_batch_size,
+        host = ModelHost(
+            loaded,
+            [MetricsObserver(self._metrics, model)],
+            self._tracing,
+            threads=settings.decode_threads or available_cores(),
+            max_image_pixels=settings.max_image_pixels,
             max_queue_delay_seconds=settings.max_queue_delay_ms / 1000,
             inference_timeout_seconds=settings.inference_timeout_ms / 1000,
-            tracing=self._tracing,
         )
-        self._batcher.start(on_death=self._fail)
-        self._classifier = Classifier(
-            model,
-            self._batcher,
-            self._admission,
-            self._decoders,
-            self._metrics,
-            max_image_pixels=settings.max_image_pixels,
-            tracing=self._tracing,
+        host.start(on_death=self._fail)
+        self._table = ModelTable.of(host)
+        self._metrics.queue_depth.labels(model.name, model.version).set_function(
+            lambda: host.waiting
         )
         self._metrics.model_info.labels(
             model.name, model.version, model.variant.precision, model.provider, model.digest
@@ -171,5 +191,14 @@ class Service:
 
     def _fail(self, error: BaseException) -> None:
         self._state = State.FAILED
+        self._admission.close(_failed)
         self._metrics.ready.set(0)
         self._on_failure(error)
+
+
+def _draining() -> Unavailable:
+    return Draining("the service is shutting down")
+
+
+def _failed() -> Unavailable:
+    return NotReady("the service has failed and is about to be replaced")

@@ -26,7 +26,7 @@ class Metrics:
         self.requests = Counter(
             "senet_requests_total",
             "Finished HTTP requests.",
-            ("route", "status"),
+            ("route", "status", *_MODEL, "priority"),
             registry=registry,
         )
         self.request_duration = Histogram(
@@ -60,7 +60,7 @@ class Metrics:
         )
         self.rejected = Counter(
             "senet_rejected_total",
-            "Images or bodies refused at the door.",
+            "Images or bodies refused for want of room.",
             ("reason",),
             registry=registry,
         )

@@ -1,11 +1,7 @@
 """`POST /classify`."""
 
-import asyncio
-import math
 import time
-from collections.abc import Coroutine, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
 
 import orjson
 from fastapi import APIRouter, Request
@@ -13,18 +9,18 @@ from fastapi.responses import Response
 from starlette.requests import ClientDisconnect
 
 from app.contract.errors import RequestError
-from app.inference.classification import Classification, ClassifyOptions
-from app.inference.classifier import Classifier
-from app.inference.service import Service
+from app.inference.classification import Classification
+from app.inference.queued_image import Answer, ClientLeft
+from app.pace import Pace
 from app.selection.served_model import ServedModel
 from app.telemetry.log import annotate
 from app.transport.http.answer_weight import check_weight
-from app.transport.http.direct import Endpoint
+from app.transport.http.arrivals import CLASSIFY_PATH, Arrivals
 from app.transport.http.forms import read_uploads
 from app.transport.http.openapi import classify_request_body, problem_responses
-from app.transport.http.parameters import client_timeout_ms, openapi_parameters
+from app.transport.http.parameters import openapi_parameters
 from app.transport.http.problems import ANSWERS, error_response
-from app.transport.http.reservation import Door
+from app.transport.http.request_body import RequestBody
 from app.transport.http.schemas import (
     ClassifyBody,
     ItemBody,
@@ -32,70 +28,90 @@ from app.transport.http.schemas import (
     ModelReference,
     PredictionBody,
 )
-from app.transport.http.uploads import Upload
 
-CLASSIFY_PATH = "/classify"
-
-Result = TypeVar("Result")
 # Enough to tell any two scores apart that a float32 softmax can.
 _SCORE_DIGITS = 7
 
 
-def classify_endpoint(
-    service: Service,
-    door: Door,
-    *,
-    max_images: int,
-    max_answer_bytes: int,
-    request_timeout_ms: int,
-) -> Endpoint:
-    """The endpoint, bound to its service.
+class ClassifyEndpoint:
+    """Answers `POST /classify`.
 
     Args:
-        service: hands out the classifier.
-        door: lets requests in.
+        arrivals: decides about requests.
         max_images: most images in one request.
+        max_body_bytes: largest body.
         max_answer_bytes: largest answer.
+        body_pace: how slowly a body may come.
         request_timeout_ms: the longest deadline, from the end of the body: how long the body may
             take is not for it to say. What a client sets counts from the head.
     """
 
-    async def classify(request: Request) -> Response:
+    def __init__(
+        self,
+        arrivals: Arrivals,
+        *,
+        max_images: int,
+        max_body_bytes: int,
+        max_answer_bytes: int,
+        body_pace: Pace,
+        request_timeout_ms: int,
+    ) -> None:
+        self._arrivals = arrivals
+        self._max_images = max_images
+        self._max_body_bytes = max_body_bytes
+        self._max_answer_bytes = max_answer_bytes
+        self._body_pace = body_pace
+        self._request_timeout_seconds = request_timeout_ms / 1000
+
+    async def __call__(self, request: Request) -> Response:
         """Takes one image as the raw body, or several as multipart parts or as base64 in JSON.
 
         With several images, one that fails has `error` instead of `predictions`; with one, its
         failure is the response.
+
+        Raises:
+            RequestError: if the request is refused.
+            ClientDisconnect: if the client left first.
         """
-        parameters, caller = door.enter(request.scope)
-        own_timeout_ms = client_timeout_ms(request.headers)
-        own_deadline = time.monotonic() + (own_timeout_ms or math.inf) / 1000
-        options = ClassifyOptions(
-            caller=caller,
-            deadline=own_deadline,
-            top_k=parameters.top_k,
-            min_score=parameters.min_score,
-            include=parameters.include,
+        arrival = self._arrivals.of(request.scope)
+        annotate(**arrival.fields)
+        body = RequestBody(
+            request.receive,
+            arrival.headers,
+            visit := arrival.visit(),
+            max_bytes=self._max_body_bytes,
+            pace=self._body_pace,
         )
-        classifier = service.classifier(parameters.model, parameters.version)
-        check_weight(classifier.model, options, 1, max_answer_bytes)  # told before the upload
-        uploads = await read_uploads(request, max_images)
-        limit = time.monotonic() + request_timeout_ms / 1000
-        options = replace(options, deadline=min(own_deadline, limit))
-        # A drain may have begun while the body came.
-        classifier = service.classifier(parameters.model, parameters.version)
-        check_weight(classifier.model, options, len(uploads), max_answer_bytes)
-        work = classifier.classify([upload.data for upload in uploads], options)
-        return _response(classifier, uploads, await _unless_client_leaves(request, work))
+        try:
+            uploads = await read_uploads(arrival.headers, body, self._max_images)
+            # From here on there is nothing of the body left but its images.
+            visit.hold(sum(len(upload.data) for upload in uploads))
+            limit = time.monotonic() + self._request_timeout_seconds
+            visit.deadline = min(visit.deadline, limit)
+            check_weight(visit.host.model, visit.options, len(uploads), self._max_answer_bytes)
+            visit.admit(len(uploads))
+            names = [upload.name for upload in uploads]
+            images = [upload.data for upload in uploads]
+            del uploads
+            results = await visit.host.infer(images, visit)
+        except ClientLeft:
+            raise ClientDisconnect from None
+        finally:
+            arrival.close()
+        return _response(visit.host.model, names, results)
 
-    return classify
 
-
-def classify_router(endpoint: Endpoint) -> APIRouter:
+def classify_router(endpoint: ClassifyEndpoint) -> APIRouter:
     """The route and its documentation."""
     router = APIRouter()
+
+    async def classify(request: Request) -> Response:
+        return await endpoint(request)
+
+    classify.__doc__ = endpoint.__call__.__doc__
     router.add_api_route(
         CLASSIFY_PATH,
-        endpoint,
+        classify,
         methods=["POST"],
         summary="Classify one or several images",
         response_model=ClassifyBody,
@@ -108,38 +124,8 @@ def classify_router(endpoint: Endpoint) -> APIRouter:
     return router
 
 
-async def _unless_client_leaves(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
-    """Runs `work`, and cancels it when the client disconnects.
-
-    Raises:
-        ClientDisconnect: if the client left first.
-    """
-    this = asyncio.current_task()
-    assert this is not None  # noqa: S101 - a coroutine runs in a task
-    left = False
-
-    async def watch() -> None:
-        nonlocal left
-        # The body has been read, so the only message left to receive is the disconnect.
-        await request.receive()
-        left = True
-        this.cancel()
-
-    watcher = asyncio.create_task(watch())
-    try:
-        return await work
-    except asyncio.CancelledError:
-        if left and not this.uncancel():
-            raise ClientDisconnect from None
-        raise
-    finally:
-        watcher.cancel()
-
-
 def _response(
-    classifier: Classifier,
-    uploads: Sequence[Upload],
-    results: Sequence[Classification | RequestError],
+    model: ServedModel, names: Sequence[str | None], results: Sequence[Answer]
 ) -> Response:
     stages = _stages(results)
     failed = sum(isinstance(result, RequestError) for result in results)
@@ -151,10 +137,10 @@ def _response(
     if len(results) == 1 and isinstance(results[0], RequestError):
         return error_response(results[0])
     body = ClassifyBody(
-        model=model_reference(classifier.model),
+        model=model_reference(model),
         results=[
-            _item(index, upload.name, result)
-            for index, (upload, result) in enumerate(zip(uploads, results, strict=True))
+            _item(index, name, result)
+            for index, (name, result) in enumerate(zip(names, results, strict=True))
         ],
     )
     return Response(
@@ -175,7 +161,7 @@ def model_reference(model: ServedModel) -> ModelReference:
     )
 
 
-def _item(index: int, name: str | None, result: Classification | RequestError) -> ItemBody:
+def _item(index: int, name: str | None, result: Answer) -> ItemBody:
     item = ItemBody(index=index, name=name)
     if isinstance(result, RequestError):
         title = ANSWERS[type(result)].title
@@ -199,7 +185,7 @@ def _item(index: int, name: str | None, result: Classification | RequestError) -
     return item
 
 
-def _stages(results: Sequence[Classification | RequestError]) -> dict[str, float]:
+def _stages(results: Sequence[Answer]) -> dict[str, float]:
     """The slowest image's stages, in seconds."""
     done = [result for result in results if isinstance(result, Classification)]
     return {

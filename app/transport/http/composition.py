@@ -9,28 +9,27 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
-from app.engines.engine import InferenceEngines
+from app.engines.engine import Engines
 from app.engines.onnx_engine import OnnxEngines
 from app.hardware import memory_limit_bytes
 from app.inference.service import Service
 from app.settings import Settings
 from app.telemetry.metrics import Metrics
 from app.telemetry.tracing import NoTracing, Tracing, start_tracing
+from app.transport.http.arrivals import Arrivals
 from app.transport.http.auth import KeyFile, authoriser, identifier
-from app.transport.http.body_guard import BodyGuard
-from app.transport.http.classify import CLASSIFY_PATH, classify_endpoint, classify_router
-from app.transport.http.direct import DirectRoute
+from app.transport.http.classify import ClassifyEndpoint, classify_router
+from app.transport.http.classify_route import ClassifyRoute
 from app.transport.http.middleware import HeadAsGet, RequestContext, SecurityHeaders
 from app.transport.http.operations import operations_router, root_router
 from app.transport.http.problems import install_error_handlers
 from app.transport.http.request_log import RequestLog
-from app.transport.http.reservation import Door
 
 
 def create_app(
     settings: Settings,
     *,
-    engines: InferenceEngines | None = None,
+    engines: Engines | None = None,
     tracing: Tracing | None = None,
     on_ready: Callable[[], None] = lambda: None,
     on_failure: Callable[[BaseException], None] = lambda error: None,
@@ -46,7 +45,7 @@ def create_app(
 
     Returns:
         The application; its `state.service` is the `Service`, its `state.refusal` what the HTTP
-        protocol asks first, see `Door.refusal`, and its `state.request_log` what counts requests.
+        protocol asks first, see `Arrivals.refusal`, and its `state.request_log` what counts requests.
 
     Raises:
         ConfigurationError: if the API keys file is not valid, or tracing cannot start.
@@ -75,12 +74,19 @@ def create_app(
     )
     app.state.service = service
     log = RequestLog(metrics, share=settings.access_log_share, addresses=settings.log_addresses)
-    door = Door(service, CLASSIFY_PATH, identifier(keys, "classify"), log)
-    classify = classify_endpoint(
+    arrivals = Arrivals(
         service,
-        door,
-        max_images=settings.max_images_per_request,
+        identifier(keys, "classify"),
+        log,
+        max_body_bytes=settings.max_body_bytes,
         max_answer_bytes=settings.max_answer_bytes,
+    )
+    classify = ClassifyEndpoint(
+        arrivals,
+        max_images=settings.max_images_per_request,
+        max_body_bytes=settings.max_body_bytes,
+        max_answer_bytes=settings.max_answer_bytes,
+        body_pace=settings.body_pace,
         request_timeout_ms=settings.request_timeout_ms,
     )
     app.include_router(classify_router(classify))
@@ -90,20 +96,14 @@ def create_app(
     install_error_handlers(app)
     app.state.request_log = log
     # The last one added is the outermost.
+    app.add_middleware(HeadAsGet)
+    app.add_middleware(RequestContext, log=log, tracing=tracing)
+    app.add_middleware(SecurityHeaders)
     app.state.refusal = lambda scope: None
     if isinstance(tracing, NoTracing):  # a trace names the route that FastAPI has found
-        app.state.refusal = door.refusal
-        app.add_middleware(DirectRoute, path=CLASSIFY_PATH, endpoint=classify)
-    app.add_middleware(HeadAsGet)
-    app.add_middleware(
-        BodyGuard,
-        metrics=metrics,
-        max_bytes=settings.max_body_bytes,
-        max_buffered_bytes=settings.max_buffered_bytes,
-        pace=settings.body_pace,
-    )
-    app.add_middleware(RequestContext, log=log, tracing=tracing)
-    # Outside of RequestContext, so that a page may read the errors answered there, too.
+        app.state.refusal = arrivals.refusal
+        app.add_middleware(ClassifyRoute, arrivals=arrivals, endpoint=classify, log=log)
+    # Outside of all that answers, so that a page may read its errors, too.
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -112,7 +112,6 @@ def create_app(
             allow_headers=["*"],
             expose_headers=["X-Request-ID", "Server-Timing", "Retry-After", "traceresponse"],
         )
-    app.add_middleware(SecurityHeaders)
     return app
 
 

@@ -1,18 +1,22 @@
 """The three request forms of `POST /classify`, read into one list of images."""
 
-from starlette.requests import Request
+from collections.abc import Mapping
 
 from app.contract.errors import MalformedRequest, UnsupportedMediaType
 from app.transport.http.form_images import OCTETS, read_form
 from app.transport.http.json_images import read_json
+from app.transport.http.request_body import RequestBody
 from app.transport.http.uploads import Upload
 
 
-async def read_uploads(request: Request, max_images: int) -> list[Upload]:
+async def read_uploads(
+    headers: Mapping[bytes, bytes], body: RequestBody, max_images: int
+) -> list[Upload]:
     """Reads a request's images, whichever form it has.
 
     Args:
-        request: the request; its body is consumed.
+        headers: of the request.
+        body: of the request; it is consumed.
         max_images: most images.
 
     Returns:
@@ -23,17 +27,17 @@ async def read_uploads(request: Request, max_images: int) -> list[Upload]:
         MalformedRequest: if the body is not what its content type says, or holds no image.
         TooManyImages: if there are more than `max_images`.
     """
-    encoding = request.headers.get("content-encoding", "identity")
+    encoding = headers.get(b"content-encoding", b"identity").decode("latin-1")
     if encoding.strip().lower() != "identity":
         raise UnsupportedMediaType(f"content encoding {encoding!r}; send the body as it is")
-    header = request.headers.get("content-type", "")
+    header = headers.get(b"content-type", b"").decode("latin-1")
     kind = header.partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
-        uploads = await read_form(request.stream(), header, max_images)
+        uploads = await read_form(body.chunks(), header, max_images)
     elif kind == "application/json":
-        uploads = await read_json(await request.body(), max_images)
+        uploads = await read_json(await body.read(), max_images)
     elif kind.startswith("image/") or kind in OCTETS:
-        data = await request.body()
+        data = await body.read()
         uploads = [Upload(None, data)] if data else []
     else:
         raise UnsupportedMediaType(

@@ -63,9 +63,11 @@ async def read_json(body: bytes, max_images: int) -> list[Upload]:
         raise MalformedRequest(f"{where}: {first['msg']}{hint}") from error
     if len(items) > max_images:
         raise TooManyImages(f"at most {max_images} images are accepted in one request")
+    del body
     uploads = []
     for index, item in enumerate(items):
-        uploads.append(Upload.named(item.get("name"), _decode(index, item["data"])))
+        # Whoever pops the text keeps the last reference to it.
+        uploads.append(Upload.named(item.get("name"), _decode(index, item.pop("data"))))
         # Megabytes of base64 hold the event loop up; others get their turn between the images.
         await asyncio.sleep(0)
     return uploads

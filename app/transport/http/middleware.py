@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.telemetry.log import request_fields, request_id, trace_id
 from app.telemetry.tracing import Tracing
-from app.transport.http.problems import problem_response
+from app.transport.http.problems import internal_error
 from app.transport.http.request_log import RequestLog, identity
 
 logger = logging.getLogger(__name__)
@@ -71,10 +71,7 @@ class RequestContext:
             logger.exception("unforeseen error")
             if status is not None:
                 raise
-            response = problem_response(
-                500, "internal_error", "Internal error", "an unforeseen error; it is in the log"
-            )
-            await response(scope, receive, send_with_id)
+            await internal_error()(scope, receive, send_with_id)
         finally:
             self._log.note(
                 scope["method"],

@@ -37,7 +37,7 @@ def operations_router(
         "/readyz", summary="Ready: send traffic only while this succeeds", responses=unavailable
     )
     async def readyz() -> StatusBody:
-        service.classifier()
+        service.table  # noqa: B018 - it raises while there is none to serve from
         return StatusBody(status="ready")
 
     @router.get(
@@ -56,7 +56,7 @@ def operations_router(
 
     @router.get("/models", summary="The models that are loaded", responses=unavailable)
     async def models() -> ModelsBody:
-        model = service.classifier().model
+        model = service.table.default.model
         size = model.manifest.input
         return ModelsBody(
             models=[

@@ -10,8 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from starlette.datastructures import QueryParams
 
 from app.contract.errors import InvalidParameter
+from app.inference.classification import ClassifyOptions
 
 TIMEOUT_HEADER = "X-Request-Timeout-Ms"
+_TIMEOUT_FIELD = TIMEOUT_HEADER.lower().encode()
 _LIST = "include"
 _Milliseconds = Annotated[int, Field(ge=1)]
 # Building it takes a thousand times as long as using it.
@@ -37,6 +39,11 @@ class ClassifyParameters(BaseModel):
     priority: Literal["interactive", "bulk"] = "interactive"
     """Bulk images let interactive ones go first."""
 
+    @property
+    def options(self) -> ClassifyOptions:
+        """What is asked of the model."""
+        return ClassifyOptions(self.top_k, self.min_score, self.include)
+
     @classmethod
     def parse(cls, query: bytes) -> Self:
         """Reads a query string; of a repeated parameter other than `include` the last counts.
@@ -55,17 +62,17 @@ class ClassifyParameters(BaseModel):
             raise _invalid(error) from error
 
 
-def client_timeout_ms(headers: Mapping[str, str]) -> int | None:
+def client_timeout_ms(headers: Mapping[bytes, bytes]) -> int | None:
     """The time in milliseconds that the client itself sets; None if it sets none.
 
     Raises:
         InvalidParameter: if the header is no positive whole number.
     """
-    asked = headers.get(TIMEOUT_HEADER)
+    asked = headers.get(_TIMEOUT_FIELD)
     if asked is None:
         return None
     try:
-        return _MILLISECONDS.validate_python(asked)
+        return _MILLISECONDS.validate_python(asked.decode("latin-1"))
     except ValidationError as error:
         raise _invalid(error, TIMEOUT_HEADER.lower()) from error
 

@@ -78,6 +78,13 @@ def error_response(error: errors.RequestError) -> Response:
     return problem_response(answer.status, error.code, answer.title, str(error), headers)
 
 
+def internal_error() -> Response:
+    """The answer where something unforeseen went wrong."""
+    return problem_response(
+        500, "internal_error", "Internal error", "an unforeseen error; it is in the log"
+    )
+
+
 def problem_response(
     status: int, code: str, title: str, detail: str, headers: Mapping[str, str] | None = None
 ) -> Response:

@@ -16,6 +16,9 @@ from app.transport.http.unread_answer import UnreadAnswer
 # For clients that have been refused, and for those who are slow when the service stops.
 _LINGER_SECONDS = 2.0
 
+CLIENT_LEFT = "client_left"
+"""Under this name the state of a request's scope may hold what to call when its client leaves."""
+
 
 class BoundedHttpProtocol(EarlyAnswers):
     """Bounds what a client can make a connection hold, in bytes and in time.
@@ -64,6 +67,9 @@ class BoundedHttpProtocol(EarlyAnswers):
         self._unread_answer.stop()
         if self._linger is not None:
             self._linger.cancel()
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            cycle.scope["state"].get(CLIENT_LEFT, _nothing)()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
@@ -175,7 +181,7 @@ class BoundedHttpProtocol(EarlyAnswers):
             {
                 "type": "http", "method": self.parser.get_method().decode("ascii"),
                 "raw_path": path, "query_string": query, "headers": self.headers,
-                "client": self.client,
+                "client": self.client, "state": self.scope["state"],
             }
         )  # fmt: skip
 
@@ -249,6 +255,10 @@ class BoundedHttpProtocol(EarlyAnswers):
         if self._is_over:
             self.transport.close()
         self._linger = self.loop.call_later(_LINGER_SECONDS, self._leave)
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""
 
 
 def _path_and_query(target: bytes) -> bytes:

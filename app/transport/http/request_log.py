@@ -66,7 +66,9 @@ class RequestLog:
             seconds: from its head to the end of its answer.
             fields: what else the line in the log says.
         """
-        self._requests(route, str(status or CLIENT_CLOSED_REQUEST)).inc()
+        # Empty where the request reached no model.
+        own = [str(fields.get(name, "")) for name in ("model", "version", "priority")]
+        self._requests(route, str(status or CLIENT_CLOSED_REQUEST), *own).inc()
         self._duration(route).observe(seconds)
         succeeded = status is not None and status < HTTPStatus.BAD_REQUEST
         if succeeded and not _is_sampled(request_id.get() or "", self._share):
@@ -75,8 +77,8 @@ class RequestLog:
         if not logger.isEnabledFor(level):
             return
         outcome = "ok" if succeeded else "client_left"
-        own = {"route": route, "status": status, "duration_ms": round(seconds * 1000, 3)}
-        logger.log(level, "request", extra={"outcome": outcome, **fields, **own})
+        basics = {"route": route, "status": status, "duration_ms": round(seconds * 1000, 3)}
+        logger.log(level, "request", extra={"outcome": outcome, **fields, **basics})
 
 
 def _is_sampled(identity: str, share: float) -> bool:

@@ -1,0 +1,212 @@
+"""One version of a model in memory, and the images that it is asked about."""
+
+import asyncio
+import enum
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from app.contract.errors import (
+    DeadlineExceeded,
+    Draining,
+    EngineHung,
+    InferenceFailed,
+    RequestError,
+)
+from app.inference.observer import Observer
+from app.inference.queued_image import Answer, Answers, ClientLeft, QueuedImage
+from app.inference.scheduler import Scheduler
+from app.inference.stages import Stages
+from app.inference.workers import Workers
+from app.selection.loading import LoadedModel
+from app.telemetry.tracing import Tracing
+
+if TYPE_CHECKING:
+    from app.inference.visit import Visit
+
+logger = logging.getLogger(__name__)
+
+# How often it is looked for batches that hang, in each time-out.
+_LOOKS_PER_TIMEOUT = 10
+
+
+class HostState(enum.Enum):
+    """Where a host stands."""
+
+    LOADING = enum.auto()
+    READY = enum.auto()
+    DRAINING = enum.auto()
+    GONE = enum.auto()
+
+
+class ModelHost:
+    """Answers for one version of a model. For one event loop.
+
+    Args:
+        loaded: the model, and its engine.
+        observers: are told what it does.
+        tracing: records decoding and batches.
+        threads: threads that decode, beside as many as there are slots.
+        max_image_pixels: largest width * height of an image.
+        max_queue_delay_seconds: how long a batch that is not full waits for more images.
+        inference_timeout_seconds: after which a batch counts as hung.
+        clock: monotonic time in seconds, the deadlines' clock.
+    """
+
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        observers: Sequence[Observer],
+        tracing: Tracing,
+        *,
+        threads: int,
+        max_image_pixels: int,
+        max_queue_delay_seconds: float = 0.0,
+        inference_timeout_seconds: float = 30.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.model = loaded.model
+        self.state = HostState.LOADING
+        self._observers = observers
+        self._tracing = tracing
+        self._inference_timeout = inference_timeout_seconds
+        self._clock = clock
+        slots = loaded.engine.open_slots()
+        scheduler = Scheduler(
+            slots,
+            max_batch_size=self.model.max_batch_size,
+            max_delay_seconds=max_queue_delay_seconds,
+        )
+        stages = Stages(
+            self.model,
+            observers,
+            tracing,
+            self._hand_over,
+            max_image_pixels=max_image_pixels,
+            clock=clock,
+        )
+        self._workers = Workers(
+            scheduler, stages.work, self._refuse, threads + len(slots), clock=clock
+        )
+        self._leases = 0
+        self._unleased = asyncio.Event()
+        self._unleased.set()
+        self._watching: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop
+
+    @property
+    def waiting(self) -> int:
+        """Images that wait for a thread or for a batch."""
+        return self._workers.waiting
+
+    def start(self, on_death: Callable[[BaseException], None]) -> None:
+        """Starts the threads.
+
+        Args:
+            on_death: called once, with the reason, if the engine hangs.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._workers.start()
+        self._watching = asyncio.create_task(self._watch(on_death))
+        self.state = HostState.READY
+
+    @contextmanager
+    def lease(self) -> Iterator[None]:
+        """Keeps the host in memory for the length of a `with` block."""
+        self._leases += 1
+        self._unleased.clear()
+        try:
+            yield
+        finally:
+            self._leases -= 1
+            if not self._leases:
+                self._unleased.set()
+
+    async def infer(self, images: Sequence[bytes], visit: "Visit") -> list[Answer]:
+        """Classifies each image on its own; one that fails does not touch the others.
+
+        Args:
+            images: encoded images, which the visit has admitted.
+            visit: whose they are.
+
+        Returns:
+            For each image its answer or its error, in order.
+
+        Raises:
+            ClientLeft: if the visit's client leaves before.
+        """
+        answers = Answers(len(images), future := self._loop.create_future())
+        now, parent = self._clock(), self._tracing.parent()
+        visit.await_answers(answers)
+        timer = self._loop.call_later(max(0.0, visit.deadline - now), answers.settle_all, _too_late)
+        self._workers.add(
+            [
+                QueuedImage(
+                    data, visit.caller, visit.options, visit.deadline, now, parent, answers, index
+                )
+                for index, data in enumerate(images)
+            ]
+        )
+        try:
+            with self.lease():
+                results: list[Answer] = await future
+        except (ClientLeft, asyncio.CancelledError):
+            self._settled("client_left", len(images))
+            raise
+        finally:
+            timer.cancel()
+        for result in results:
+            self._settled(result.code if isinstance(result, RequestError) else "ok", 1)
+        return results
+
+    async def close(self) -> None:
+        """Waits until nobody holds a lease, then stops."""
+        self.state = HostState.DRAINING
+        await self._unleased.wait()
+        await self.stop()
+
+    async def stop(self) -> None:
+        """Ends the threads; images that have no answer are answered with `Draining`.
+
+        Does not wait for a batch in the engine, which may hang.
+        """
+        self.state = HostState.GONE
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+        self._workers.stop()
+
+    def _hand_over(self, answers: Sequence[tuple[QueuedImage, Answer]]) -> None:
+        """Brings answers from a thread to the event loop, in one go."""
+        try:
+            self._loop.call_soon_threadsafe(_settle, answers)
+        except RuntimeError:
+            logger.debug("the event loop is closed; nobody waits")
+
+    def _refuse(self, image: QueuedImage) -> None:
+        self._hand_over([(image, Draining("the service is shutting down"))])
+
+    async def _watch(self, on_death: Callable[[BaseException], None]) -> None:
+        """Fails the batches that hang, which nothing can end."""
+        while not (hung := self._workers.overdue(self._inference_timeout)):
+            await asyncio.sleep(self._inference_timeout / _LOOKS_PER_TIMEOUT)
+        for task in hung:
+            _settle(
+                [(image, InferenceFailed("the engine did not come back")) for image in task.batch]
+            )
+        on_death(EngineHung(f"a batch did not come back within {self._inference_timeout:g} s"))
+
+    def _settled(self, outcome: str, images: int) -> None:
+        for observer in self._observers:
+            observer.settled(outcome, images)
+
+
+def _settle(answers: Sequence[tuple[QueuedImage, Answer]]) -> None:
+    for image, answer in answers:
+        image.answers.settle(image.index, answer)
+
+
+def _too_late() -> RequestError:
+    return DeadlineExceeded("no result by the request's deadline")

@@ -1,0 +1,217 @@
+"""What the next free thread does: a state machine without threads and without a clock."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from app.engines.engine import Slot
+from app.inference.priority import Priority, Turns
+from app.inference.queued_image import QueuedImage
+
+# While both kinds wait, every eighth turn goes to bulk, so that it advances.
+_BULK_EVERY = 8
+# How long after an interactive image bulk still makes way for the next one.
+_MAKES_WAY_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Decode:
+    """An image to decode.
+
+    Attributes:
+        image: the image.
+        is_large: whether it may take much memory, which one image at a time may.
+    """
+
+    image: QueuedImage
+    is_large: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Infer:
+    """A batch to run.
+
+    Attributes:
+        batch: decoded images of one kind.
+        slot: what runs it.
+        started: when the scheduler gave it out.
+    """
+
+    batch: Sequence[QueuedImage]
+    slot: Slot
+    started: float
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """Nothing to do.
+
+    Attributes:
+        seconds: until there may be something without anything having come; None if never.
+    """
+
+    seconds: float | None
+
+
+Task = Decode | Infer
+
+
+@dataclass(slots=True)
+class _Kind:
+    """The images of one priority, by what they wait for."""
+
+    encoded: Turns[QueuedImage] = field(default_factory=Turns)
+    large: Turns[QueuedImage] = field(default_factory=Turns)
+    decoded: Turns[QueuedImage] = field(default_factory=Turns)
+
+    def __len__(self) -> int:
+        return len(self.encoded) + len(self.large) + len(self.decoded)
+
+
+class Scheduler:
+    """Keeps the cores busy, and lets batches fill by themselves.
+
+    A free thread takes, in this order, a full batch to run, else an image to decode, else whatever
+    is decoded. So no core idles while there is work, and batches grow exactly when images come
+    faster than they are run. Interactive images go first, callers take turns, and a batch is of
+    one kind: an interactive image does not wait for bulk to be computed with it.
+
+    While interactive images come, bulk makes way: one of several slots is kept from it, so that
+    the next interactive image need not wait for a batch of bulk to end, and its batches are at
+    most half as large, so that it shares the cores with less of it.
+
+    Args:
+        slots: what runs batches; each runs one at a time.
+        max_batch_size: most images in a batch.
+        max_delay_seconds: how long a batch that is not full waits for more images.
+    """
+
+    def __init__(
+        self, slots: Sequence[Slot], *, max_batch_size: int, max_delay_seconds: float = 0.0
+    ) -> None:
+        self._slots = len(slots)
+        self._free = list(slots)
+        self._max_batch_size = max_batch_size
+        self._max_delay = max_delay_seconds
+        self._kinds: dict[Priority, _Kind] = {"interactive": _Kind(), "bulk": _Kind()}
+        self._since_bulk = 0
+        self._interactive_at = float("-inf")
+        self._large: QueuedImage | None = None
+        self._running: dict[Slot, Infer] = {}
+
+    @property
+    def waiting(self) -> int:
+        """Images that wait for a thread or for a batch."""
+        return sum(map(len, self._kinds.values()))
+
+    def add(self, image: QueuedImage) -> None:
+        """An encoded image has come."""
+        kind = image.caller.priority
+        if kind == "interactive":
+            self._interactive_at = image.queued
+        self._kinds[kind].encoded.push(image, image.caller.client)
+
+    def postpone(self, image: QueuedImage) -> None:
+        """An image cannot be decoded beside others: it comes again when it is its turn."""
+        self._kinds[image.caller.priority].large.push(image, image.caller.client)
+
+    def decoded(self, image: QueuedImage) -> None:
+        """An image's decoding has ended; without pixels it has failed."""
+        if self._large is image:
+            self._large = None
+        if image.pixels is not None:
+            self._kinds[image.caller.priority].decoded.push(image, image.caller.client)
+
+    def finished(self, task: Infer) -> None:
+        """A batch has come back from its slot."""
+        if self._running.pop(task.slot, None) is task:
+            self._free.append(task.slot)
+
+    def overdue(self, started_before: float) -> list[Infer]:
+        """The batches that were begun before this time and are still under way."""
+        return [task for task in self._running.values() if task.started < started_before]
+
+    def clear(self) -> list[QueuedImage]:
+        """Forgets, and returns, all images that have no answer yet, but for those in decoding."""
+        images = [image for task in self._running.values() for image in task.batch]
+        self._running.clear()
+        for kind in self._kinds.values():
+            for turns in (kind.encoded, kind.large, kind.decoded):
+                while turns:
+                    images.append(turns.pop())
+        return images
+
+    def next(self, now: float) -> Task | Idle:
+        """Gives out the next task.
+
+        Args:
+            now: on the images' clock.
+        """
+        bulk_waits = len(self._kinds["bulk"]) > 0
+        is_bulks_turn = bulk_waits and self._since_bulk >= _BULK_EVERY - 1
+        order: tuple[Priority, Priority] = (
+            ("bulk", "interactive") if is_bulks_turn else ("interactive", "bulk")
+        )
+        for priority in order:
+            kind = self._kinds[priority]
+            if kind and (task := self._task(priority, kind, now)):
+                self._since_bulk = 0 if priority == "bulk" else self._since_bulk + bulk_waits
+                return task
+        return Idle(self._seconds_to_wait(now))
+
+    def _task(self, priority: Priority, kind: _Kind, now: float) -> Task | None:
+        largest, has_slot = self._max_batch_size, bool(self._free)
+        if priority == "bulk" and self._makes_way_seconds(now) > 0:
+            largest = max(1, largest // 2)
+            has_slot = has_slot and (len(self._free) > 1 or self._slots == 1)
+        if has_slot and len(kind.decoded) >= largest and (batch := self._batch(kind, largest, now)):
+            return self._run(batch, now)
+        if self._large is None and (image := _first(kind.large, now)):
+            self._large = image
+            return Decode(image, is_large=True)
+        if image := _first(kind.encoded, now):
+            return Decode(image, is_large=False)
+        is_due = has_slot and self._delay_seconds(kind, now) <= 0
+        if is_due and (batch := self._batch(kind, largest, now)):
+            return self._run(batch, now)
+        return None
+
+    def _run(self, batch: Sequence[QueuedImage], now: float) -> Infer:
+        slot = self._free.pop()
+        self._running[slot] = task = Infer(batch, slot, now)
+        return task
+
+    def _batch(self, kind: _Kind, largest: int, now: float) -> list[QueuedImage]:
+        batch: list[QueuedImage] = []
+        while len(batch) < largest and (image := _first(kind.decoded, now)):
+            batch.append(image)
+        return batch
+
+    def _delay_seconds(self, kind: _Kind, now: float) -> float:
+        """How long a batch that is not full still waits for more images."""
+        if not self._max_delay:
+            return 0.0
+        oldest = min((image.decoded for image in kind.decoded.heads()), default=now)
+        return oldest + self._max_delay - now
+
+    def _makes_way_seconds(self, now: float) -> float:
+        """How much longer bulk makes way; 0 or less if it does not."""
+        return self._interactive_at + _MAKES_WAY_SECONDS - now
+
+    def _seconds_to_wait(self, now: float) -> float | None:
+        waits = [
+            wait
+            for kind in self._kinds.values()
+            if kind.decoded and (wait := self._delay_seconds(kind, now)) > 0
+        ]
+        if self._kinds["bulk"].decoded and (wait := self._makes_way_seconds(now)) > 0:
+            waits.append(wait)
+        return min(waits, default=None)
+
+
+def _first(turns: Turns[QueuedImage], now: float) -> QueuedImage | None:
+    """The first image that is still wanted; those before it are dropped."""
+    while turns:
+        image = turns.pop()
+        if image.is_wanted(now):
+            return image
+    return None

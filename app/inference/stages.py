@@ -1,0 +1,162 @@
+"""What is done to an image in the threads: decoded, inferred, ranked."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.contract.decoding import LargeImage
+from app.contract.errors import InferenceFailed, RequestError
+from app.contract.preprocess import preprocess
+from app.contract.ranking import RankedClass, postprocess
+from app.engines.engine import Output
+from app.inference.classification import Classification, Prediction
+from app.inference.observer import Observer, Seen
+from app.inference.queued_image import Answer, QueuedImage
+from app.inference.scheduler import Decode, Infer, Task
+from app.inference.workers import Done
+from app.selection.served_model import ServedModel
+from app.telemetry.tracing import QueuedImage as TracedImage
+from app.telemetry.tracing import Tracing
+
+logger = logging.getLogger(__name__)
+
+DECODING_BYTES_BESIDE_OTHERS = 32 * 2**20
+"""Memory that decoding an image may take beside others; one that takes more waits its turn."""
+
+Answers = Sequence[tuple[QueuedImage, Answer]]
+
+
+class Stages:
+    """Does the scheduler's tasks for one model. For any number of threads.
+
+    Args:
+        model: what is served.
+        observers: are told what was done.
+        tracing: records decoding and batches.
+        answer: takes the answers of a task; called in the thread that did it.
+        max_image_pixels: largest width * height of an image.
+        clock: monotonic time in seconds.
+    """
+
+    def __init__(
+        self,
+        model: ServedModel,
+        observers: Sequence[Observer],
+        tracing: Tracing,
+        answer: Callable[[Answers], None],
+        *,
+        max_image_pixels: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._model = model
+        self._observers = observers
+        self._tracing = tracing
+        self._answer = answer
+        self._max_image_pixels = max_image_pixels
+        self._clock = clock
+        calibration = model.manifest.calibration
+        self._temperature = calibration.temperature if calibration else 1.0
+
+    def work(self, task: Task) -> Done:
+        """Does one task; tells what the scheduler has to know of it."""
+        return self._decode(task) if isinstance(task, Decode) else self._infer(task)
+
+    def _decode(self, task: Decode) -> Done:
+        image, started = task.image, self._clock()
+        try:
+            image.pixels = preprocess(
+                image.data,
+                self._model.manifest.preprocessing,
+                max_pixels=self._max_image_pixels,
+                max_bytes=None if task.is_large else DECODING_BYTES_BESIDE_OTHERS,
+            )
+        except LargeImage:
+            return lambda scheduler: scheduler.postpone(image)
+        except RequestError as error:
+            self._answer([(image, error)])
+        image.data = b""  # whatever it was, it has been used
+        image.decoded = self._clock()
+        image.decode_seconds = image.decoded - started
+        for observer in self._observers:
+            observer.decoded(image.decode_seconds)
+        self._tracing.stage("decode", image.parent, started, image.decoded)
+        return lambda scheduler: scheduler.decoded(image)
+
+    def _infer(self, task: Infer) -> Done:
+        batch = task.batch
+        names = frozenset[Output](("logits",)).union(*(image.options.include for image in batch))
+        try:
+            outputs = task.slot.run(
+                [image.pixels for image in batch if image.pixels is not None], names
+            )
+            wrong = [name for name in names if len(outputs[name]) != len(batch)]
+            if wrong:
+                raise RuntimeError(f"{wrong[0]} has not one row per image")
+        except Exception:
+            # Its batch fails, the thread lives on.
+            logger.exception("the engine failed on a batch of %d", len(batch))
+            self._trace(task, failed=True)
+            self._answer(
+                [
+                    (image, InferenceFailed("the engine failed on this batch"))
+                    for image in batch
+                ]
+            )
+        else:
+            self._trace(task, failed=False)
+            self._rank(task, outputs)
+        return lambda scheduler: scheduler.finished(task)
+
+    def _trace(self, task: Infer, *, failed: bool) -> None:
+        images = [TracedImage(image.parent, image.queued) for image in task.batch]
+        self._tracing.batch(images, task.started, self._clock(), failed=failed)
+
+    def _rank(self, task: Infer, outputs: Mapping[Output, NDArray[np.float32]]) -> None:
+        seconds = self._clock() - task.started
+        answers: list[tuple[QueuedImage, Answer]] = []
+        seen: list[Seen] = []
+        for row, image in enumerate(task.batch):
+            own = {name: values[row] for name, values in outputs.items()}
+            try:
+                ranked = postprocess(
+                    own["logits"], temperature=self._temperature, top_k=image.options.top_k
+                )
+            except InferenceFailed as error:
+                answers.append((image, error))
+                continue
+            waited = task.started - image.queued - image.decode_seconds
+            answer = Classification(
+                predictions=self._predictions(ranked, image, own.get("cam")),
+                embedding=own.get("embedding") if "embedding" in image.options.include else None,
+                decode_seconds=image.decode_seconds,
+                queue_seconds=waited,
+                inference_seconds=seconds,
+            )
+            answers.append((image, answer))
+            best = self._model.manifest.labels[ranked[0].class_index]
+            seen.append(Seen(best, ranked[0].score, answer))
+        self._answer(answers)
+        for observer in self._observers:
+            observer.seen(seen, seconds)
+
+    def _predictions(
+        self,
+        ranked: Sequence[RankedClass],
+        image: QueuedImage,
+        cam: NDArray[np.float32] | None,
+    ) -> list[Prediction]:
+        labels, options = self._model.manifest.labels, image.options
+        if "cam" not in options.include:
+            cam = None
+        return [
+            Prediction(
+                label=labels[item.class_index],
+                score=item.score,
+                cam=None if cam is None else cam[item.class_index],
+            )
+            for item in ranked
+            if item.score >= options.min_score
+        ]

@@ -1,0 +1,81 @@
+"""One request's standing, from its head to its answer."""
+
+from app.inference.admission import Admission, Caller
+from app.inference.classification import ClassifyOptions
+from app.inference.host import ModelHost
+from app.inference.memory import Memory
+from app.inference.queued_image import Answers
+
+
+class Visit:
+    """What a request may do, decided once from its head, and what it holds. For one event loop.
+
+    It holds no place while its body comes: places for its images are taken by `admit`.
+
+    Args:
+        caller: who sends it.
+        address: of the client, whose share of the memory it takes.
+        options: what it asks for.
+        host: the model that answers.
+        deadline: when the answer is due, on the monotonic clock in seconds.
+        admission: has the places for images.
+        memory: has the bytes that requests may hold.
+    """
+
+    def __init__(
+        self,
+        caller: Caller,
+        address: str,
+        options: ClassifyOptions,
+        host: ModelHost,
+        deadline: float,
+        *,
+        admission: Admission,
+        memory: Memory,
+    ) -> None:
+        self.caller = caller
+        self.options = options
+        self.host = host
+        self.deadline = deadline
+        self._address = address
+        self._admission = admission
+        self._memory = memory
+        self._bytes = 0
+        self._images = 0
+        self._answers: Answers | None = None
+
+    def hold(self, size: int) -> None:
+        """Says how many bytes the request holds now, instead of what it held before.
+
+        Raises:
+            Overloaded: if there is no room for more.
+        """
+        self._memory.hold(self._address, self._bytes, size)
+        self._bytes = size
+
+    def admit(self, images: int) -> None:
+        """Takes places for the request's images, until it is closed.
+
+        Raises:
+            Overloaded: if there is no room for all of them.
+            Unavailable: if a drain has begun, or the service has failed.
+        """
+        self._admission.admit(self.caller, images)
+        self._images = images
+
+    def await_answers(self, answers: Answers) -> None:
+        """From now on the request waits for these."""
+        self._answers = answers
+
+    def leave(self) -> None:
+        """The client has left: nobody waits for the answers any more."""
+        if self._answers is not None:
+            self._answers.leave()
+
+    def close(self) -> None:
+        """Gives back all that the request holds. May be called more than once."""
+        if self._images:
+            self._admission.release(self.caller, self._images)
+            self._images = 0
+        self._memory.hold(self._address, self._bytes, 0)
+        self._bytes = 0

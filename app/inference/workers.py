@@ -1,0 +1,110 @@
+"""The threads that decode and infer, as the scheduler says."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+from app.inference.queued_image import QueuedImage
+from app.inference.scheduler import Idle, Infer, Scheduler, Task
+
+# A process that is told to end at once does not stop its threads, and would wait for them.
+_LOOK_UP_SECONDS = 0.5
+
+Done = Callable[[Scheduler], None]
+"""Tells the scheduler what became of a task."""
+
+
+class Workers:
+    """One pool of threads, each of which does whatever is next.
+
+    Args:
+        scheduler: says what; only the pool may use it from here on.
+        work: does one task, in one of the threads.
+        refuse: answers an image that no thread will take any more.
+        count: how many threads.
+        clock: monotonic time in seconds.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        work: Callable[[Task], Done],
+        refuse: Callable[[QueuedImage], None],
+        count: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._scheduler = scheduler
+        self._do = work
+        self._refuse = refuse
+        self._clock = clock
+        self._changed = threading.Condition(threading.Lock())
+        self._idle = 0
+        self._is_stopped = False
+        self._threads = [
+            threading.Thread(target=self._work, name=f"worker-{index}") for index in range(count)
+        ]
+
+    @property
+    def waiting(self) -> int:
+        """Images that wait for a thread or for a batch."""
+        return self._scheduler.waiting
+
+    def start(self) -> None:
+        """Starts the threads."""
+        for thread in self._threads:
+            thread.start()
+
+    def add(self, images: Iterable[QueuedImage]) -> bool:
+        """Queues images; false if the pool was stopped."""
+        with self._changed:
+            if self._is_stopped:
+                return False
+            count = 0
+            for image in images:
+                self._scheduler.add(image)
+                count += 1
+            if self._idle:
+                self._changed.notify(count)
+        return True
+
+    def overdue(self, seconds: float) -> Sequence[Infer]:
+        """The batches that have been under way for longer than this."""
+        with self._changed:
+            return self._scheduler.overdue(self._clock() - seconds)
+
+    def stop(self) -> None:
+        """Refuses all images that have no answer, and ends the threads after what they are doing.
+
+        Does not wait for them: one may hang.
+        """
+        with self._changed:
+            self._is_stopped = True
+            self._changed.notify_all()
+        self._refuse_all()
+
+    def _work(self) -> None:
+        done: Done | None = None
+        while (task := self._next(done)) is not None:
+            done = self._do(task)
+            del task  # an idle thread must not keep the last image alive
+
+    def _next(self, done: Done | None) -> Task | None:
+        with self._changed:
+            if done is not None:
+                done(self._scheduler)
+            while not self._is_stopped and threading.main_thread().is_alive():
+                task = self._scheduler.next(self._clock())
+                if not isinstance(task, Idle):
+                    return task
+                seconds = _LOOK_UP_SECONDS if task.seconds is None else task.seconds
+                self._idle += 1
+                self._changed.wait(min(_LOOK_UP_SECONDS, seconds))
+                self._idle -= 1
+        self._refuse_all()  # what came out of the last task
+        return None
+
+    def _refuse_all(self) -> None:
+        with self._changed:
+            images = self._scheduler.clear()
+        for image in images:
+            self._refuse(image)

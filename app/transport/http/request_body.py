@@ -1,0 +1,108 @@
+"""A request's body: how much it may be, how slowly it may come, and what memory it takes."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive
+
+from app.contract.errors import BodyTimeout, BodyTooLarge
+from app.inference.visit import Visit
+from app.pace import Pace
+
+# While a body is put together from its pieces, it is there twice. Of JSON, there are also the
+# texts in it, and the bytes that the longest of them is decoded to.
+_COPIES = 2
+_COPIES_OF_JSON = 3
+
+
+def declared_length(headers: Mapping[bytes, bytes]) -> int:
+    """The length that a head declares, in bytes; 0 if it declares none.
+
+    Args:
+        headers: the protocol has checked Content-Length.
+    """
+    return int(headers.get(b"content-length", b"0"))
+
+
+def expected_memory(headers: Mapping[bytes, bytes], length: int) -> int:
+    """The bytes that reading a body of this length takes at most.
+
+    Args:
+        headers: with the body's type.
+        length: in bytes.
+    """
+    is_json = headers.get(b"content-type", b"").lstrip().lower().startswith(b"application/json")
+    return length * (_COPIES_OF_JSON if is_json else _COPIES)
+
+
+class RequestBody:
+    """Reads a body, within its bounds.
+
+    Args:
+        receive: of the ASGI connection.
+        headers: of the request.
+        visit: is charged with what the body takes. What its head declares has been charged.
+        max_bytes: largest body.
+        pace: how slowly it may come, from now on.
+    """
+
+    def __init__(
+        self,
+        receive: Receive,
+        headers: Mapping[bytes, bytes],
+        visit: Visit,
+        *,
+        max_bytes: int,
+        pace: Pace,
+    ) -> None:
+        self._receive = receive
+        self._headers = headers
+        self._visit = visit
+        self._max_bytes = max_bytes
+        self._pace = pace
+        self._began = asyncio.get_running_loop().time()
+        self._declared = declared_length(headers)
+        self.received = 0
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The pieces of the body as they come.
+
+        Raises:
+            BodyTooLarge: if it is larger than the limit.
+            BodyTimeout: if it comes too slowly.
+            Overloaded: if there is no memory for more of it.
+            ClientDisconnect: if the client leaves before its end.
+        """
+        is_complete = False
+        while not is_complete:
+            try:
+                async with asyncio.timeout_at(self._began + self._pace.seconds(self.received)):
+                    message = await self._receive()
+            except TimeoutError:
+                raise BodyTimeout(
+                    f"{self.received} bytes of the body came; after"
+                    f" {self._pace.grace_seconds:g} s at least {self._pace.bytes_per_second:g}"
+                    " bytes a second are expected"
+                ) from None
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            piece: bytes = message.get("body", b"")
+            is_complete = not message.get("more_body", False)
+            if piece:
+                self._take(len(piece))
+                yield piece
+
+    async def read(self) -> bytes:
+        """The whole body; raises what `chunks` does."""
+        pieces = [piece async for piece in self.chunks()]
+        return b"".join(pieces)
+
+    def _take(self, size: int) -> None:
+        self.received += size
+        if self.received > self._max_bytes:
+            raise BodyTooLarge(
+                f"{self.received} bytes or more; at most {self._max_bytes} are accepted"
+            )
+        if self.received > self._declared:  # it comes in chunks, whose sum nobody told
+            self._visit.hold(expected_memory(self._headers, self.received))
