@@ -3,14 +3,14 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.contract.errors import Draining, EngineHung, InferenceFailed, NotReady, RequestError
-from app.engines.engine import InferenceEngine, Output
+from app.engines.engine import Engine, Output, Slot
 from app.inference.batch_queue import BatchQueue, Inference, Waiting
 from app.inference.priority import Priority
 from app.inference.worker_threads import WorkerThreads
@@ -43,7 +43,7 @@ class Batcher:
 
     def __init__(
         self,
-        engine: InferenceEngine,
+        engine: Engine,
         metrics: Metrics,
         model: tuple[str, str],
         *,
@@ -53,7 +53,7 @@ class Batcher:
         tracing: Tracing | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._engine = engine
+        self._slots = engine.open_slots()
         self._inference_timeout = inference_timeout_seconds
         self._tracing = tracing or NoTracing()
         self._clock = clock
@@ -63,8 +63,8 @@ class Batcher:
             depth=metrics.queue_depth.labels(*model),
             clock=clock,
         )
-        self._threads = WorkerThreads(engine.slots, "inference")
-        self._slots: list[asyncio.Task[None]] = []
+        self._threads = WorkerThreads(len(self._slots), "inference")
+        self._loops: list[asyncio.Task[None]] = []
         self._queue_seconds = metrics.queue.labels(*model)
         self._inference_seconds = metrics.inference.labels(*model)
         self._batch_size = metrics.batch_size.labels(*model)
@@ -79,25 +79,25 @@ class Batcher:
         def ended(task: asyncio.Task[None]) -> None:
             if task.cancelled() or (error := task.exception()) is None:
                 return
-            if all(slot.done() for slot in self._slots):
+            if all(loop.done() for loop in self._loops):
                 self._queue.clear(NotReady("the engine has failed"))
             on_death(error)
 
         self._threads.start()
-        for slot in range(self._engine.slots):
-            kept = slot == 0 and self._engine.slots > 1
-            task = asyncio.create_task(self._run_slot(kept=kept))
+        for number, slot in enumerate(self._slots):
+            kept = number == 0 and len(self._slots) > 1
+            task = asyncio.create_task(self._run_slot(slot, kept=kept))
             task.add_done_callback(ended)
-            self._slots.append(task)
+            self._loops.append(task)
 
     async def stop(self) -> None:
         """Ends the loops; what is still queued is answered with `Draining`.
 
         Does not wait for a batch in the engine, which may hang.
         """
-        for task in self._slots:
+        for task in self._loops:
             task.cancel()
-        await asyncio.gather(*self._slots, return_exceptions=True)
+        await asyncio.gather(*self._loops, return_exceptions=True)
         self._queue.clear(Draining("the service is shutting down"))
         self._threads.stop()
 
@@ -126,7 +126,7 @@ class Batcher:
             Draining: if the batcher was stopped first.
             NotReady: if no slot is left to run it.
         """
-        if all(slot.done() for slot in self._slots):
+        if all(loop.done() for loop in self._loops):
             raise NotReady("the engine has failed")
         answer: asyncio.Future[Inference] = asyncio.get_running_loop().create_future()
         parent = self._tracing.parent()
@@ -134,13 +134,13 @@ class Batcher:
         self._queue.push(waiting, priority, caller)
         return await answer
 
-    async def _run_slot(self, *, kept: bool) -> None:
+    async def _run_slot(self, slot: Slot, *, kept: bool) -> None:
         while True:
             batch = await self._queue.next_batch(kept=kept)
             started = self._clock()
             names = frozenset[Output]().union(*(waiting.outputs for waiting in batch))
             try:
-                outputs = await self._infer([waiting.image for waiting in batch], names)
+                outputs = await self._infer(slot, [waiting.image for waiting in batch], names)
                 wrong = [name for name in names if len(outputs[name]) != len(batch)]
                 if wrong:
                     raise RuntimeError(f"{wrong[0]} has not one row per image")
@@ -174,9 +174,9 @@ class Batcher:
         self._tracing.batch(images, started, self._clock(), failed=failed)
 
     async def _infer(
-        self, images: Sequence[NDArray[np.uint8]], names: frozenset[Output]
+        self, slot: Slot, images: list[NDArray[np.uint8]], names: frozenset[Output]
     ) -> Mapping[Output, NDArray[np.float32]]:
-        running = self._threads.run(partial(self._stack_and_infer, images, names))
+        running = self._threads.run(partial(slot.run, images, names))
         try:
             async with asyncio.timeout(self._inference_timeout) as timeout:
                 return await running
@@ -184,12 +184,6 @@ class Batcher:
             if timeout.expired():
                 raise _Hung from None
             raise  # the engine's own
-
-    def _stack_and_infer(
-        self, images: Sequence[NDArray[np.uint8]], names: frozenset[Output]
-    ) -> Mapping[Output, NDArray[np.float32]]:
-        # In the engine's thread: copying a batch would hold the event loop.
-        return self._engine.infer(np.stack(images), names)
 
 
 def _fail(batch: Iterable[Waiting], error: RequestError) -> None:

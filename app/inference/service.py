@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 
 from app.contract.errors import Draining, ModelNotFound, NotReady
-from app.engines.engine import InferenceEngines
+from app.engines.engine import Engines
 from app.hardware import available_cores
 from app.inference.admission import Admission
 from app.inference.batcher import Batcher
@@ -46,7 +46,7 @@ class Service:
     def __init__(
         self,
         settings: Settings,
-        engines: InferenceEngines,
+        engines: Engines,
         metrics: Metrics,
         tracing: Tracing,
         *,

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
-from app.engines.engine import InferenceEngines
+from app.engines.engine import Engines
 from app.engines.onnx_engine import OnnxEngines
 from app.hardware import memory_limit_bytes
 from app.inference.service import Service
@@ -30,7 +30,7 @@ from app.transport.http.reservation import Door
 def create_app(
     settings: Settings,
     *,
-    engines: InferenceEngines | None = None,
+    engines: Engines | None = None,
     tracing: Tracing | None = None,
     on_ready: Callable[[], None] = lambda: None,
     on_failure: Callable[[BaseException], None] = lambda error: None,
