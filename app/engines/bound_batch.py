@@ -1,6 +1,6 @@
 """One batch size of a session with all its memory set aside: no run allocates or moves anything."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 import onnxruntime
@@ -71,19 +71,19 @@ class BoundBatch:
         """
         generator = np.random.default_rng(self._size)
         first, second = generator.integers(0, 256, (2, *self._host.shape), dtype=np.uint8)
-        expected = self._logits(second, self._eager)
+        expected = self._logits(list(second), self._eager)
         if self._graph is None:
             return
         # The first run captures; another input shows that the replay reads what is new.
-        self._logits(first, self._graph)
-        replayed = self._logits(second, self._graph)
+        self._logits(list(first), self._graph)
+        replayed = self._logits(list(second), self._graph)
         scale = max(1.0, float(np.abs(expected).max()))
         # Written so that NaN, which compares false, is refused.
         if not float(np.abs(replayed - expected).max()) <= 1e-2 * scale:
             raise RuntimeError(f"the graph of batch size {self._size} replays wrong logits")
 
     def run(
-        self, images: NDArray[np.uint8], outputs: Collection[Output]
+        self, images: Sequence[NDArray[np.uint8]], outputs: Collection[Output]
     ) -> Mapping[Output, NDArray[np.float32]]:
         """Runs a batch that fits the bucket.
 
@@ -91,7 +91,7 @@ class BoundBatch:
         batch do not influence each other.
 
         Args:
-            images: uint8 [n, height, width, 3], n up to the bucket's size.
+            images: up to the bucket's size, each uint8 [height, width, 3].
             outputs: what to copy back to the host.
 
         Returns:
@@ -101,14 +101,16 @@ class BoundBatch:
         return {name: self._outputs[name].numpy()[: len(images)].copy() for name in outputs}
 
     def _logits(
-        self, images: NDArray[np.uint8], options: onnxruntime.RunOptions
+        self, images: Sequence[NDArray[np.uint8]], options: onnxruntime.RunOptions
     ) -> NDArray[np.float32]:
         self._execute(images, options)
         logits: NDArray[np.float32] = self._outputs["logits"].numpy().copy()
         return logits
 
-    def _execute(self, images: NDArray[np.uint8], options: onnxruntime.RunOptions) -> None:
-        self._host[: len(images)] = images
+    def _execute(
+        self, images: Sequence[NDArray[np.uint8]], options: onnxruntime.RunOptions
+    ) -> None:
+        np.stack(images, out=self._host[: len(images)])
         self._input.update_inplace(self._host)
         self._session.run_with_iobinding(self._binding, options)
 

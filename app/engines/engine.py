@@ -1,6 +1,6 @@
 """What the serving side needs of an inference engine."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -18,43 +18,50 @@ class Layout:
 
     Attributes:
         threads: threads of one run on the CPU.
-        slots: runs under way at once.
+        slots: runs under way at once, each in a slot of its own.
     """
 
     threads: int
     slots: int
 
 
-class InferenceEngine(Protocol):
-    """Runs one model on batches of images. `infer` may be called from several threads at once."""
+class Slot(Protocol):
+    """Runs one batch at a time. For one thread at a time; slots of an engine run side by side."""
+
+    def run(
+        self, images: Sequence[NDArray[np.uint8]], outputs: Collection[Output]
+    ) -> Mapping[Output, NDArray[np.float32]]:
+        """Runs one batch. Blocks for as long as that takes, and copies the images together first.
+
+        Args:
+            images: at least one, each uint8 [height, width, 3], RGB.
+            outputs: what to return.
+
+        Returns:
+            For each of `outputs` a float32 array whose first axis is the batch: `logits`
+            [batch, classes], `embedding` [batch, dim], `cam` [batch, classes, h, w]. The caller's
+            own: no later run writes to it.
+        """
+        ...
+
+
+class Engine(Protocol):
+    """One model, ready to run."""
 
     @property
     def provider(self) -> Provider:
         """The provider that really runs the model."""
         ...
 
-    @property
-    def slots(self) -> int:
-        """How many calls of `infer` should be under way at once to use the hardware well."""
-        ...
+    def open_slots(self) -> list[Slot]:
+        """The slots, as many as the layout said. Whoever opens them again must have left the first.
 
-    def infer(
-        self, images: NDArray[np.uint8], outputs: Collection[Output]
-    ) -> Mapping[Output, NDArray[np.float32]]:
-        """Runs one batch.
-
-        Args:
-            images: uint8 [batch, height, width, 3], RGB.
-            outputs: what to return.
-
-        Returns:
-            For each of `outputs` a float32 array whose first axis is the batch: `logits`
-            [batch, classes], `embedding` [batch, dim], `cam` [batch, classes, h, w].
+        On the CPU they share one session; on a GPU each has a session and buffers of its own.
         """
         ...
 
 
-class InferenceEngines(Protocol):
+class Engines(Protocol):
     """Loads engines on the providers that are allowed."""
 
     @property
@@ -70,7 +77,7 @@ class InferenceEngines(Protocol):
         """
         ...
 
-    def load(self, model_file: Path, provider: Provider, layout: Layout) -> InferenceEngine:
+    def load(self, model_file: Path, provider: Provider, layout: Layout) -> Engine:
         """Loads a self-contained ONNX file on one provider.
 
         Args:

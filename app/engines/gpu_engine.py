@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from queue import SimpleQueue
 from typing import Protocol
 
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from app.contract.errors import ConfigurationError
 from app.engines.bound_batch import BoundBatch, PrepareHost
 from app.engines.buckets import bucket_for
-from app.engines.engine import Output, Provider
+from app.engines.engine import Output, Provider, Slot
 
 logger = logging.getLogger(__name__)
 
@@ -27,13 +26,13 @@ class Batch(Protocol):
         ...
 
     def run(
-        self, images: NDArray[np.uint8], outputs: Collection[Output]
+        self, images: Sequence[NDArray[np.uint8]], outputs: Collection[Output]
     ) -> Mapping[Output, NDArray[np.float32]]:
         """Runs a batch."""
         ...
 
 
-class Slot:
+class GpuSlot:
     """A session with its own stream, buffers and thread.
 
     ONNX Runtime allows a session with CUDA graphs to be run from one thread only, and keeps the
@@ -57,9 +56,12 @@ class Slot:
         self._thread.submit(self._start).result()
 
     def run(
-        self, images: NDArray[np.uint8], outputs: Collection[Output]
+        self, images: Sequence[NDArray[np.uint8]], outputs: Collection[Output]
     ) -> Mapping[Output, NDArray[np.float32]]:
-        """Runs a batch of any size, in parts if it exceeds the largest bucket."""
+        """See `Slot`. A batch that exceeds the largest bucket runs in parts.
+
+        All outputs are computed; those that are not asked for stay on the GPU.
+        """
         return self._thread.submit(self._run, images, outputs).result()
 
     def _start(self) -> None:
@@ -68,7 +70,7 @@ class Slot:
             batch.capture()
 
     def _run(
-        self, images: NDArray[np.uint8], outputs: Collection[Output]
+        self, images: Sequence[NDArray[np.uint8]], outputs: Collection[Output]
     ) -> Mapping[Output, NDArray[np.float32]]:
         buckets = sorted(self._batches)
         parts = [images[at : at + buckets[-1]] for at in range(0, len(images), buckets[-1])]
@@ -81,42 +83,25 @@ class Slot:
 
 
 class GpuEngine:
-    """Slots, each of which runs one batch at a time.
+    """A model on a GPU.
 
     Args:
         slots: started.
         provider: what runs them.
     """
 
-    def __init__(self, slots: Sequence[Slot], provider: Provider) -> None:
+    def __init__(self, slots: Sequence[GpuSlot], provider: Provider) -> None:
         self._provider = provider
-        self._slots = len(slots)
-        self._free: SimpleQueue[Slot] = SimpleQueue()
-        for slot in slots:
-            self._free.put(slot)
+        self._slots = slots
 
     @property
     def provider(self) -> Provider:
-        """See `InferenceEngine`."""
+        """See `Engine`."""
         return self._provider
 
-    @property
-    def slots(self) -> int:
-        """See `InferenceEngine`."""
-        return self._slots
-
-    def infer(
-        self, images: NDArray[np.uint8], outputs: Collection[Output]
-    ) -> Mapping[Output, NDArray[np.float32]]:
-        """See `InferenceEngine`. Waits while all slots are in use.
-
-        All outputs are computed; those that are not asked for stay on the GPU.
-        """
-        slot = self._free.get()
-        try:
-            return slot.run(images, outputs)
-        finally:
-            self._free.put(slot)
+    def open_slots(self) -> list[Slot]:
+        """See `Engine`."""
+        return list(self._slots)
 
 
 OpenSession = Callable[[bool], onnxruntime.InferenceSession]
@@ -183,7 +168,7 @@ def _started(open_session: OpenSession, plan: GpuPlan, *, graphs: bool) -> GpuEn
             for number, size in enumerate(plan.buckets, start=1)
         }
 
-    slots = [Slot(prepare) for _ in range(plan.slots)]
+    slots = [GpuSlot(prepare) for _ in range(plan.slots)]
     for slot in slots:
         slot.start()
     return GpuEngine(slots, plan.provider)

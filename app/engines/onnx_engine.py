@@ -1,7 +1,7 @@
 """Engines for ONNX files on every provider, and ONNX Runtime's for the CPU."""
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, cast
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from app.contract.errors import ConfigurationError
 from app.engines.buckets import batch_buckets
-from app.engines.engine import InferenceEngine, Layout, Output, Provider
+from app.engines.engine import Engine, Layout, Output, Provider, Slot
 from app.engines.freed_memory import return_freed_memory
 from app.engines.gpu_engine import GpuPlan, load_gpu
 from app.engines.pinned_memory import cuda_pinned_memory
@@ -20,42 +20,48 @@ from app.engines.tensorrt_cache import find_engine
 from app.engines.tensorrt_target import detect
 
 
-class OnnxEngine:
-    """One ONNX Runtime session on the CPU, which several threads may run at once.
+class CpuEngine:
+    """One ONNX Runtime session on the CPU, which all slots share: it may be run by many threads.
 
     Args:
-        session: the session, already on the provider named.
-        provider: the provider that runs it.
-        slots: runs that should be under way at once.
+        session: the session.
+        slots: runs that shall be under way at once.
     """
 
-    def __init__(
-        self, session: onnxruntime.InferenceSession, provider: Provider, slots: int
-    ) -> None:
+    def __init__(self, session: onnxruntime.InferenceSession, slots: int) -> None:
         self._session = session
-        self._provider = provider
         self._slots = slots
 
     @property
     def provider(self) -> Provider:
-        """See `InferenceEngine`."""
-        return self._provider
+        """See `Engine`."""
+        return "cpu"
 
-    @property
-    def slots(self) -> int:
-        """See `InferenceEngine`."""
-        return self._slots
+    def open_slots(self) -> list[Slot]:
+        """See `Engine`."""
+        return [CpuSlot(self._session) for _ in range(self._slots)]
 
-    def infer(
-        self, images: NDArray[np.uint8], outputs: Collection[Output]
+
+class CpuSlot:
+    """A run of the shared session.
+
+    Args:
+        session: with the input `images`.
+    """
+
+    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+        self._session = session
+
+    def run(
+        self, images: Sequence[NDArray[np.uint8]], outputs: Collection[Output]
     ) -> Mapping[Output, NDArray[np.float32]]:
-        """See `InferenceEngine`.
+        """See `Slot`.
 
         Outputs that are not asked for are not copied out, but they are computed: inference builds
         of ONNX Runtime ignore `RunOptions.only_execute_path_to_fetches`.
         """
         names = list(outputs)
-        results = self._session.run(names, {"images": images})
+        results = self._session.run(names, {"images": np.stack(images)})
         return dict(zip(names, cast("list[NDArray[np.float32]]", results), strict=True))
 
 
@@ -73,24 +79,20 @@ class OnnxEngines:
 
     @property
     def runtime(self) -> str:
-        """See `InferenceEngines`."""
+        """See `Engines`."""
         return f"onnxruntime {onnxruntime.__version__}"
 
     def providers(self) -> list[Provider]:
-        """See `InferenceEngines`."""
+        """See `Engines`."""
         return candidates(self._provider, onnxruntime.get_available_providers())
 
-    def load(self, model_file: Path, provider: Provider, layout: Layout) -> InferenceEngine:
-        """See `InferenceEngines`."""
+    def load(self, model_file: Path, provider: Provider, layout: Layout) -> Engine:
+        """See `Engines`."""
         if provider != "cpu":
             return self._load_gpu(model_file, provider, layout)
-        slots = layout.slots
-        if slots == 1 and layout.threads > 1:
-            # A run over all cores leaves gaps where its threads wait for each other.
-            slots = 2
-        return OnnxEngine(_open(model_file, provider, layout.threads), provider, slots)
+        return CpuEngine(_open(model_file, provider, layout.threads), layout.slots)
 
-    def _load_gpu(self, model_file: Path, provider: Provider, layout: Layout) -> InferenceEngine:
+    def _load_gpu(self, model_file: Path, provider: Provider, layout: Layout) -> Engine:
         # The gpu extra's CUDA libraries lie among the Python packages, where the loader does not
         # look.
         onnxruntime.preload_dlls()

@@ -17,7 +17,7 @@ from app.contract.errors import (
 )
 from app.inference.observer import Observer
 from app.inference.queued_image import Answer, Answers, ClientLeft, QueuedImage
-from app.inference.scheduler import Scheduler
+from app.inference.scheduler import Infer, Scheduler
 from app.inference.stages import Stages
 from app.inference.workers import Workers
 from app.selection.loading import LoadedModel
@@ -190,8 +190,10 @@ class ModelHost:
 
     async def _watch(self, on_death: Callable[[BaseException], None]) -> None:
         """Fails the batches that hang, which nothing can end."""
-        while not (hung := self._workers.overdue(self._inference_timeout)):
+        hung: Sequence[Infer] = ()
+        while not hung:
             await asyncio.sleep(self._inference_timeout / _LOOKS_PER_TIMEOUT)
+            hung = self._workers.overdue(self._inference_timeout)
         for task in hung:
             _settle(
                 [(image, InferenceFailed("the engine did not come back")) for image in task.batch]

@@ -100,10 +100,7 @@ class Stages:
             logger.exception("the engine failed on a batch of %d", len(batch))
             self._trace(task, failed=True)
             self._answer(
-                [
-                    (image, InferenceFailed("the engine failed on this batch"))
-                    for image in batch
-                ]
+                [(image, InferenceFailed("the engine failed on this batch")) for image in batch]
             )
         else:
             self._trace(task, failed=False)

@@ -38,7 +38,5 @@ class ModelTable:
         wanted = (name or own.name, version or own.version)
         if (host := self.hosts.get(wanted)) is None:
             served = ", ".join(":".join(key) for key in self.hosts)
-            raise ModelNotFound(
-                f"{name or own.name}:{version or 'any'} is not loaded; {served} is"
-            )
+            raise ModelNotFound(f"{name or own.name}:{version or 'any'} is not loaded; {served} is")
         return host

@@ -80,7 +80,12 @@ def cpu_layouts(cores: int, inference_threads: int) -> list[Layout]:
         threads = [cores, 2 ** math.ceil(math.log2(cores) / 2), 1]
     else:
         threads = [cores, 1]
-    return [Layout(number, cores // number) for number in dict.fromkeys(threads)]
+    return [Layout(number, _slots(number, cores)) for number in dict.fromkeys(threads)]
+
+
+def _slots(threads: int, cores: int) -> int:
+    # A run over all cores leaves gaps where its threads wait for each other; a second fills them.
+    return cores if threads == 1 else max(2, cores // threads)
 
 
 def _drop(variant: Variant, reference: Variant) -> float:

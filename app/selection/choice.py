@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from app.contract.errors import ConfigurationError
 from app.contract.manifest import Variant
-from app.engines.engine import InferenceEngine, Layout
+from app.engines.engine import Engine, Layout
 from app.selection.cache import ChoiceCache, StoredChoice
 from app.selection.candidates import Candidate, ChosenBy
 from app.selection.measurement import Clocks, Speed, measure
@@ -39,7 +39,7 @@ class Choice:
 
     candidate: Candidate
     chosen_by: ChosenBy
-    engine: InferenceEngine
+    engine: Engine
     max_batch_size: int
     images_per_second: Mapping[str, int] = field(default_factory=dict)
 
@@ -57,6 +57,7 @@ class Chooser:
         load: loads a candidate's engine.
         images: uint8 [n, height, width, 3] to measure with.
         batch_sizes: to measure, rising.
+        cores: that inference and decoding share.
         circumstances: what a measurement depends on besides the candidates.
         cache: of earlier choices; None to measure at every start.
         clocks: the time.
@@ -64,10 +65,11 @@ class Chooser:
 
     def __init__(
         self,
-        load: Callable[[Candidate], InferenceEngine],
+        load: Callable[[Candidate], Engine],
         images: NDArray[np.uint8],
         batch_sizes: Sequence[int],
         *,
+        cores: int,
         circumstances: Mapping[str, str],
         cache: ChoiceCache | None,
         clocks: Clocks | None = None,
@@ -75,10 +77,11 @@ class Chooser:
         self._load = load
         self._images = images
         self._batch_sizes = batch_sizes
+        self._cores = cores
         self._circumstances = circumstances
         self._cache = cache
         self._clocks = clocks or Clocks()
-        self._held: tuple[Candidate, InferenceEngine] | None = None
+        self._held: tuple[Candidate, Engine] | None = None
 
     def choose(self, variants: Sequence[Variant], layouts: Sequence[Layout]) -> Choice:
         """The fastest candidate.
@@ -123,26 +126,23 @@ class Chooser:
     def _measure(self, variants: Sequence[Variant], layouts: Sequence[Layout]) -> Choice:
         """First the arithmetic, with the fewest threads a run; then the layout for the winner."""
         seconds = _SECONDS / (len(variants) + len(layouts) - 1)
-        cores = max(layout.threads * layout.slots for layout in layouts)
         speeds: dict[Candidate, Speed] = {}
         fastest: Speed | None = None
         for variant in variants:
             candidate = Candidate("cpu", variant, layouts[-1])
-            speeds[candidate] = self._time(candidate, cores, seconds, rival=fastest)
+            speeds[candidate] = self._time(candidate, seconds, rival=fastest)
             fastest = max(speeds.values(), key=lambda speed: speed.best)
         by_exactness = sorted(speeds, key=lambda candidate: candidate.exactness)
         winner = _about_the_fastest(by_exactness, speeds)[0].variant
         by_threads = [Candidate("cpu", winner, layout) for layout in reversed(layouts)]
         for candidate in by_threads[1:]:
-            speeds[candidate] = self._time(candidate, cores, seconds)
+            speeds[candidate] = self._time(candidate, seconds)
         chosen = _best_layout(by_threads, speeds)
         table = {str(candidate): round(speed.best) for candidate, speed in speeds.items()}
         enough = speeds[chosen].enough or self._batch_sizes[-1]
         return Choice(chosen, "measurement", self._engine(chosen), enough, table)
 
-    def _time(
-        self, candidate: Candidate, cores: int, seconds: float, rival: Speed | None = None
-    ) -> Speed:
+    def _time(self, candidate: Candidate, seconds: float, rival: Speed | None = None) -> Speed:
         try:
             engine = self._engine(candidate)
         except ConfigurationError as error:
@@ -153,7 +153,7 @@ class Chooser:
                 engine,
                 self._images,
                 self._batch_sizes,
-                cores=cores,
+                cores=self._cores,
                 seconds=seconds,
                 rival=rival,
                 clocks=self._clocks,
@@ -162,7 +162,7 @@ class Chooser:
             logger.warning("%s does not run: %s", candidate, " ".join(str(error).split()))
             return Speed({1: 0.0})
 
-    def _engine(self, candidate: Candidate) -> InferenceEngine:
+    def _engine(self, candidate: Candidate) -> Engine:
         if self._held is None or self._held[0] != candidate:
             self._held = None  # its memory is free before the next one takes some
             self._held = (candidate, self._load(candidate))

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from app.contract.repository import ModelRepository
-from app.engines.engine import InferenceEngines
+from app.engines.engine import Engines
 from app.hardware import available_cores, memory_limit_bytes
 from app.selection.cache import choice_cache
 from app.selection.loading import LoadedModel, load_model
@@ -11,7 +11,7 @@ from app.settings import Settings
 
 
 def load_configured(
-    settings: Settings, engines: InferenceEngines, checkpoint: Callable[[], None] = lambda: None
+    settings: Settings, engines: Engines, checkpoint: Callable[[], None] = lambda: None
 ) -> LoadedModel:
     """`load_model` with what the settings say, on what this machine gives."""
     return load_model(

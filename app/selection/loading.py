@@ -10,7 +10,7 @@ from app.contract.errors import ConfigurationError
 from app.contract.manifest import Precision, Variant
 from app.contract.repository import ModelRepository, ModelVersion, select_variant
 from app.engines.buckets import batch_buckets
-from app.engines.engine import InferenceEngine, InferenceEngines, Layout, Provider
+from app.engines.engine import Engine, Engines, Layout, Provider
 from app.hardware import processor
 from app.selection.cache import ChoiceCache
 from app.selection.candidates import Candidate, cpu_layouts, cpu_variants
@@ -31,13 +31,13 @@ class LoadedModel:
     """An engine that has proved itself, what it serves, and why this one was chosen."""
 
     model: ServedModel
-    engine: InferenceEngine
+    engine: Engine
     choice: Choice
 
 
 def load_model(
     repository: ModelRepository,
-    engines: InferenceEngines,
+    engines: Engines,
     *,
     model: str,
     precision: Literal["auto"] | Precision,
@@ -75,6 +75,7 @@ def load_model(
         engines,
         precision,
         max_batch_size,
+        cores,
         cpu_layouts(cores, inference_threads),
         max_accuracy_drop,
         cache,
@@ -87,9 +88,10 @@ def load_model(
 @dataclass(frozen=True, slots=True)
 class _Loader:
     found: ModelVersion
-    engines: InferenceEngines
+    engines: Engines
     precision: Literal["auto"] | Precision
     max_batch_size: int
+    cores: int
     layouts: Sequence[Layout]
     max_accuracy_drop: float
     cache: ChoiceCache | None
@@ -134,6 +136,7 @@ class _Loader:
             self._engine,
             inputs,
             list(batch_buckets(self.max_batch_size)),
+            cores=self.cores,
             circumstances={"processor": processor(), "runtime": self.engines.runtime},
             cache=self.cache,
         )
@@ -166,7 +169,7 @@ class _Loader:
         )
         return LoadedModel(served, choice.engine, choice)
 
-    def _engine(self, candidate: Candidate) -> InferenceEngine:
+    def _engine(self, candidate: Candidate) -> Engine:
         self.checkpoint()
         file = self._file(candidate.variant)
         return self.engines.load(file, candidate.provider, candidate.layout)

@@ -3,14 +3,14 @@
 import math
 import statistics
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.engines.engine import InferenceEngine
+from app.engines.engine import Engine, Slot
 
 _CLEARLY_SLOWER = 0.7
 # A batch that brings less than this has brought nothing.
@@ -64,7 +64,7 @@ class Speed:
 
 
 def measure(
-    engine: InferenceEngine,
+    engine: Engine,
     images: NDArray[np.uint8],
     batch_sizes: Iterable[int],
     *,
@@ -97,22 +97,23 @@ def measure(
     long: list[int] = []
     sizes = list(batch_sizes)
     end = clock() + seconds
-    lone_seconds = _alone(engine, images[:1], clocks)
-    with ThreadPoolExecutor(engine.slots, thread_name_prefix="measure") as threads:
+    slots = engine.open_slots()
+    lone_seconds = _alone(slots[0], images[0], clocks)
+    with ThreadPoolExecutor(len(slots), thread_name_prefix="measure") as threads:
         for index, size in enumerate(sizes):
-            batch = np.resize(images, (size, *images.shape[1:]))
+            batch = [images[number % len(images)] for number in range(size)]
             if index:  # the first size is warm
-                _run_all_slots(threads, engine, batch, clocks)
-            fastest = _run_all_slots(threads, engine, batch, clocks)
+                _run_all_slots(threads, slots, batch, clocks)
+            fastest = _run_all_slots(threads, slots, batch, clocks)
             share_end = clock() + (end - clock()) / (len(sizes) - index)
-            speeds[size] = fastest.images_per_second(engine.slots * size, cores)
+            speeds[size] = fastest.images_per_second(len(slots) * size, cores)
             if rival and speeds[size] < _CLEARLY_SLOWER * rival.images_per_second.get(size, 0):
                 break
             rounds = 1
             while clock() < share_end or (rounds < _ROUNDS and fastest.wall < _HUGE_SECONDS):
-                fastest = fastest.least(_run_all_slots(threads, engine, batch, clocks))
+                fastest = fastest.least(_run_all_slots(threads, slots, batch, clocks))
                 rounds += 1
-            speeds[size] = fastest.images_per_second(engine.slots * size, cores)
+            speeds[size] = fastest.images_per_second(len(slots) * size, cores)
             gain = speeds[size] / speeds[sizes[index - 1]] if index else math.inf
             if long and gain < _GAIN:
                 break
@@ -143,25 +144,25 @@ class _Round:
         return min(computed, cores / (self.processor / images + _DECODE_SECONDS))
 
 
-def _alone(engine: InferenceEngine, image: NDArray[np.uint8], clocks: Clocks) -> float:
+def _alone(slot: Slot, image: NDArray[np.uint8], clocks: Clocks) -> float:
     """The usual time of a run that finds cores and threads asleep."""
-    engine.infer(image, ["logits"])
+    slot.run([image], ["logits"])
     times: list[float] = []
     while len(times) < _LONE_RUNS and sum(times) < _HUGE_SECONDS:
         clocks.rest(_REST_SECONDS)
         started = clocks.wall()
-        engine.infer(image, ["logits"])
+        slot.run([image], ["logits"])
         times.append(clocks.wall() - started)
     return statistics.median(times)
 
 
 def _run_all_slots(
     threads: Executor,
-    engine: InferenceEngine,
-    batch: NDArray[np.uint8],
+    slots: Sequence[Slot],
+    batch: Sequence[NDArray[np.uint8]],
     clocks: Clocks,
 ) -> _Round:
     """The time until every slot has run the batch once."""
     wall, processor = clocks.wall(), clocks.processor()
-    list(threads.map(lambda _: engine.infer(batch, ["logits"]), range(engine.slots)))
+    list(threads.map(lambda slot: slot.run(batch, ["logits"]), slots))
     return _Round(clocks.wall() - wall, clocks.processor() - processor)

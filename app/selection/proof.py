@@ -1,6 +1,6 @@
 """A loaded engine proves itself before it serves: every batch size runs, golden answers match."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,11 +9,11 @@ from app.contract.errors import ConfigurationError
 from app.contract.manifest import Precision
 from app.contract.repository import ModelVersion
 from app.engines.buckets import batch_buckets
-from app.engines.engine import InferenceEngine, Output
+from app.engines.engine import Engine, Output, Slot
 
 
 def prove(
-    engine: InferenceEngine,
+    engine: Engine,
     found: ModelVersion,
     precision: Precision,
     max_batch_size: int,
@@ -34,23 +34,26 @@ def prove(
     Raises:
         ConfigurationError: if it does not run, or computes something else.
     """
+    slot = engine.open_slots()[0]
     size = found.manifest.input
+    black = np.zeros((size.height, size.width, 3), np.uint8)
     for batch in batch_buckets(max_batch_size):
         checkpoint()
-        _run(engine, found, np.zeros((batch, size.height, size.width, 3), np.uint8), ["logits"])
-    return _self_test(engine, found, precision, max_batch_size)
+        _run(slot, found, [black] * batch, ["logits"])
+    return _self_test(slot, found, precision, max_batch_size)
 
 
 def _self_test(
-    engine: InferenceEngine, found: ModelVersion, precision: Precision, max_batch_size: int
+    slot: Slot, found: ModelVersion, precision: Precision, max_batch_size: int
 ) -> Mapping[Output, int]:
     inputs, expected = found.golden()
+    images = list(inputs)
     tolerance = found.manifest.golden.tolerance[precision]
     # In no larger batches than it will serve: ONNX Runtime keeps the memory of the largest. All
     # outputs: one that is missing would later fail every batch that somebody asks it of.
     batches = [
-        _run(engine, found, inputs[start : start + max_batch_size], ["logits", "embedding", "cam"])
-        for start in range(0, len(inputs), max_batch_size)
+        _run(slot, found, images[start : start + max_batch_size], ["logits", "embedding", "cam"])
+        for start in range(0, len(images), max_batch_size)
     ]
     logits = np.concatenate([outputs["logits"] for outputs in batches])
     difference = float(np.abs(logits - expected).max()) if logits.shape == expected.shape else None
@@ -66,13 +69,13 @@ def _self_test(
 
 
 def _run(
-    engine: InferenceEngine,
+    slot: Slot,
     found: ModelVersion,
-    images: NDArray[np.uint8],
+    images: Sequence[NDArray[np.uint8]],
     outputs: Collection[Output],
 ) -> Mapping[Output, NDArray[np.float32]]:
     try:
-        return engine.infer(images, outputs)
+        return slot.run(images, outputs)
     except Exception as error:
         # ONNX Runtime's exceptions share no base class below Exception.
         raise ConfigurationError(

@@ -13,7 +13,6 @@ from benchmarks.processes import ROOT, SERVICE_PYTHON
 _DIRECT = """
 import json, sys
 from pathlib import Path
-import numpy as np
 from app.engines.onnx_engine import OnnxEngines
 from app.contract.repository import ModelRepository
 from app.selection.loading import load_model
@@ -22,10 +21,11 @@ loaded = load_model(
     ModelRepository(Path(sys.argv[1])), OnnxEngines("cpu"),
     model="imagenette", precision="int8", max_batch_size=1, cores=2, inference_threads=2,
 )
+slot = loaded.engine.open_slots()[0]
 contract = loaded.model.manifest.preprocessing
 for path in sorted(Path(sys.argv[2]).iterdir()):
     image = preprocess(path.read_bytes(), contract, max_pixels=40_000_000)
-    logits = loaded.engine.infer(image[np.newaxis], ["logits"])["logits"][0]
+    logits = slot.run([image], ["logits"])["logits"][0]
     print(json.dumps([str(path), int(logits.argmax())]))
 """
 

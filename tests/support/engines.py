@@ -1,13 +1,13 @@
 """Fake inference engines behind the service's own protocols."""
 
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.engines.engine import Layout, Output, Provider
+from app.engines.engine import Layout, Output, Provider, Slot
 from tests.support.colours import colour_outputs
 from tests.support.waiting import BOUND_SECONDS
 
@@ -50,10 +50,10 @@ class FakeEngine:
     """Classifies by mean colour, at the test's pace.
 
     Attributes:
-        gate: every call of `infer` passes through it.
+        gate: every run passes through it.
         respond: computes the outputs; a test may replace it.
-        batches: the images of each call so far.
-        outputs: the outputs asked for in each call so far.
+        batches: uint8 [batch, height, width, 3] of each run so far.
+        outputs: the outputs asked for in each run so far.
     """
 
     def __init__(
@@ -70,17 +70,24 @@ class FakeEngine:
     def provider(self) -> Provider:
         return self._provider
 
-    @property
-    def slots(self) -> int:
-        return self._slots
+    def open_slots(self) -> list[Slot]:
+        return [FakeSlot(self) for _ in range(self._slots)]
 
-    def infer(
-        self, images: NDArray[np.uint8], outputs: Collection[Output]
+
+class FakeSlot:
+    """A slot of a `FakeEngine`, which notes what it ran."""
+
+    def __init__(self, engine: FakeEngine) -> None:
+        self._engine = engine
+
+    def run(
+        self, images: Sequence[NDArray[np.uint8]], outputs: Collection[Output]
     ) -> Mapping[Output, NDArray[np.float32]]:
-        self.batches.append(images)
-        self.outputs.append(frozenset(outputs))
-        self.gate.pass_through()
-        return self.respond(images, outputs)
+        batch = np.stack(images)
+        self._engine.batches.append(batch)
+        self._engine.outputs.append(frozenset(outputs))
+        self._engine.gate.pass_through()
+        return self._engine.respond(batch, outputs)
 
 
 class FakeEngines:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import httpx
 from fastapi import FastAPI
 
-from app.engines.engine import InferenceEngines
+from app.engines.engine import Engines
 from app.inference.service import Service, State
 from app.settings import Settings
 from app.telemetry.tracing import Tracing
@@ -45,7 +45,7 @@ class LiveServer:
     """
 
     def __init__(
-        self, settings: Settings, engines: InferenceEngines, tracing: Tracing | None = None
+        self, settings: Settings, engines: Engines, tracing: Tracing | None = None
     ) -> None:
         self.failures: list[BaseException] = []
         self.became_ready = threading.Event()
@@ -118,7 +118,7 @@ class LiveServer:
 @contextlib.contextmanager
 def running(
     settings: Settings,
-    engines: InferenceEngines,
+    engines: Engines,
     *,
     ready: bool = True,
     tracing: Tracing | None = None,

@@ -1,12 +1,12 @@
 """Engines whose runs take the time that a test says, on the test's clock."""
 
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.engines.engine import Output, Provider
+from app.engines.engine import Output, Provider, Slot
 from app.selection.candidates import Candidate
 from tests.support.clock import Clock
 from tests.support.colours import colour_outputs
@@ -14,9 +14,12 @@ from tests.support.colours import colour_outputs
 Seconds = Callable[[Candidate, int], float]
 """How long a run of a candidate takes on a batch of so many images."""
 
+CORES = 2
+"""Of the machine that the times are of."""
+
 
 class TimedEngine:
-    """Moves the clock by the length of each run. Runs side by side share its length.
+    """Moves the clock by the length of each run. Runs for which there are cores share its length.
 
     They come from threads of their own; what the test's thread runs, runs alone.
     """
@@ -34,15 +37,24 @@ class TimedEngine:
     def provider(self) -> Provider:
         return self._candidate.provider
 
-    @property
-    def slots(self) -> int:
-        return self._candidate.layout.slots
+    def open_slots(self) -> list[Slot]:
+        return [TimedSlot(self) for _ in range(self._candidate.layout.slots)]
 
-    def infer(
-        self, images: NDArray[np.uint8], outputs: Collection[Output]
+    def run(self, images: int) -> None:
+        self._owner.run(self._candidate, images)
+
+
+class TimedSlot:
+    """A slot of a `TimedEngine`, which it keeps alive."""
+
+    def __init__(self, engine: TimedEngine) -> None:
+        self._engine = engine
+
+    def run(
+        self, images: Sequence[NDArray[np.uint8]], outputs: Collection[Output]
     ) -> Mapping[Output, NDArray[np.float32]]:
-        self._owner.run(self._candidate, len(images))
-        return colour_outputs(images, outputs)
+        self._engine.run(len(images))
+        return colour_outputs(np.stack(images), outputs)
 
 
 class TimedEngines:
@@ -83,6 +95,6 @@ class TimedEngines:
             self.runs += 1
             self.largest = max(self.largest, images)
             alone = threading.current_thread() is threading.main_thread()
-            side_by_side = 1 if alone else candidate.layout.slots
+            side_by_side = 1 if alone else max(1, CORES // candidate.layout.threads)
             self._clock.now += self._seconds(candidate, images) / side_by_side
             self.processor.now += self._processor_seconds * images

@@ -6,7 +6,7 @@ service's own options.
 
 import socket
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from app.contract.errors import ConfigurationError
 from app.contract.manifest import Manifest
 from app.contract.repository import ModelVersion
-from app.engines.engine import InferenceEngine, Layout, Output, Provider
+from app.engines.engine import Engine, Layout, Output, Provider, Slot
 from app.settings import Settings, load_settings
 from app.telemetry.log import configure_logging
 from app.transport.http.composition import create_app
@@ -36,18 +36,28 @@ class NullEngine:
 
     @property
     def provider(self) -> Provider:
-        """See `InferenceEngine`."""
+        """See `Engine`."""
         return "cpu"
 
-    @property
-    def slots(self) -> int:
-        """See `InferenceEngine`."""
-        return self._slots
+    def open_slots(self) -> list[Slot]:
+        """See `Engine`."""
+        return [NullSlot(self._logits) for _ in range(self._slots)]
 
-    def infer(
-        self, images: NDArray[np.uint8], outputs: Collection[Output]
+
+class NullSlot:
+    """A slot of a `NullEngine`.
+
+    Args:
+        logits: float32 [n, classes].
+    """
+
+    def __init__(self, logits: NDArray[np.float32]) -> None:
+        self._logits = logits
+
+    def run(
+        self, images: Sequence[NDArray[np.uint8]], outputs: Collection[Output]
     ) -> Mapping[Output, NDArray[np.float32]]:
-        """See `InferenceEngine`; embeddings and maps are empty zeros."""
+        """See `Slot`; embeddings and maps are empty zeros."""
         classes = self._logits.shape[1]
         answers: dict[Output, NDArray[np.float32]] = {
             "logits": np.resize(self._logits, (len(images), classes)),
@@ -62,15 +72,15 @@ class NullEngines:
 
     @property
     def runtime(self) -> str:
-        """See `InferenceEngines`."""
+        """See `Engines`."""
         return "null"
 
     def providers(self) -> list[Provider]:
-        """See `InferenceEngines`."""
+        """See `Engines`."""
         return ["cpu"]
 
-    def load(self, model_file: Path, provider: Provider, layout: Layout) -> InferenceEngine:
-        """See `InferenceEngines`."""
+    def load(self, model_file: Path, provider: Provider, layout: Layout) -> Engine:
+        """See `Engines`."""
         folder = model_file.parent
         manifest = Manifest.model_validate_json((folder / "manifest.json").read_bytes())
         _, logits = ModelVersion(folder, manifest).golden()

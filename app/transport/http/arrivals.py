@@ -173,9 +173,7 @@ class Arrivals:
         }  # fmt: skip
         check_weight(model, visit.options, 1, self._max_answer_bytes)  # told before the upload
         if length > self._max_body_bytes:
-            raise BodyTooLarge(
-                f"{length} bytes; at most {self._max_body_bytes} are accepted"
-            )
+            raise BodyTooLarge(f"{length} bytes; at most {self._max_body_bytes} are accepted")
         visit.hold(expected_memory(arrival.headers, length))
         return visit
 
@@ -192,7 +190,6 @@ class Arrivals:
         request_id.reset(token)
         head = _HEAD % (retry_after(error).encode(), len(body), arrival.id.encode())
         return EarlyAnswer(_STATUS, head, body)
-
 
 
 def _keep(arrival: Arrival, state: MutableMapping[str, object]) -> None:

@@ -45,7 +45,7 @@ def create_app(
 
     Returns:
         The application; its `state.service` is the `Service`, its `state.refusal` what the HTTP
-        protocol asks first, see `Arrivals.refusal`, and its `state.request_log` what counts requests.
+        protocol asks first, see `Arrivals.refusal`, its `state.request_log` what counts requests.
 
     Raises:
         ConfigurationError: if the API keys file is not valid, or tracing cannot start.

@@ -63,11 +63,13 @@ async def read_json(body: bytes, max_images: int) -> list[Upload]:
         raise MalformedRequest(f"{where}: {first['msg']}{hint}") from error
     if len(items) > max_images:
         raise TooManyImages(f"at most {max_images} images are accepted in one request")
-    del body
+    names = [item.get("name") for item in items]
+    texts = [item["data"] for item in items]
+    del body, items  # each text is forgotten as soon as it is decoded
     uploads = []
-    for index, item in enumerate(items):
-        # Whoever pops the text keeps the last reference to it.
-        uploads.append(Upload.named(item.get("name"), _decode(index, item.pop("data"))))
+    for index, name in enumerate(names):
+        text, texts[index] = texts[index], ""
+        uploads.append(Upload.named(name, _decode(index, text)))
         # Megabytes of base64 hold the event loop up; others get their turn between the images.
         await asyncio.sleep(0)
     return uploads

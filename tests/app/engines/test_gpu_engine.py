@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,17 +12,17 @@ import pytest
 from numpy.typing import NDArray
 
 from app.contract.errors import ConfigurationError
-from app.engines.engine import Output
-from app.engines.gpu_engine import GpuEngine, GpuPlan, Slot, load_gpu
+from app.engines.engine import Output, Slot
+from app.engines.gpu_engine import GpuEngine, GpuPlan, GpuSlot, load_gpu
 from tests.support.colours import INPUT_SIDE, colour_outputs
 from tests.support.repository import colour_model
 
 BOUND_SECONDS = 30
 
 
-def images(batch: int, seed: int = 0) -> NDArray[np.uint8]:
+def images(batch: int, seed: int = 0) -> list[NDArray[np.uint8]]:
     generator = np.random.default_rng(seed)
-    return generator.integers(0, 256, (batch, INPUT_SIDE, INPUT_SIDE, 3), dtype=np.uint8)
+    return list(generator.integers(0, 256, (batch, INPUT_SIDE, INPUT_SIDE, 3), dtype=np.uint8))
 
 
 class FakeBatch:
@@ -37,11 +37,11 @@ class FakeBatch:
         self._threads.add(threading.get_ident())
 
     def run(
-        self, images: NDArray[np.uint8], outputs: Collection[Output]
+        self, images: Sequence[NDArray[np.uint8]], outputs: Collection[Output]
     ) -> Mapping[Output, NDArray[np.float32]]:
         self._threads.add(threading.get_ident())
         self._runs.append((self._size, len(images)))
-        return colour_outputs(images, outputs)
+        return colour_outputs(np.stack(images), outputs)
 
 
 class FakeSlot:
@@ -50,7 +50,9 @@ class FakeSlot:
     def __init__(self, *sizes: int) -> None:
         self.runs: list[tuple[int, int]] = []
         self.threads: set[int] = set()
-        self.slot = Slot(lambda: {size: FakeBatch(size, self.runs, self.threads) for size in sizes})
+        self.slot = GpuSlot(
+            lambda: {size: FakeBatch(size, self.runs, self.threads) for size in sizes}
+        )
         self.slot.start()
 
 
@@ -66,21 +68,20 @@ class FakeSlot:
 )
 def test_a_batch_goes_to_its_bucket_or_in_parts(count: int, runs: list[tuple[int, int]]) -> None:
     fake = FakeSlot(1, 2, 4)
-    engine = GpuEngine([fake.slot], "cuda")
-    found = engine.infer(images(count), ["logits", "embedding"])
+    found = fake.slot.run(images(count), ["logits", "embedding"])
     assert fake.runs == runs
-    for name, expected in colour_outputs(images(count), ["logits", "embedding"]).items():
+    for name, expected in colour_outputs(np.stack(images(count)), ["logits", "embedding"]).items():
         np.testing.assert_array_equal(found[name], expected)
 
 
 def test_one_thread_captures_and_runs_a_slot_whoever_calls() -> None:
     fakes = [FakeSlot(2), FakeSlot(2)]
-    engine = GpuEngine([fake.slot for fake in fakes], "cuda")
-    with ThreadPoolExecutor(6) as callers:
-        list(callers.map(lambda seed: engine.infer(images(2, seed), ["logits"]), range(40)))
+    for _ in range(5):
+        with ThreadPoolExecutor(2) as callers:
+            list(callers.map(lambda fake: fake.slot.run(images(2), ["logits"]), fakes))
     assert [len(fake.threads) for fake in fakes] == [1, 1]
     assert fakes[0].threads != fakes[1].threads
-    assert sum(len(fake.runs) for fake in fakes) == 40
+    assert [len(fake.runs) for fake in fakes] == [5, 5]
 
 
 def test_slots_run_side_by_side() -> None:
@@ -88,37 +89,35 @@ def test_slots_run_side_by_side() -> None:
 
     class Waiting(FakeBatch):
         def run(
-            self, images: NDArray[np.uint8], outputs: Collection[Output]
+            self, images: Sequence[NDArray[np.uint8]], outputs: Collection[Output]
         ) -> Mapping[Output, NDArray[np.float32]]:
             both.wait()
             return super().run(images, outputs)
 
-    slots = [Slot(lambda: {1: Waiting(1, [], set())}) for _ in range(2)]
+    slots = [GpuSlot(lambda: {1: Waiting(1, [], set())}) for _ in range(2)]
     for slot in slots:
         slot.start()
-    engine = GpuEngine(slots, "cuda")
-    assert engine.slots == 2
+    opened = GpuEngine(slots, "cuda").open_slots()
     with ThreadPoolExecutor(2) as callers:
-        found = list(callers.map(lambda _: engine.infer(images(1), ["logits"]), range(2)))
+        found = list(callers.map(lambda slot: slot.run(images(1), ["logits"]), opened))
     assert len(found) == 2
 
 
-def test_a_failed_run_frees_its_slot() -> None:
+def test_a_slot_outlives_a_failed_run() -> None:
     class Failing(FakeBatch):
         def run(
-            self, images: NDArray[np.uint8], outputs: Collection[Output]
+            self, images: Sequence[NDArray[np.uint8]], outputs: Collection[Output]
         ) -> Mapping[Output, NDArray[np.float32]]:
-            if not images.any():
+            if not images[0].any():
                 raise RuntimeError("the card fell off the bus")
             return super().run(images, outputs)
 
-    slot = Slot(lambda: {1: Failing(1, [], set())})
+    slot = GpuSlot(lambda: {1: Failing(1, [], set())})
     slot.start()
-    engine = GpuEngine([slot], "cuda")
     for _ in range(2):
         with pytest.raises(RuntimeError, match="fell off"):
-            engine.infer(np.zeros_like(images(1)), ["logits"])
-    assert engine.infer(images(1), ["logits"])["logits"].shape[0] == 1
+            slot.run([np.zeros_like(images(1)[0])], ["logits"])
+    assert slot.run(images(1), ["logits"])["logits"].shape[0] == 1
 
 
 @pytest.fixture(scope="module")
@@ -163,14 +162,19 @@ def test_the_engine_computes_the_model_on_real_sessions(model_file: Path, graphs
     sessions = Sessions(model_file)
     engine = load_gpu(sessions.open, plan(graphs=graphs))
     assert sessions.graphs == [graphs, graphs]
-    assert (engine.provider, engine.slots) == ("cuda", 2)
-    batches = [images(1 + seed % 9, seed) for seed in range(30)]
+    assert engine.provider == "cuda"
+    first, second = engine.open_slots()
+    batches = [images(1 + seed % 9, seed) for seed in range(15)]
     outputs: tuple[Output, ...] = ("logits", "embedding", "cam")
-    with ThreadPoolExecutor(3) as callers:
-        found = list(callers.map(lambda batch: engine.infer(batch, outputs), batches))
-    for batch, answers in zip(batches, found, strict=True):
-        for name, expected in colour_outputs(batch, outputs).items():
-            np.testing.assert_allclose(answers[name], expected, atol=1e-3)
+
+    def run(slot: Slot) -> list[Mapping[Output, NDArray[np.float32]]]:
+        return [slot.run(batch, outputs) for batch in batches]
+
+    with ThreadPoolExecutor(2) as callers:
+        for found in callers.map(run, (first, second)):
+            for batch, answers in zip(batches, found, strict=True):
+                for name, expected in colour_outputs(np.stack(batch), outputs).items():
+                    np.testing.assert_allclose(answers[name], expected, atol=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -187,7 +191,8 @@ def test_a_refused_capture_costs_one_line(
     sessions = Sessions(model_file, refusal)
     engine = load_gpu(sessions.open, plan(slots=1))
     assert sessions.graphs == [True, False]
-    assert len(engine.infer(images(3), ["logits"])["logits"]) == 3
+    [slot] = engine.open_slots()
+    assert len(slot.run(images(3), ["logits"])["logits"]) == 3
     [line] = caplog.messages
     assert line.startswith("CUDA graphs are not used: ")
     assert "not all nodes are on CUDA" in line

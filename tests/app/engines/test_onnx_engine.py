@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from app.contract.errors import ConfigurationError
-from app.engines.engine import InferenceEngine, Layout, Output
+from app.engines.engine import Layout, Output, Slot
 from app.engines.onnx_engine import OnnxEngines
 from tests.support.colours import COLOURS, INPUT_SIDE, colour_outputs
 from tests.support.repository import colour_model
@@ -25,19 +25,19 @@ def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def engine(model_file: Path) -> InferenceEngine:
-    return OnnxEngines("cpu").load(model_file, "cpu", Layout(threads=1, slots=1))
+def slots(model_file: Path) -> list[Slot]:
+    return OnnxEngines("cpu").load(model_file, "cpu", Layout(threads=1, slots=4)).open_slots()
 
 
-def images(batch: int) -> NDArray[np.uint8]:
+def images(batch: int) -> list[NDArray[np.uint8]]:
     generator = np.random.default_rng(batch)
-    return generator.integers(0, 256, (batch, INPUT_SIDE, INPUT_SIDE, 3), dtype=np.uint8)
+    return list(generator.integers(0, 256, (batch, INPUT_SIDE, INPUT_SIDE, 3), dtype=np.uint8))
 
 
 @pytest.mark.parametrize("batch", [1, 2, 7])
-def test_computes_the_model_on_any_batch(engine: InferenceEngine, batch: int) -> None:
-    found = engine.infer(images(batch), EVERYTHING)
-    expected = colour_outputs(images(batch), EVERYTHING)
+def test_computes_the_model_on_any_batch(slots: list[Slot], batch: int) -> None:
+    found = slots[0].run(images(batch), EVERYTHING)
+    expected = colour_outputs(np.stack(images(batch)), EVERYTHING)
     assert found["logits"].shape == (batch, len(COLOURS))
     for name in EVERYTHING:
         assert found[name].dtype == np.float32
@@ -45,35 +45,46 @@ def test_computes_the_model_on_any_batch(engine: InferenceEngine, batch: int) ->
 
 
 @pytest.mark.parametrize("outputs", [["logits"], ["cam", "logits"], {"embedding"}])
-def test_gives_what_was_asked_for(engine: InferenceEngine, outputs: Collection[Output]) -> None:
-    assert set(engine.infer(images(1), outputs)) == set(outputs)
+def test_gives_what_was_asked_for(slots: list[Slot], outputs: Collection[Output]) -> None:
+    assert set(slots[0].run(images(1), outputs)) == set(outputs)
 
 
 def test_a_file_is_read_as_onnx_whatever_its_name(tmp_path: Path) -> None:
     # ONNX Runtime would take this name for its own format, which is not what was checked.
     path = tmp_path / "model.ort"
     path.write_bytes(colour_model())
-    named = OnnxEngines("cpu").load(path, "cpu", Layout(threads=1, slots=1))
-    assert set(named.infer(images(1), ["logits"])) == {"logits"}
+    [slot] = OnnxEngines("cpu").load(path, "cpu", Layout(threads=1, slots=1)).open_slots()
+    assert set(slot.run(images(1), ["logits"])) == {"logits"}
 
 
-def test_one_session_serves_several_threads(engine: InferenceEngine) -> None:
-    batches = [images(1 + index % 5) for index in range(40)]
-    with ThreadPoolExecutor(4) as threads:
-        found = list(threads.map(lambda batch: engine.infer(batch, ["logits"])["logits"], batches))
-    for batch, logits in zip(batches, found, strict=True):
-        np.testing.assert_allclose(logits, colour_outputs(batch, ["logits"])["logits"], atol=1e-3)
+def test_slots_run_side_by_side(slots: list[Slot]) -> None:
+    batches = [[images(1 + index % 5) for index in range(start, start + 10)] for start in range(4)]
+
+    def run(slot: Slot, own: list[list[NDArray[np.uint8]]]) -> list[NDArray[np.float32]]:
+        return [slot.run(batch, ["logits"])["logits"] for batch in own]
+
+    with ThreadPoolExecutor(len(slots)) as threads:
+        found = list(threads.map(run, slots, batches))
+    for own, answers in zip(batches, found, strict=True):
+        for batch, logits in zip(own, answers, strict=True):
+            expected = colour_outputs(np.stack(batch), ["logits"])["logits"]
+            np.testing.assert_allclose(logits, expected, atol=1e-3)
 
 
-@pytest.mark.parametrize(
-    ("threads", "slots", "expected"),
-    # A second run fills the gaps of one that has all cores.
-    [(1, 3, 3), (2, 2, 2), (2, 1, 2), (1, 1, 1)],
-)
-def test_slots_follow_the_layout(model_file: Path, threads: int, slots: int, expected: int) -> None:
+def test_answers_outlive_the_next_run(slots: list[Slot]) -> None:
+    first = slots[0].run(images(2), ["logits"])["logits"]
+    kept = first.copy()
+    slots[0].run(images(3)[:2], ["logits"])
+    np.testing.assert_array_equal(first, kept)
+
+
+@pytest.mark.parametrize(("threads", "slots"), [(1, 3), (2, 2), (2, 1), (1, 1)])
+def test_as_many_slots_are_opened_as_the_layout_says(
+    model_file: Path, threads: int, slots: int
+) -> None:
     engine = OnnxEngines("cpu").load(model_file, "cpu", Layout(threads=threads, slots=slots))
     assert engine.provider == "cpu"
-    assert engine.slots == expected
+    assert len(engine.open_slots()) == slots
 
 
 def test_auto_offers_the_cpu(model_file: Path) -> None:

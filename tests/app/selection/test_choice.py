@@ -16,7 +16,7 @@ from app.selection.measurement import Clocks
 from tests.support.clock import Clock
 from tests.support.colours import INPUT_SIDE
 from tests.support.repository import colour_manifest
-from tests.support.timed_engines import Seconds, TimedEngine, TimedEngines
+from tests.support.timed_engines import CORES, Seconds, TimedEngine, TimedEngines
 
 SIZES = [1, 2, 4, 8]
 IMAGES = np.zeros((3, INPUT_SIDE, INPUT_SIDE, 3), np.uint8)
@@ -71,20 +71,21 @@ class Trial:
             self.engines.load,
             IMAGES,
             sizes,
+            cores=CORES,
             circumstances={"runtime": runtime},
             cache=self.cache,
             clocks=Clocks(self.clock, self.engines.processor, rest=self.clock.advance),
         )
-        return chooser.choose(variants, cpu_layouts(2, inference_threads))
+        return chooser.choose(variants, cpu_layouts(CORES, inference_threads))
 
 
 @pytest.mark.parametrize(
     ("seconds", "chosen"),
     [
         (milliseconds(int8=3, two_threads=0.8), "int8 1x2"),
-        (milliseconds(int8=3, two_threads=0.4), "int8 2x1"),
+        (milliseconds(int8=3, two_threads=0.4), "int8 2x2"),
         (milliseconds(fp32=3, two_threads=0.8), "fp32 1x2"),
-        (milliseconds(int8=3, overhead=50, two_threads=0.45), "int8 2x1"),
+        (milliseconds(int8=3, overhead=50, two_threads=0.45), "int8 2x2"),
     ],
 )
 def test_the_fastest_is_chosen(seconds: Seconds, chosen: str) -> None:
@@ -96,9 +97,9 @@ def test_the_fastest_is_chosen(seconds: Seconds, chosen: str) -> None:
 
 
 def test_among_equals_the_exact_one_and_a_lone_client_are_preferred() -> None:
-    assert str(Trial(milliseconds()).choose().candidate) == "fp32 2x1"
+    assert str(Trial(milliseconds()).choose().candidate) == "fp32 2x2"
     nearly = milliseconds(int8=9.8, two_threads=0.52)
-    assert str(Trial(nearly).choose().candidate) == "fp32 2x1"
+    assert str(Trial(nearly).choose().candidate) == "fp32 2x2"
 
 
 def test_gaps_that_decoding_fills_do_not_count() -> None:
@@ -107,8 +108,8 @@ def test_gaps_that_decoding_fills_do_not_count() -> None:
     gaps = milliseconds(int8=2, two_threads=0.6)
     assert str(Trial(gaps).choose([INT8]).candidate) == "int8 1x2"
     busy = Trial(gaps, processor_ms=3).choose([INT8])
-    assert str(busy.candidate) == "int8 2x1"
-    assert busy.images_per_second == {"int8 1x2": 400, "int8 2x1": 400}
+    assert str(busy.candidate) == "int8 2x2"
+    assert busy.images_per_second == {"int8 1x2": 400, "int8 2x2": 400}
 
 
 @pytest.mark.parametrize(
@@ -168,22 +169,22 @@ def test_what_is_set_is_not_measured() -> None:
 
 def test_a_set_precision_or_layout_leaves_the_other_to_be_measured() -> None:
     slow_int8 = milliseconds(int8=30, two_threads=0.4)
-    assert str(Trial(slow_int8).choose([INT8]).candidate) == "int8 2x1"
+    assert str(Trial(slow_int8).choose([INT8]).candidate) == "int8 2x2"
     assert str(Trial(slow_int8).choose(inference_threads=1).candidate) == "fp32 1x2"
 
 
 def test_one_engine_is_alive_at_a_time() -> None:
     trial = Trial(milliseconds(int8=3, two_threads=0.8))
     choice = trial.choose()
-    assert trial.engines.loaded == ["int8 1x2", "fp32 1x2", "int8 2x1", "int8 1x2"]
+    assert trial.engines.loaded == ["int8 1x2", "fp32 1x2", "int8 2x2", "int8 1x2"]
     assert (trial.engines.alive, trial.engines.most_alive) == (1, 1)
-    assert choice.engine.slots == 2
+    assert len(choice.engine.open_slots()) == 2
 
 
 def test_what_was_loaded_last_is_not_loaded_again() -> None:
     trial = Trial(milliseconds(int8=3, two_threads=0.4))
     trial.choose()
-    assert trial.engines.loaded == ["int8 1x2", "fp32 1x2", "int8 2x1"]
+    assert trial.engines.loaded == ["int8 1x2", "fp32 1x2", "int8 2x2"]
 
 
 def test_the_time_is_bounded() -> None:
@@ -207,8 +208,8 @@ def test_more_threads_that_answer_no_sooner_are_not_worth_it() -> None:
 def test_a_huge_model_gets_three_runs_of_one_image_each() -> None:
     trial = Trial(milliseconds(int8=2000, fp32=2000))
     trial.choose()
-    # Two alone, and one in each slot: of two slots, two slots and one slot.
-    assert trial.engines.runs == 3 * 2 + (2 + 2 + 1)
+    # Two alone, and one in each of two slots.
+    assert trial.engines.runs == 3 * (2 + 2)
 
 
 def test_what_is_clearly_slower_is_given_up_after_its_first_batch() -> None:
@@ -238,7 +239,7 @@ def test_what_does_not_load_is_not_chosen(caplog: pytest.LogCaptureFixture) -> N
 
     trial = Trial(milliseconds())
     trial.engines = Broken(trial.clock, milliseconds())
-    assert str(trial.choose().candidate) == "fp32 2x1"
+    assert str(trial.choose().candidate) == "fp32 2x2"
     assert "int8 1x2 does not load: an operator is unknown" in caplog.messages
     with pytest.raises(ConfigurationError):
         trial.choose([INT8])
@@ -285,7 +286,7 @@ def test_a_file_about_something_else_is_ignored(tmp_path: Path) -> None:
     trial.choose()
     [file] = tmp_path.iterdir()
     right = file.read_text()
-    for wrong in (right.replace('"int8 2x1"', '"int8 9x9"'), right.replace('"1"', '"3"')):
+    for wrong in (right.replace('"int8 2x2"', '"int8 9x9"'), right.replace('"1"', '"3"')):
         assert wrong != right
         file.write_text(wrong)
         assert trial.choose().chosen_by == "measurement"

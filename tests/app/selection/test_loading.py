@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from app.contract.errors import ConfigurationError
 from app.contract.manifest import Precision
 from app.contract.repository import ModelRepository
-from app.engines.engine import Layout, Output, Provider
+from app.engines.engine import Engines, Layout, Output, Provider
+from app.engines.onnx_engine import OnnxEngines
 from app.selection.cache import ChoiceCache
 from app.selection.loading import LoadedModel, load_model
 from tests.support.colours import COLOURS, INPUT_SIDE, colour_outputs
@@ -21,7 +22,7 @@ from tests.support.repository import ManifestDict, write_model
 
 def load(
     root: Path,
-    engines: FakeEngines,
+    engines: Engines,
     *,
     model: str = "colours",
     precision: Literal["auto"] | Precision = "auto",
@@ -81,13 +82,21 @@ def test_no_batch_is_larger_than_those_that_will_be_served(repository: Path) -> 
     [
         (8, 1, Layout(threads=1, slots=8)),
         (8, 3, Layout(threads=3, slots=2)),
-        (2, 5, Layout(threads=2, slots=1)),
+        (2, 5, Layout(threads=2, slots=2)),
     ],
 )
 def test_runs_share_the_cores(repository: Path, cores: int, threads: int, layout: Layout) -> None:
     engines = FakeEngines()
     load(repository, engines, cores=cores, inference_threads=threads)
     assert engines.layouts == [layout]
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(2, 2), (2, 0), (1, 0), (3, 1)])
+def test_the_slots_that_are_reported_are_those_that_run(
+    repository: Path, cores: int, threads: int
+) -> None:
+    loaded = load(repository, OnnxEngines("cpu"), cores=cores, inference_threads=threads)
+    assert len(loaded.engine.open_slots()) == loaded.model.layout.slots
 
 
 def test_a_version_may_be_named(tmp_path: Path) -> None:

@@ -72,9 +72,9 @@ def test_the_null_engine_passes_the_self_test_and_answers_all(repository: Path) 
 
 def test_the_null_engine_has_an_answer_for_every_batch(repository: Path) -> None:
     _, golden = ModelRepository(repository).find("colours").golden()
-    engine = NullEngine(golden, slots=1)
+    [slot] = NullEngine(golden, slots=1).open_slots()
 
-    answers = engine.infer(np.zeros((9, 2, 2, 3), np.uint8), ["logits"])["logits"]
+    answers = slot.run([np.zeros((2, 2, 3), np.uint8)] * 9, ["logits"])["logits"]
 
     assert np.array_equal(answers[: len(golden)], golden)
     assert len(answers) == 9

@@ -1,12 +1,12 @@
 """Engines that fail now and then."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.engines.engine import InferenceEngine, Layout, Output, Provider
+from app.engines.engine import Engine, Layout, Output, Provider, Slot
 from app.engines.onnx_engine import OnnxEngines
 
 _FAILS_EVERY = 20
@@ -27,37 +27,42 @@ class FlakyEngines:
 
     @property
     def runtime(self) -> str:
-        """See `InferenceEngines`."""
+        """See `Engines`."""
         return self._inner.runtime
 
     def providers(self) -> list[Provider]:
-        """See `InferenceEngines`."""
+        """See `Engines`."""
         return self._inner.providers()
 
-    def load(self, model_file: Path, provider: Provider, layout: Layout) -> InferenceEngine:
-        """See `InferenceEngines`."""
+    def load(self, model_file: Path, provider: Provider, layout: Layout) -> Engine:
+        """See `Engines`."""
         return _FlakyEngine(self._inner.load(model_file, provider, layout), self)
 
 
 class _FlakyEngine:
-    def __init__(self, inner: InferenceEngine, owner: FlakyEngines) -> None:
+    def __init__(self, inner: Engine, owner: FlakyEngines) -> None:
         self._inner = inner
         self._owner = owner
-        self._batches = 0
 
     @property
     def provider(self) -> Provider:
         return self._inner.provider
 
-    @property
-    def slots(self) -> int:
-        return self._inner.slots
+    def open_slots(self) -> list[Slot]:
+        return [_FlakySlot(slot, self._owner) for slot in self._inner.open_slots()]
 
-    def infer(
-        self, images: NDArray[np.uint8], outputs: Collection[Output]
+
+class _FlakySlot:
+    def __init__(self, inner: Slot, owner: FlakyEngines) -> None:
+        self._inner = inner
+        self._owner = owner
+        self._batches = 0
+
+    def run(
+        self, images: Sequence[NDArray[np.uint8]], outputs: Collection[Output]
     ) -> Mapping[Output, NDArray[np.float32]]:
         self._batches += 1
         if self._owner.failing and self._batches % _FAILS_EVERY == 0:
             self._owner.failures += 1
             raise RuntimeError("a failure made on purpose")
-        return self._inner.infer(images, outputs)
+        return self._inner.run(images, outputs)

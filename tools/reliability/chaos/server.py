@@ -7,7 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-from app.engines.engine import InferenceEngines
+from app.engines.engine import Engines
 from app.settings import Settings
 from app.transport.http.composition import create_app
 from app.transport.process import DrainingServer, uvicorn_config
@@ -25,7 +25,7 @@ class _Server(DrainingServer):
 
 @contextlib.asynccontextmanager
 async def served(
-    model_repository: Path, model: str, engines: InferenceEngines, *, slow_ms: int
+    model_repository: Path, model: str, engines: Engines, *, slow_ms: int
 ) -> AsyncIterator[int]:
     """A ready service for the length of a block; gives its port.
 
