@@ -83,3 +83,15 @@ def memory_limit_bytes(cgroup: Path = Path("/sys/fs/cgroup")) -> int | None:
         # Version 1 writes the largest number of pages that it can count.
         return limit if limit < _NO_LIMIT_BYTES else None
     return None
+
+
+def resident_bytes(statm: Path = Path("/proc/self/statm")) -> int:
+    """The memory that this process takes now; 0 where the system does not tell.
+
+    Args:
+        statm: where the kernel counts the process's pages.
+    """
+    try:
+        return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return 0

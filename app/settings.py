@@ -83,8 +83,9 @@ class Settings(BaseSettings):
     """Largest request body in bytes."""
     max_head_bytes: Annotated[int, Field(ge=1024)] = 32 * 1024
     """Largest request line and headers in bytes."""
-    max_buffered_bytes: Annotated[int, Field(ge=1)] = 512 * 1024 * 1024
-    """Bytes of request bodies held at once; more are refused with 429."""
+    max_buffered_bytes: Annotated[int, Field(ge=0)] = 0
+    """Bytes that requests hold at once, while they are read and until their images are decoded;
+    more are refused with 429. 0: what the memory limit leaves, at most 512 MiB."""
     max_connections: Annotated[int, Field(ge=1)] = 4096
     """Open connections; more are refused with 503."""
     max_images_per_request: Annotated[int, Field(ge=1)] = 64
@@ -174,12 +175,6 @@ class Settings(BaseSettings):
                     f"{value} is above max_queue_size ({self.max_queue_size})",
                     f"lower {option} or raise max_queue_size",
                 )
-        if self.max_body_bytes > self.max_buffered_bytes:
-            raise ConfigurationError(
-                "max_body_bytes",
-                f"{self.max_body_bytes} is above max_buffered_bytes ({self.max_buffered_bytes})",
-                "lower max_body_bytes or raise max_buffered_bytes",
-            )
         if self.max_queue_delay_ms >= self.request_timeout_ms:
             raise ConfigurationError(
                 "max_queue_delay_ms",

@@ -1,12 +1,12 @@
 """One version of a model in memory, and the images that it is asked about."""
 
 import asyncio
+import contextlib
 import enum
-import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from app.contract.errors import (
     DeadlineExceeded,
@@ -26,7 +26,7 @@ from app.telemetry.tracing import Tracing
 if TYPE_CHECKING:
     from app.inference.visit import Visit
 
-logger = logging.getLogger(__name__)
+Argument = TypeVar("Argument")
 
 # How often it is looked for batches that hang, in each time-out.
 _LOOKS_PER_TIMEOUT = 10
@@ -53,6 +53,11 @@ class ModelHost:
         max_queue_delay_seconds: how long a batch that is not full waits for more images.
         inference_timeout_seconds: after which a batch counts as hung.
         clock: monotonic time in seconds, the deadlines' clock.
+
+    Attributes:
+        model: what it answers with.
+        state: where it stands.
+        threads: how many it has in all.
     """
 
     def __init__(
@@ -87,9 +92,8 @@ class ModelHost:
             max_image_pixels=max_image_pixels,
             clock=clock,
         )
-        self._workers = Workers(
-            scheduler, stages.work, self._refuse, threads + len(slots), clock=clock
-        )
+        self.threads = threads + len(slots)
+        self._workers = Workers(scheduler, stages.work, self._refuse, self.threads, clock=clock)
         self._leases = 0
         self._unleased = asyncio.Event()
         self._unleased.set()
@@ -105,10 +109,10 @@ class ModelHost:
         """Starts the threads.
 
         Args:
-            on_death: called once, with the reason, if the engine hangs.
+            on_death: called, with the reason, if the engine hangs or a thread is lost.
         """
         self._loop = asyncio.get_running_loop()
-        self._workers.start()
+        self._workers.start(lambda error: self._call(on_death, error))
         self._watching = asyncio.create_task(self._watch(on_death))
         self.state = HostState.READY
 
@@ -180,10 +184,12 @@ class ModelHost:
 
     def _hand_over(self, answers: Sequence[tuple[QueuedImage, Answer]]) -> None:
         """Brings answers from a thread to the event loop, in one go."""
-        try:
-            self._loop.call_soon_threadsafe(_settle, answers)
-        except RuntimeError:
-            logger.debug("the event loop is closed; nobody waits")
+        self._call(_settle, answers)
+
+    def _call(self, function: Callable[[Argument], None], argument: Argument) -> None:
+        """Calls a function in the event loop, from any thread."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed, and nobody waits
+            self._loop.call_soon_threadsafe(function, argument)
 
     def _refuse(self, image: QueuedImage) -> None:
         self._hand_over([(image, Draining("the service is shutting down"))])

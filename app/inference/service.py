@@ -8,8 +8,9 @@ from collections.abc import Callable
 
 from app.contract.errors import Draining, NotReady, Unavailable
 from app.engines.engine import Engines
-from app.hardware import available_cores
+from app.hardware import available_cores, memory_limit_bytes, resident_bytes
 from app.inference.admission import Admission, Caller
+from app.inference.budget import Budget
 from app.inference.classification import ClassifyOptions
 from app.inference.host import ModelHost
 from app.inference.memory import Memory
@@ -63,7 +64,7 @@ class Service:
         self._on_ready = on_ready
         self._on_failure = on_failure
         self._admission = Admission(settings.max_queue_size, metrics)
-        self._memory = Memory(settings.max_buffered_bytes, metrics)
+        self._memory: Memory | None = None
         self._state = State.STARTING
         self._loading: asyncio.Task[None] | None = None
         self._stopping = threading.Event()
@@ -119,6 +120,7 @@ class Service:
             ModelNotFound: if another model or version is served.
         """
         host = self.table.find(model, version)
+        assert self._memory is not None  # noqa: S101 - it is there before the table is
         self._admission.expect(caller)
         return Visit(
             caller,
@@ -172,6 +174,17 @@ class Service:
             max_queue_delay_seconds=settings.max_queue_delay_ms / 1000,
             inference_timeout_seconds=settings.inference_timeout_ms / 1000,
         )
+        size = model.manifest.input
+        budget = Budget(
+            limit_bytes=memory_limit_bytes(),
+            resident_bytes=resident_bytes(),
+            threads=host.threads,
+            decoded_bytes=settings.max_queue_size * 3 * size.height * size.width,
+            max_body_bytes=settings.max_body_bytes,
+        )
+        memory = budget.for_requests(settings.max_buffered_bytes)
+        logger.info("requests may hold %d MiB", memory >> 20)
+        self._memory = Memory(memory, self._metrics)
         host.start(on_death=self._fail)
         self._table = ModelTable.of(host)
         self._metrics.queue_depth.labels(model.name, model.version).set_function(

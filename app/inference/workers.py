@@ -40,6 +40,7 @@ class Workers:
         self._changed = threading.Condition(threading.Lock())
         self._idle = 0
         self._is_stopped = False
+        self._on_death: Callable[[BaseException], None]
         self._threads = [
             threading.Thread(target=self._work, name=f"worker-{index}") for index in range(count)
         ]
@@ -49,8 +50,13 @@ class Workers:
         """Images that wait for a thread or for a batch."""
         return self._scheduler.waiting
 
-    def start(self) -> None:
-        """Starts the threads."""
+    def start(self, on_death: Callable[[BaseException], None]) -> None:
+        """Starts the threads.
+
+        Args:
+            on_death: called, in the thread, with what ended one that should have gone on.
+        """
+        self._on_death = on_death
         for thread in self._threads:
             thread.start()
 
@@ -84,9 +90,12 @@ class Workers:
 
     def _work(self) -> None:
         done: Done | None = None
-        while (task := self._next(done)) is not None:
-            done = self._do(task)
-            del task  # an idle thread must not keep the last image alive
+        try:
+            while (task := self._next(done)) is not None:
+                done = self._do(task)
+                del task  # an idle thread must not keep the last image alive
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the thread is lost
+            self._on_death(error)
 
     def _next(self, done: Done | None) -> Task | None:
         with self._changed:

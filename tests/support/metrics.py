@@ -15,5 +15,9 @@ def samples(client: httpx.Client) -> dict[tuple[str, frozenset[tuple[str, str]]]
 
 
 def value(client: httpx.Client, series: str, /, **labels: str) -> float:
-    """One sample; 0 if it is not there yet."""
-    return samples(client).get((series, frozenset(labels.items())), 0.0)
+    """The sum of the samples that have these labels, among others; 0 if there is none yet."""
+    return sum(
+        number
+        for (name, own), number in samples(client).items()
+        if name == series and labels.items() <= own
+    )

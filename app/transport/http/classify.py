@@ -20,7 +20,7 @@ from app.transport.http.forms import read_uploads
 from app.transport.http.openapi import classify_request_body, problem_responses
 from app.transport.http.parameters import openapi_parameters
 from app.transport.http.problems import ANSWERS, error_response
-from app.transport.http.request_body import RequestBody
+from app.transport.http.request_body import COPIES, RequestBody
 from app.transport.http.schemas import (
     ClassifyBody,
     ItemBody,
@@ -85,7 +85,7 @@ class ClassifyEndpoint:
         try:
             uploads = await read_uploads(arrival.headers, body, self._max_images)
             # From here on there is nothing of the body left but its images.
-            visit.hold(sum(len(upload.data) for upload in uploads))
+            visit.hold(COPIES * sum(len(upload.data) for upload in uploads))
             limit = time.monotonic() + self._request_timeout_seconds
             visit.deadline = min(visit.deadline, limit)
             check_weight(visit.host.model, visit.options, len(uploads), self._max_answer_bytes)

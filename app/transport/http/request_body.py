@@ -7,13 +7,13 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
 from app.contract.errors import BodyTimeout, BodyTooLarge
+from app.inference.budget import COPIES_OF_JSON
 from app.inference.visit import Visit
 from app.pace import Pace
 
-# While a body is put together from its pieces, it is there twice. Of JSON, there are also the
-# texts in it, and the bytes that the longest of them is decoded to.
-_COPIES = 2
-_COPIES_OF_JSON = 3
+COPIES = 2
+"""How often a body is in memory while it is put together from its pieces, and an image while its
+decoder is given what was checked of it."""
 
 
 def declared_length(headers: Mapping[bytes, bytes]) -> int:
@@ -33,7 +33,7 @@ def expected_memory(headers: Mapping[bytes, bytes], length: int) -> int:
         length: in bytes.
     """
     is_json = headers.get(b"content-type", b"").lstrip().lower().startswith(b"application/json")
-    return length * (_COPIES_OF_JSON if is_json else _COPIES)
+    return length * (COPIES_OF_JSON if is_json else COPIES)
 
 
 class RequestBody:
