@@ -18,6 +18,10 @@ from app.contract.errors import ConfigurationError
 from app.environment import PREFIX, check_variables, is_service_link
 from app.pace import Pace
 
+MEMORY_PER_BODY_BYTE = 3
+"""How often a body is in memory while it is read, at most: JSON in pieces, put together, and as
+text that is being decoded."""
+
 
 class _Variables(EnvSettingsSource):
     """The options in the environment, without what Kubernetes puts in an option's place."""
@@ -175,6 +179,14 @@ class Settings(BaseSettings):
                     f"{value} is above max_queue_size ({self.max_queue_size})",
                     f"lower {option} or raise max_queue_size",
                 )
+        least = MEMORY_PER_BODY_BYTE * self.max_body_bytes
+        if 0 < self.max_buffered_bytes < least:
+            raise ConfigurationError(
+                "max_body_bytes",
+                f"a body of {self.max_body_bytes} bytes takes up to {least} while it is read, which"
+                f" is above max_buffered_bytes ({self.max_buffered_bytes})",
+                "lower max_body_bytes or raise max_buffered_bytes",
+            )
         if self.max_queue_delay_ms >= self.request_timeout_ms:
             raise ConfigurationError(
                 "max_queue_delay_ms",

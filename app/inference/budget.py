@@ -4,10 +4,7 @@ from dataclasses import dataclass
 
 from app.contract.errors import ConfigurationError
 from app.inference.stages import DECODING_BYTES_BESIDE_OTHERS
-
-COPIES_OF_JSON = 3
-"""How often a JSON body is in memory while it is read: in pieces and put together, or as text that
-is being decoded."""
+from app.settings import MEMORY_PER_BODY_BYTE
 
 _MOST_BYTES = 512 * 2**20
 # Decoders keep what they do for one image within this (`app.contract.decoding`).
@@ -41,16 +38,9 @@ class Budget:
             configured_bytes: the setting; 0 for as much as there is, up to 512 MiB.
 
         Raises:
-            ConfigurationError: if it does not fit, or does not let in the largest body.
+            ConfigurationError: if it does not fit, or nothing fits that lets the largest body in.
         """
-        least = COPIES_OF_JSON * self.max_body_bytes
-        if configured_bytes and configured_bytes < least:
-            raise ConfigurationError(
-                "max_body_bytes",
-                f"a JSON body of {_mib(self.max_body_bytes)} takes {_mib(least)} while it is read,"
-                f" max_buffered_bytes is {_mib(configured_bytes)}",
-                "lower max_body_bytes or raise max_buffered_bytes",
-            )
+        least = MEMORY_PER_BODY_BYTE * self.max_body_bytes
         if self.limit_bytes is None:
             return configured_bytes or max(least, _MOST_BYTES)
         left = self._left(self.limit_bytes)

@@ -15,12 +15,13 @@ from app.contract.errors import (
     InferenceFailed,
     RequestError,
 )
+from app.engines.engine import Slot
 from app.inference.observer import Observer
 from app.inference.queued_image import Answer, Answers, ClientLeft, QueuedImage
 from app.inference.scheduler import Infer, Scheduler
 from app.inference.stages import Stages
 from app.inference.workers import Workers
-from app.selection.loading import LoadedModel
+from app.selection.served_model import ServedModel
 from app.telemetry.tracing import Tracing
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ class ModelHost:
     """Answers for one version of a model. For one event loop.
 
     Args:
-        loaded: the model, and its engine.
+        model: what is served.
+        slots: run its batches.
         observers: are told what it does.
         tracing: records decoding and batches.
         threads: threads that decode, beside as many as there are slots.
@@ -62,7 +64,8 @@ class ModelHost:
 
     def __init__(
         self,
-        loaded: LoadedModel,
+        model: ServedModel,
+        slots: Sequence[Slot],
         observers: Sequence[Observer],
         tracing: Tracing,
         *,
@@ -72,13 +75,12 @@ class ModelHost:
         inference_timeout_seconds: float = 30.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.model = loaded.model
+        self.model = model
         self.state = HostState.LOADING
         self._observers = observers
         self._tracing = tracing
         self._inference_timeout = inference_timeout_seconds
         self._clock = clock
-        slots = loaded.engine.open_slots()
         scheduler = Scheduler(
             slots,
             max_batch_size=self.model.max_batch_size,
@@ -145,14 +147,15 @@ class ModelHost:
         now, parent = self._clock(), self._tracing.parent()
         visit.await_answers(answers)
         timer = self._loop.call_later(max(0.0, visit.deadline - now), answers.settle_all, _too_late)
-        self._workers.add(
-            [
-                QueuedImage(
-                    data, visit.caller, visit.options, visit.deadline, now, parent, answers, index
-                )
-                for index, data in enumerate(images)
-            ]
-        )
+        queued = [
+            QueuedImage(
+                data, visit.caller, visit.options, visit.deadline, now, parent, answers, index
+            )
+            for index, data in enumerate(images)
+        ]
+        if not self._workers.add(queued):
+            answers.settle_all(_draining)
+        del queued  # it would keep the images alive that are decoded
         try:
             with self.lease():
                 results: list[Answer] = await future
@@ -192,7 +195,7 @@ class ModelHost:
             self._loop.call_soon_threadsafe(function, argument)
 
     def _refuse(self, image: QueuedImage) -> None:
-        self._hand_over([(image, Draining("the service is shutting down"))])
+        self._hand_over([(image, _draining())])
 
     async def _watch(self, on_death: Callable[[BaseException], None]) -> None:
         """Fails the batches that hang, which nothing can end."""
@@ -214,6 +217,10 @@ class ModelHost:
 def _settle(answers: Sequence[tuple[QueuedImage, Answer]]) -> None:
     for image, answer in answers:
         image.answers.settle(image.index, answer)
+
+
+def _draining() -> RequestError:
+    return Draining("the service is shutting down")
 
 
 def _too_late() -> RequestError:

@@ -166,7 +166,8 @@ class Service:
     def _open(self, loaded: LoadedModel) -> None:
         settings, model = self._settings, loaded.model
         host = ModelHost(
-            loaded,
+            model,
+            loaded.engine.open_slots(),
             [MetricsObserver(self._metrics, model)],
             self._tracing,
             threads=settings.decode_threads or available_cores(),

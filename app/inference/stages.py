@@ -77,12 +77,13 @@ class Stages:
             return lambda scheduler: scheduler.postpone(image)
         except RequestError as error:
             self._answer([(image, error)])
-        image.data = b""  # whatever it was, it has been used
-        image.decoded = self._clock()
-        image.decode_seconds = image.decoded - started
-        for observer in self._observers:
-            observer.decoded(image.decode_seconds)
-        self._tracing.stage("decode", image.parent, started, image.decoded)
+        else:
+            image.decoded = self._clock()
+            image.decode_seconds = image.decoded - started
+            for observer in self._observers:
+                observer.decoded(image.decode_seconds)
+            self._tracing.stage("decode", image.parent, started, image.decoded)
+        image.data = b""  # nobody needs it any more
         return lambda scheduler: scheduler.decoded(image)
 
     def _infer(self, task: Infer) -> Done:
@@ -135,9 +136,9 @@ class Stages:
             answers.append((image, answer))
             best = self._model.manifest.labels[ranked[0].class_index]
             seen.append(Seen(best, ranked[0].score, answer))
-        self._answer(answers)
         for observer in self._observers:
             observer.seen(seen, seconds)
+        self._answer(answers)
 
     def _predictions(
         self,

@@ -7,9 +7,9 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
 from app.contract.errors import BodyTimeout, BodyTooLarge
-from app.inference.budget import COPIES_OF_JSON
 from app.inference.visit import Visit
 from app.pace import Pace
+from app.settings import MEMORY_PER_BODY_BYTE
 
 COPIES = 2
 """How often a body is in memory while it is put together from its pieces, and an image while its
@@ -33,7 +33,7 @@ def expected_memory(headers: Mapping[bytes, bytes], length: int) -> int:
         length: in bytes.
     """
     is_json = headers.get(b"content-type", b"").lstrip().lower().startswith(b"application/json")
-    return length * (COPIES_OF_JSON if is_json else COPIES)
+    return length * (MEMORY_PER_BODY_BYTE if is_json else COPIES)
 
 
 class RequestBody:

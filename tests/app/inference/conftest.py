@@ -1,7 +1,11 @@
 import pytest
 
+from app.contract.manifest import Manifest
+from app.engines.engine import Layout
+from app.selection.served_model import ServedModel
 from app.telemetry.metrics import Metrics
 from tests.support.clock import Clock
+from tests.support.repository import colour_manifest
 
 
 @pytest.fixture
@@ -12,3 +16,9 @@ def clock() -> Clock:
 @pytest.fixture
 def metrics() -> Metrics:
     return Metrics()
+
+
+@pytest.fixture
+def served() -> ServedModel:
+    manifest = Manifest.model_validate(colour_manifest())
+    return ServedModel(manifest, manifest.variants[0], "cpu", Layout(1, 1), 4, "rule", {})

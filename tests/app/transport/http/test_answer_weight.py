@@ -1,6 +1,5 @@
 """An answer that would be too large is refused before anything is computed for it."""
 
-import time
 from collections.abc import Callable, Iterator
 
 import httpx
@@ -9,7 +8,6 @@ import pytest
 from app.contract.errors import AnswerTooLarge
 from app.contract.manifest import Manifest
 from app.engines.engine import Layout, Output
-from app.inference.admission import Caller
 from app.inference.classification import ClassifyOptions
 from app.selection.served_model import ServedModel
 from app.settings import Settings
@@ -93,8 +91,6 @@ def test_one_image_that_is_too_much_is_refused_before_it_is_uploaded(
 
 def options(top_k: int, *include: str, min_score: float = 0.0) -> ClassifyOptions:
     return ClassifyOptions(
-        caller=Caller("shop"),
-        deadline=time.monotonic(),
         top_k=top_k,
         min_score=min_score,
         include=frozenset(name for name in ("embedding", "cam") if name in include),
@@ -124,7 +120,7 @@ def test_by_default_all_maps_of_a_thousand_classes_are_given_and_of_twenty_thous
 
 
 def test_the_estimate_is_near(client: httpx.Client, server: LiveServer) -> None:
-    model = server.service.classifier().model
+    model = server.service.table.default.model
     for query, asked in (
         (f"top_k={ALL}&include=cam", options(ALL, "cam")),
         (f"top_k={ALL}", options(ALL)),

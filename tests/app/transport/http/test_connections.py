@@ -147,8 +147,8 @@ def test_the_head_s_clock_does_not_run_while_a_request_is_worked_on(
 
 def test_all_bodies_together_are_bounded(make_settings: Callable[..., Settings]) -> None:
     engine = FakeEngine()
-    settings = make_settings(max_body_bytes=30_000, max_buffered_bytes=40_000)
-    padded = PICTURE + b"\x00" * (25_000 - len(PICTURE))
+    settings = make_settings(max_body_bytes=30_000, max_buffered_bytes=90_000)
+    padded = PICTURE + b"\x00" * (25_000 - len(PICTURE))  # held twice
     with running(settings, FakeEngines(engine)) as live, live.client() as client:
         engine.gate.close()
         with RawConnection(live.port) as connection:

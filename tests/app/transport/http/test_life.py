@@ -122,11 +122,11 @@ def test_a_model_that_cannot_be_loaded_is_reported_once(
         assert_problem(post_image(client, PICTURE), 503, "not_ready")
 
 
-def test_a_batch_loop_that_dies_turns_readiness_off_and_is_reported(
+def test_a_thread_that_is_lost_turns_readiness_off_and_is_reported(
     make_settings: Callable[..., Settings],
 ) -> None:
     class Death(BaseException):
-        """What no loop survives: it is no `Exception`."""
+        """What no thread survives: it is no `Exception`."""
 
     death = Death("of the engine")
 

@@ -1,4 +1,4 @@
-"""A full house, failing engines, passed deadlines and clients that leave."""
+"""A service at capacity, failing engines, passed deadlines and clients that leave."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -45,7 +45,7 @@ def threads(engine: FakeEngine) -> Iterator[ThreadPoolExecutor]:
         engine.gate.open()  # nobody is left waiting, also after a failed assertion
 
 
-def in_house(client: httpx.Client) -> float:
+def in_flight(client: httpx.Client) -> float:
     return value(client, "senet_images_in_flight")
 
 
@@ -55,7 +55,7 @@ def test_64_clients_each_get_the_answer_to_their_own_photo(
     with running(make_settings(), FakeEngines(engine)) as live, live.client() as client:
         engine.gate.close()
         answers = [threads.submit(classify_alone, live, PICTURES[index]) for index in range(64)]
-        eventually(lambda: in_house(client) == 64)
+        eventually(lambda: in_flight(client) == 64)
         engine.gate.open()
         assert [top_classes(answer.result()) for answer in answers] == [
             [index] for index in range(64)
@@ -76,7 +76,7 @@ def classify_alone(live: LiveServer, data: bytes) -> httpx.Response:
 def occupy(
     live: LiveServer, threads: ThreadPoolExecutor, engine: FakeEngine, images: int
 ) -> Future[httpx.Response]:
-    """Closes the engine's gate and lets one request with so many images into the house."""
+    """Closes the engine's gate and lets one request with so many images into the service."""
     engine.gate.close()
 
     def send() -> httpx.Response:
@@ -91,7 +91,7 @@ def occupy(
 def test_overloaded(server: LiveServer, engine: FakeEngine, threads: ThreadPoolExecutor) -> None:
     with server.client() as client:
         inside = occupy(server, threads, engine, 16)
-        eventually(lambda: in_house(client) == 16)
+        eventually(lambda: in_flight(client) == 16)
         response = post_image(client, PICTURES[0])
         assert_problem(response, 429, "overloaded")
         assert int(response.headers["retry-after"]) >= 1
@@ -106,10 +106,10 @@ def test_a_request_that_does_not_fit_whole_is_refused_whole(
 ) -> None:
     with server.client() as client:
         inside = occupy(server, threads, engine, 10)
-        eventually(lambda: in_house(client) == 10)
+        eventually(lambda: in_flight(client) == 10)
         images = [("", picture) for picture in PICTURES[:7]]
         assert_problem(post_json(client, images), 429, "overloaded")
-        assert in_house(client) == 10
+        assert in_flight(client) == 10
         engine.gate.open()
         assert inside.result().status_code == 200
         assert post_json(client, images).status_code == 200
@@ -120,7 +120,7 @@ def test_overload_is_told_before_the_body_is_sent(
 ) -> None:
     occupy(server, threads, engine, 16)
     with RawConnection(server.port) as connection, server.client() as client:
-        eventually(lambda: in_house(client) == 16)
+        eventually(lambda: in_flight(client) == 16)
         connection.send_head("content-type: image/png", "content-length: 1000000")
         assert connection.read_answer().startswith(b"HTTP/1.1 429 ")
 
@@ -186,14 +186,14 @@ def test_a_client_that_leaves_the_queue_is_not_run_and_delays_nobody(
         mate = threads.submit(classify_alone, server, PICTURES[2])
         eventually(lambda: value(client, "senet_queue_depth", **MODEL) == 2)
         leaver.close()
-        eventually(lambda: in_house(client) == 2)
+        eventually(lambda: in_flight(client) == 2)
         engine.gate.open()
         assert top_classes(first.result()) == [0]
         assert top_classes(mate.result()) == [2]
         [batch] = engine.batches[before:]
         assert len(batch) == 1
         assert value(client, "senet_requests_total", route="/classify", status="499") == 1
-        assert in_house(client) == 0
+        assert in_flight(client) == 0
 
 
 def test_a_client_that_leaves_while_its_image_is_run_spoils_nothing(
@@ -205,6 +205,6 @@ def test_a_client_that_leaves_while_its_image_is_run_spoils_nothing(
             leaver.send_head("content-type: image/png", f"content-length: {len(PICTURES[1])}")
             leaver.send(PICTURES[1])
             engine.gate.wait_until_held()
-        eventually(lambda: in_house(client) == 0)
+        eventually(lambda: in_flight(client) == 0)
         engine.gate.open()
         assert top_classes(post_image(client, PICTURES[2])) == [2]

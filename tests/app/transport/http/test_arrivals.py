@@ -1,4 +1,4 @@
-"""A full house refuses by the head alone, as if the request had gone all the way in."""
+"""At capacity a head is refused as the whole request would be."""
 
 import contextlib
 import json
@@ -16,7 +16,6 @@ from tests.support.http import (
     assert_problem,
     assert_raw_problem,
     post_image,
-    post_json,
 )
 from tests.support.images import encode, photo
 from tests.support.metrics import value
@@ -41,7 +40,7 @@ def server(make_settings: Callable[..., Settings], engine: FakeEngine) -> Iterat
 
 @pytest.fixture
 def full(server: LiveServer, engine: FakeEngine) -> Iterator[RawConnection]:
-    """The connection of the image that fills the house, until the engine's gate is opened."""
+    """The connection of the image that fills the service, until the engine's gate is opened."""
     engine.gate.close()
     with RawConnection(server.port) as inside:
         inside.send_head(OCTETS, LENGTH)
@@ -53,16 +52,16 @@ def full(server: LiveServer, engine: FakeEngine) -> Iterator[RawConnection]:
 
 @pytest.mark.usefixtures("full")
 def test_the_answer_is_that_of_the_way_through_the_middleware(client: httpx.Client) -> None:
-    at_the_door = post_image(client, PICTURE, headers={"x-request-id": "mine"})
+    by_the_head = post_image(client, PICTURE, headers={"x-request-id": "mine"})
     # Only the middleware knows whom a proxy speaks for.
     forwarded = {"x-request-id": "mine", "x-forwarded-for": "10.0.0.1"}
     inside = post_image(client, PICTURE, headers=forwarded)
-    for response in (at_the_door, inside):
+    for response in (by_the_head, inside):
         assert_problem(response, 429, "overloaded")
         assert response.headers["x-request-id"] == "mine"
         assert response.headers["retry-after"] == "1"
-    assert at_the_door.json() == inside.json()
-    assert at_the_door.headers.keys() == inside.headers.keys()
+    assert by_the_head.json() == inside.json()
+    assert by_the_head.headers.keys() == inside.headers.keys()
 
 
 @pytest.mark.usefixtures("full")
@@ -143,32 +142,3 @@ def test_what_is_no_body_ends_the_connection(server: LiveServer) -> None:
         with contextlib.suppress(ConnectionError):
             connection.send(b"no length\r\n")
         assert connection.is_closed_by_server()
-
-
-def test_who_comes_back_too_early_is_refused_by_the_head_and_served_in_time(
-    make_settings: Callable[..., Settings], engine: FakeEngine
-) -> None:
-    settings = make_settings(max_queue_size=4, max_batch_size=4, max_images_per_request=4)
-    with (
-        running(settings, FakeEngines(engine)) as live,
-        live.client() as client,
-        RawConnection(live.port) as inside,
-        RawConnection(live.port) as early,
-    ):
-        engine.gate.close()
-        inside.send_head(OCTETS, LENGTH)
-        inside.send(PICTURE)
-        engine.gate.wait_until_held()
-        images = [("", PICTURE)] * 3  # the fourth place is not for who has one already
-        assert_problem(post_json(client, images), 429, "overloaded")
-        early.send_head(OCTETS, LENGTH)
-        answer = early.read_answer()  # though there is room for one, and before its body is sent
-        assert_raw_problem(answer, 429, "overloaded")
-        with live.client() as other:  # nobody else has to wait
-            assert other.get("/readyz").status_code == 200
-        engine.gate.open()
-        assert inside.read_answer().startswith(b"HTTP/1.1 200 ")
-        early.send(PICTURE)
-        early.send_head(OCTETS, LENGTH)
-        early.send(PICTURE)
-        assert early.read_answer().startswith(b"HTTP/1.1 200 ")

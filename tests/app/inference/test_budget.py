@@ -1,0 +1,39 @@
+"""What is left of the memory for requests."""
+
+import pytest
+
+from app.contract.errors import ConfigurationError
+from app.inference.budget import Budget
+
+MIB = 2**20
+
+
+def budget(limit: int | None) -> Budget:
+    return Budget(
+        limit_bytes=limit and limit * MIB,
+        resident_bytes=120 * MIB,
+        threads=3,
+        decoded_bytes=20 * MIB,
+        max_body_bytes=32 * MIB,
+    )
+
+
+def test_without_a_limit_requests_may_hold_what_is_set() -> None:
+    assert budget(None).for_requests(0) == 512 * MIB
+    assert budget(None).for_requests(100 * MIB) == 100 * MIB
+
+
+def test_under_a_limit_they_get_what_is_left() -> None:
+    # Nine tenths of it, less the process, a large image, two others and the decoded ones.
+    assert budget(1000).for_requests(0) == (900 - 120 - 256 - 2 * 32 - 20) * MIB
+    assert budget(8000).for_requests(0) == 512 * MIB
+
+
+def test_what_cannot_fit_is_refused_with_the_figures() -> None:
+    with pytest.raises(ConfigurationError, match="512 MiB") as raised:
+        budget(512).for_requests(0)
+    assert raised.value.option == "max_body_bytes"
+    assert "120 MiB" in str(raised.value)
+    with pytest.raises(ConfigurationError, match="need 450 MiB") as raised:
+        budget(1000).for_requests(450 * MIB)
+    assert raised.value.option == "max_buffered_bytes"

@@ -1,0 +1,295 @@
+"""One image's fate is nobody else's; real threads, a fake engine."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from app.contract.errors import DeadlineExceeded, Draining, EngineHung, InferenceFailed
+from app.engines.engine import Output
+from app.inference.admission import Admission, Caller
+from app.inference.classification import Classification, ClassifyOptions
+from app.inference.host import HostState, ModelHost
+from app.inference.memory import Memory
+from app.inference.observer import MetricsObserver
+from app.inference.priority import Priority
+from app.inference.queued_image import Answer, ClientLeft
+from app.inference.visit import Visit
+from app.selection.served_model import ServedModel
+from app.telemetry.metrics import Metrics
+from app.telemetry.tracing import NoTracing
+from tests.support.colours import COLOURS
+from tests.support.engines import FakeEngine
+from tests.support.images import encode, photo
+
+FOREVER = float("inf")
+PICTURES = [encode(photo(colour)) for colour in COLOURS[:8]]
+Make = Callable[..., Awaitable[ModelHost]]
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return FakeEngine()
+
+
+@pytest.fixture
+def deaths() -> list[BaseException]:
+    return []
+
+
+@pytest.fixture
+async def make(
+    served: ServedModel, metrics: Metrics, deaths: list[BaseException]
+) -> AsyncIterator[Make]:
+    """Makes started hosts, and stops them."""
+    made: list[tuple[ModelHost, FakeEngine]] = []
+
+    async def make(engine: FakeEngine, inference_timeout_seconds: float = 30) -> ModelHost:
+        host = ModelHost(
+            served,
+            engine.open_slots(),
+            [MetricsObserver(metrics, served)],
+            NoTracing(),
+            threads=1,
+            max_image_pixels=10**6,
+            inference_timeout_seconds=inference_timeout_seconds,
+        )
+        host.start(on_death=deaths.append)
+        made.append((host, engine))
+        return host
+
+    yield make
+    for host, engine in made:
+        engine.gate.open()
+        await host.stop()
+
+
+def visit(
+    host: ModelHost,
+    metrics: Metrics,
+    *,
+    deadline: float = FOREVER,
+    priority: Priority = "interactive",
+    include: frozenset[Output] = frozenset(),
+) -> Visit:
+    return Visit(
+        Caller("alice", priority),
+        "127.0.0.1",
+        ClassifyOptions(include=include),
+        host,
+        deadline,
+        admission=Admission(100, metrics),
+        memory=Memory(10**9, metrics),
+    )
+
+
+def top(answer: Answer) -> int:
+    assert isinstance(answer, Classification), answer
+    return answer.predictions[0].label.index
+
+
+async def held(engine: FakeEngine, count: int = 1) -> None:
+    """Returns once so many batches are held at the engine's gate."""
+    await asyncio.to_thread(engine.gate.wait_until_held, count)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Lets the event loop run until this is so."""
+    async with asyncio.timeout(30):
+        while not condition():  # noqa: ASYNC110 - a thread of the host changes it
+            await asyncio.sleep(0.001)
+
+
+async def test_images_of_a_request_are_answered_in_order(
+    make: Make, engine: FakeEngine, metrics: Metrics
+) -> None:
+    host = await make(engine)
+    answers = await host.infer(PICTURES, visit(host, metrics))
+    assert [top(answer) for answer in answers] == list(range(8))
+
+
+async def test_an_image_that_is_none_fails_alone(
+    make: Make, engine: FakeEngine, metrics: Metrics
+) -> None:
+    host = await make(engine)
+    good, bad = await host.infer([PICTURES[3], b"none"], visit(host, metrics))
+    assert top(good) == 3
+    assert getattr(bad, "code", None) == "unsupported_image_format"
+
+
+async def test_each_gets_the_outputs_it_asked_for(
+    make: Make, engine: FakeEngine, metrics: Metrics
+) -> None:
+    host = await make(engine)
+    engine.gate.close()
+    first = asyncio.create_task(host.infer(PICTURES[:1], visit(host, metrics)))
+    await held(engine)
+    plain = asyncio.create_task(host.infer(PICTURES[1:2], visit(host, metrics)))
+    full = asyncio.create_task(
+        host.infer(PICTURES[2:3], visit(host, metrics, include=frozenset({"embedding", "cam"})))
+    )
+    await until(lambda: host.waiting == 2)
+    engine.gate.open()
+    [[one], [other], [_]] = await asyncio.gather(plain, full, first)
+    assert isinstance(one, Classification)
+    assert isinstance(other, Classification)
+    assert one.embedding is None
+    assert one.predictions[0].cam is None
+    assert other.embedding is not None
+    assert other.predictions[0].cam is not None
+    assert engine.outputs[-1] == {"logits", "embedding", "cam"}
+
+
+async def test_an_engine_s_error_fails_its_batch_and_no_other(
+    make: Make, engine: FakeEngine, metrics: Metrics
+) -> None:
+    host = await make(engine)
+    respond = engine.respond
+
+    def fail(*_: object) -> dict[Output, NDArray[np.float32]]:
+        raise RuntimeError("out of luck")
+
+    engine.respond = fail
+    [failed] = await host.infer(PICTURES[:1], visit(host, metrics))
+    assert isinstance(failed, InferenceFailed)
+    engine.respond = respond
+    [good] = await host.infer(PICTURES[:1], visit(host, metrics))
+    assert top(good) == 0
+
+
+@pytest.mark.parametrize("rows", [0, 3])
+async def test_results_are_counted_against_inputs(
+    make: Make, engine: FakeEngine, metrics: Metrics, rows: int
+) -> None:
+    host = await make(engine)
+
+    def respond(_: object, outputs: Collection[Output]) -> dict[Output, NDArray[np.float32]]:
+        return {name: np.zeros((rows, 27), np.float32) for name in outputs}
+
+    engine.respond = respond
+    [answer] = await host.infer(PICTURES[:1], visit(host, metrics))
+    assert isinstance(answer, InferenceFailed)
+
+
+async def test_a_client_that_leaves_ends_the_wait(
+    make: Make, engine: FakeEngine, metrics: Metrics
+) -> None:
+    host = await make(engine)
+    engine.gate.close()
+    first = asyncio.create_task(host.infer(PICTURES[:1], visit(host, metrics)))
+    await held(engine)
+    own = visit(host, metrics)
+    leaving = asyncio.create_task(host.infer(PICTURES[1:3], own))
+    await until(lambda: host.waiting == 2)
+    own.leave()
+    with pytest.raises(ClientLeft):
+        await leaving
+    engine.gate.open()
+    await first
+    assert len(engine.batches) == 1
+    left = metrics.images.labels(host.model.name, host.model.version, "client_left")
+    assert left._value.get() == 2
+
+
+async def test_what_is_late_is_told_at_its_deadline(
+    make: Make, engine: FakeEngine, metrics: Metrics
+) -> None:
+    host = await make(engine)
+    engine.gate.close()
+    soon = asyncio.get_running_loop().time() + 0.05
+    [answer] = await host.infer(PICTURES[:1], visit(host, metrics, deadline=soon))
+    assert isinstance(answer, DeadlineExceeded)
+
+
+async def test_stopping_answers_what_is_left(
+    make: Make, engine: FakeEngine, metrics: Metrics
+) -> None:
+    host = await make(engine)
+    engine.gate.close()
+    first = asyncio.create_task(host.infer(PICTURES[:1], visit(host, metrics)))
+    await held(engine)
+    second = asyncio.create_task(host.infer(PICTURES[1:2], visit(host, metrics)))
+    await until(lambda: host.waiting == 1)
+    await host.stop()
+    for task in (first, second):
+        [answer] = await task
+        assert isinstance(answer, Draining)
+    [late] = await host.infer(PICTURES[1:2], visit(host, metrics))
+    assert isinstance(late, Draining)
+    assert host.state is HostState.GONE
+
+
+async def test_closing_waits_for_whoever_holds_a_lease(
+    make: Make, engine: FakeEngine, metrics: Metrics
+) -> None:
+    host = await make(engine)
+    engine.gate.close()
+    task = asyncio.create_task(host.infer(PICTURES[:1], visit(host, metrics)))
+    await held(engine)
+    closing = asyncio.create_task(host.close())
+    await asyncio.sleep(0)
+    assert not closing.done()
+    engine.gate.open()
+    [answer] = await task
+    assert top(answer) == 0
+    await closing
+    assert host.state is HostState.GONE
+
+
+async def test_an_engine_that_hangs_is_reported_and_nobody_waits_for_it(
+    make: Make, engine: FakeEngine, metrics: Metrics, deaths: list[BaseException]
+) -> None:
+    host = await make(engine, inference_timeout_seconds=0.05)
+    engine.gate.close()
+    [answer] = await host.infer(PICTURES[:1], visit(host, metrics))
+    assert isinstance(answer, InferenceFailed)
+    [death] = deaths
+    assert isinstance(death, EngineHung)
+
+
+async def test_a_thread_that_is_lost_is_reported(
+    make: Make, engine: FakeEngine, metrics: Metrics, deaths: list[BaseException]
+) -> None:
+    class Death(BaseException):
+        """What no thread survives."""
+
+    def die(*_: object) -> dict[Output, NDArray[np.float32]]:
+        raise Death
+
+    host = await make(engine)
+    engine.respond = die
+    soon = asyncio.get_running_loop().time() + 0.2
+    [answer] = await host.infer(PICTURES[:1], visit(host, metrics, deadline=soon))
+    assert isinstance(answer, DeadlineExceeded)
+    [death] = deaths
+    assert isinstance(death, Death)
+
+
+async def test_metrics_tell_batches_and_outcomes(
+    make: Make, engine: FakeEngine, metrics: Metrics
+) -> None:
+    host = await make(engine)
+    await host.infer([PICTURES[0], b"none"], visit(host, metrics))
+    labels = {"model": host.model.name, "version": host.model.version}
+    value = metrics.registry.get_sample_value
+    assert value("senet_batch_size_count", labels) == 1
+    assert value("senet_inference_seconds_count", labels) == 1
+    assert value("senet_queue_seconds_count", labels) == 1
+    assert value("senet_decode_seconds_count", labels) == 1
+    assert value("senet_images_total", labels | {"outcome": "ok"}) == 1
+    failed = labels | {"outcome": "unsupported_image_format"}
+    assert value("senet_images_total", failed) == 1
+
+
+def test_a_process_that_forgets_to_stop_them_ends_all_the_same() -> None:
+    code = (
+        "from app.inference.scheduler import Scheduler\n"
+        "from app.inference.workers import Workers\n"
+        "workers = Workers(Scheduler([], max_batch_size=1), print, print, 2)\n"
+        "workers.start(print)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
