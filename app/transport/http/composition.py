@@ -23,6 +23,7 @@ from app.transport.http.direct import DirectRoute
 from app.transport.http.middleware import HeadAsGet, RequestContext, SecurityHeaders
 from app.transport.http.operations import operations_router, root_router
 from app.transport.http.problems import install_error_handlers
+from app.transport.http.refusal_log import RefusalLog
 from app.transport.http.request_log import RequestLog
 from app.transport.http.reservation import Door
 
@@ -46,7 +47,8 @@ def create_app(
 
     Returns:
         The application; its `state.service` is the `Service`, its `state.refusal` what the HTTP
-        protocol asks first, see `Door.refusal`, and its `state.request_log` what counts requests.
+        protocol asks first, see `Door.refusal`, and its `state.refusal_log` is told what the
+        protocol itself refuses.
 
     Raises:
         ConfigurationError: if the API keys file is not valid, or tracing cannot start.
@@ -88,7 +90,7 @@ def create_app(
     app.include_router(operations_router(service, metrics, operators))
     app.include_router(root_router())
     install_error_handlers(app)
-    app.state.request_log = log
+    app.state.refusal_log = RefusalLog(metrics, log, addresses=settings.log_addresses)
     # The last one added is the outermost.
     app.state.refusal = lambda scope: None
     if isinstance(tracing, NoTracing):  # a trace names the route that FastAPI has found

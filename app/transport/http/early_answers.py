@@ -122,6 +122,15 @@ class EarlyAnswers(SequentialProtocol):
         self._rest_bytes = 0
         self._start_rest_clock(pace)
 
+    def note_refusal(self, status: int | None, code: str, detail: str) -> None:
+        """Takes note of what no request's accounting sees; to be overridden.
+
+        Args:
+            status: of the answer; None if the connection ends without one.
+            code: why, in a word.
+            detail: why, in a sentence.
+        """
+
     def _read_on(self) -> None:
         """Parses; starts the clock for the rest of a body, unless it has come already."""
         super()._read_on()
@@ -154,6 +163,7 @@ class EarlyAnswers(SequentialProtocol):
         if left > 0:
             self._rest_timer = self.loop.call_later(left, self._check_rest)
         else:
+            self.note_refusal(None, "slow_body", "the rest of an answered body came too slowly")
             self.transport.close()
 
     def _stop_rest_clock(self) -> None:
