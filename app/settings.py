@@ -51,6 +51,9 @@ class Settings(BaseSettings):
     """Address to listen on; 0.0.0.0 for every interface."""
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     """TCP port to listen on; 0 lets the system choose one."""
+    operations_port: Annotated[int, Field(ge=0, le=65535)] | None = None
+    """A second TCP port, on which health and /metrics answer as well, and nothing else. It is the
+    last one to close; none by default."""
     model_repository: Path = Path("models")
     """Folder that holds <name>/<version>/manifest.json."""
     model: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}(:[1-9][0-9]*)?$")] = (
@@ -91,7 +94,8 @@ class Settings(BaseSettings):
     """Bytes that requests hold at once, while they are read and until their images are decoded;
     more are refused with 429. 0: what the memory limit leaves, at most 512 MiB."""
     max_connections: Annotated[int, Field(ge=1)] = 4096
-    """Open connections; more are refused with 503."""
+    """Open connections; beyond them idle ones are closed, and else 503 is answered. An address
+    that is no trusted proxy may have as many as are left free."""
     max_images_per_request: Annotated[int, Field(ge=1)] = 64
     """Most images in one request."""
     max_answer_bytes: Annotated[int, Field(ge=1024)] = 8 * 1024 * 1024
@@ -193,6 +197,12 @@ class Settings(BaseSettings):
                 f"{self.max_queue_delay_ms:g} is not below request_timeout_ms "
                 f"({self.request_timeout_ms})",
                 "lower max_queue_delay_ms or raise request_timeout_ms",
+            )
+        if self.operations_port == self.port != 0:
+            raise ConfigurationError(
+                "operations_port",
+                f"{self.port} is the service's own port",
+                "choose another --operations-port (SENET_OPERATIONS_PORT), or none",
             )
         if (self.tls_certificate_file is None) != (self.tls_key_file is None):
             missing = "tls_key_file" if self.tls_key_file is None else "tls_certificate_file"

@@ -64,6 +64,12 @@ class Metrics:
             ("reason",),
             registry=registry,
         )
+        self.refused_connections = Counter(
+            "senet_refused_connections_total",
+            "Connections ended before a request of theirs reached the application.",
+            ("reason",),
+            registry=registry,
+        )
         self.model_info = Gauge(
             "senet_model_info",
             "The model that is loaded; always 1.",

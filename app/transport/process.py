@@ -1,29 +1,28 @@
-"""The process: its socket, its signals and its exit code."""
+"""The process: its sockets, its options and its exit."""
 
-import asyncio
-import contextlib
-import errno
 import gc
 import ipaddress
 import logging
 import os
-import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import uvicorn
 from fastapi import FastAPI
 from starlette.types import Scope
+from uvicorn.middleware.proxy_headers import _TrustedHosts
 
-from app.contract.errors import ConfigurationError
 from app.environment import hidden_options
-from app.inference.service import Service
 from app.settings import Settings
-from app.telemetry.log import configure_logging, toggle_debug
+from app.telemetry.log import configure_logging
 from app.transport.http.composition import create_app
+from app.transport.http.connection_limit import ConnectionLimit
 from app.transport.http.early_answers import EarlyAnswer
 from app.transport.http.protocol import BoundedHttpProtocol
-from app.transport.http.request_log import RequestLog
+from app.transport.http.refusal_log import RefusalLog
+from app.transport.listening import listen
+from app.transport.open_files import connections_allowed
+from app.transport.server import DrainingServer, Operations
 from app.transport.tls import RenewedCertificate
 
 logger = logging.getLogger(__name__)
@@ -32,6 +31,8 @@ logger = logging.getLogger(__name__)
 _KEEP_ALIVE_SECONDS = 75
 # Of headers; more than browsers, proxies and their service meshes send.
 _MAX_FIELDS = 128
+# Those that probes and scrapes can have when all others are taken, and those of the second port.
+_PROBE_CONNECTIONS = 16
 
 
 def serve(settings: Settings) -> None:
@@ -59,12 +60,25 @@ def serve(settings: Settings) -> None:
         if len(failures) == 1:
             server.begin_drain()
 
+    has_second = settings.operations_port is not None
+    further = _PROBE_CONNECTIONS * (3 if has_second else 1)
+    allowed = connections_allowed(settings.max_connections, further)
+    settings = settings.model_copy(update={"max_connections": allowed})
     app = create_app(settings, on_ready=_keep_what_is_loaded, on_failure=on_failure)
     certificate = certificate_of(settings)
-    config = uvicorn_config(app, settings, certificate)
-    listener = _listen(settings)
+    config = uvicorn_config(app, settings)
+    listener = listen(settings.host, settings.port, "port")
+    operations = None
+    if settings.operations_port is not None:
+        second = listen(settings.host, settings.operations_port, "operations_port")
+        operations = operations_at(second, app, settings)
     server = DrainingServer(
-        config, app.state.service, settings.drain_seconds, settings.log_level, certificate
+        config,
+        app.state.service,
+        settings.drain_seconds,
+        settings.log_level,
+        certificate,
+        operations,
     )
     if settings.api_keys_file is None and not _is_loopback(settings.host):
         logger.warning(
@@ -72,6 +86,8 @@ def serve(settings: Settings) -> None:
             " see --api-keys-file (SENET_API_KEYS_FILE)",
             settings.host,
         )
+    if operations is not None:
+        logger.info("probes and metrics on %s:%d", *operations.listener.getsockname()[:2])
     logger.info("listening on %s:%d", *listener.getsockname()[:2])
     server.run(sockets=[listener])
     logger.info("stopped")
@@ -79,13 +95,11 @@ def serve(settings: Settings) -> None:
         raise failures[0]
 
 
-def uvicorn_config(
-    app: FastAPI, settings: Settings, certificate: RenewedCertificate | None = None
-) -> uvicorn.Config:
-    """How uvicorn serves the application: over HTTPS if there is a certificate."""
+def uvicorn_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
+    """How uvicorn serves the application."""
     config = uvicorn.Config(
         app,
-        http=_bounded_protocol(settings, app),
+        http=_protocol(settings, app, settings.max_connections, for_probes=False),
         ws="none",
         log_config=None,
         log_level="warning",
@@ -96,9 +110,12 @@ def uvicorn_config(
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
     )
     config.load()
-    if certificate is not None:
-        config.ssl = certificate.context
     return config
+
+
+def operations_at(listener: socket.socket, app: FastAPI, settings: Settings) -> Operations:
+    """The operations port."""
+    return Operations(listener, _protocol(settings, app, _PROBE_CONNECTIONS, for_probes=True))
 
 
 def certificate_of(settings: Settings) -> RenewedCertificate | None:
@@ -112,85 +129,6 @@ def certificate_of(settings: Settings) -> RenewedCertificate | None:
     return RenewedCertificate(settings.tls_certificate_file, settings.tls_key_file)
 
 
-class DrainingServer(uvicorn.Server):
-    """A uvicorn server that drains its service before it stops.
-
-    Args:
-        config: uvicorn's configuration.
-        service: what to drain.
-        drain_seconds: longest drain.
-        log_level: the configured level, which SIGHUP switches to debug and back.
-        certificate: the TLS certificate, which is renewed while the server runs, and on SIGHUP.
-    """
-
-    def __init__(
-        self,
-        config: uvicorn.Config,
-        service: Service,
-        drain_seconds: float,
-        log_level: str,
-        certificate: RenewedCertificate | None = None,
-    ) -> None:
-        super().__init__(config)
-        self._certificate = certificate
-        self._log_level = log_level
-        self._service = service
-        self._drain_seconds = drain_seconds
-        self._draining: asyncio.Task[None] | None = None
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Drains on a signal; unlike uvicorn's own, does not raise it again when stopped."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.begin_drain)
-        loop.add_signal_handler(signal.SIGHUP, self._on_hang_up)
-        try:
-            yield
-        finally:
-            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-                loop.remove_signal_handler(number)
-
-    async def main_loop(self) -> None:
-        """Serves until told to stop, with the certificate as it is then."""
-        if self._certificate is None:
-            await super().main_loop()
-            return
-        watching = asyncio.create_task(self._certificate.watch())
-        try:
-            await super().main_loop()
-        finally:
-            watching.cancel()
-
-    def _on_hang_up(self) -> None:
-        toggle_debug(self._log_level)
-        if self._certificate is not None:
-            asyncio.get_running_loop().run_in_executor(None, self._certificate.reload)
-
-    def begin_drain(self) -> None:
-        """Starts the drain; the second time, stops at once."""
-        if self._draining is not None:
-            logger.warning("stopping at once")
-            self.force_exit = self.should_exit = True
-            return
-        logger.info("draining")
-        self._draining = asyncio.get_running_loop().create_task(self._drain())
-
-    async def _drain(self) -> None:
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._drain_seconds
-        try:
-            async with asyncio.timeout_at(deadline):
-                await self._service.drain()
-        except TimeoutError:
-            logger.warning("images still unanswered after %g s", self._drain_seconds)
-            # Answers them, instead of leaving their requests to be cancelled.
-            await self._service.stop()
-        # What is left to uvicorn: writing out responses.
-        self.config.timeout_graceful_shutdown = max(1, round(deadline - loop.time()))
-        self.should_exit = True
-
-
 def _keep_what_is_loaded() -> None:
     """Takes all objects there are from the garbage collector.
 
@@ -201,12 +139,19 @@ def _keep_what_is_loaded() -> None:
     gc.freeze()
 
 
-def _bounded_protocol(settings: Settings, app: FastAPI) -> type[BoundedHttpProtocol]:
+def _protocol(
+    settings: Settings, app: FastAPI, places: int, *, for_probes: bool
+) -> type[BoundedHttpProtocol]:
     at_door: Callable[[Scope], EarlyAnswer | None] = app.state.refusal
-    log: RequestLog = app.state.request_log
+    log: RefusalLog = app.state.refusal_log
+    # Whose word on the client's address counts, as uvicorn reads it.
+    proxies = _TrustedHosts(settings.forwarded_allow_ips)
 
     class Protocol(BoundedHttpProtocol):
-        max_connections = settings.max_connections
+        connection_limit = ConnectionLimit(
+            places, reserve=_PROBE_CONNECTIONS, is_proxy=lambda address: address in proxies
+        )
+        is_for_probes = for_probes
         max_head_bytes = settings.max_head_bytes
         max_fields = _MAX_FIELDS
         head_timeout_seconds = settings.head_timeout_ms / 1000
@@ -216,8 +161,8 @@ def _bounded_protocol(settings: Settings, app: FastAPI) -> type[BoundedHttpProto
         def refusal(self, scope: Scope) -> EarlyAnswer | None:
             return at_door(scope)
 
-        def note_refusal(self, status: int, code: str) -> None:
-            log.note("-", "unmatched", status, 0.0, {"outcome": code})
+        def note_refusal(self, status: int | None, code: str, detail: str) -> None:
+            log.note(status, code, detail, self.address)
 
     return Protocol
 
@@ -227,23 +172,3 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _listen(settings: Settings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings.host, settings.port))
-        # Of two services that bind one port, the second fails only here.
-        listener.listen()
-    except OSError as error:
-        listener.close()
-        is_host = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
-        option = "host" if is_host else "port"
-        raise ConfigurationError(
-            option,
-            f"cannot listen on {settings.host}:{settings.port} ({error.strerror})",
-            f"choose another --{option} (SENET_{option.upper()})",
-        ) from error
-    return listener

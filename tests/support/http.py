@@ -76,10 +76,17 @@ def _checked(
 
 
 class RawConnection:
-    """A bare socket, for what a well-behaved client would never send."""
+    """A bare socket, for what a well-behaved client would never send.
 
-    def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=BOUND_SECONDS)
+    Args:
+        port: of the server, on 127.0.0.1.
+        source: the client's own address; all of 127.0.0.0/8 are this machine.
+    """
+
+    def __init__(self, port: int, source: str = "127.0.0.1") -> None:
+        self._socket = socket.create_connection(
+            ("127.0.0.1", port), timeout=BOUND_SECONDS, source_address=(source, 0)
+        )
 
     def __enter__(self) -> "RawConnection":
         return self

@@ -15,7 +15,8 @@ from app.inference.service import Service, State
 from app.settings import Settings
 from app.telemetry.tracing import Tracing
 from app.transport.http.composition import create_app
-from app.transport.process import DrainingServer, certificate_of, uvicorn_config
+from app.transport.process import certificate_of, operations_at, uvicorn_config
+from app.transport.server import DrainingServer
 from tests.support.waiting import BOUND_SECONDS, eventually
 
 # Shared, for httpx would read the certificate store for every client, and none speaks TLS here.
@@ -41,6 +42,7 @@ class LiveServer:
         became_ready: is set by `on_ready`.
         failures: what it reported to `on_failure`.
         port: its TCP port on 127.0.0.1.
+        operations_port: likewise, if the settings say that there is one.
         certificate: its TLS certificate, if it has one.
     """
 
@@ -57,13 +59,19 @@ class LiveServer:
             on_failure=self.failures.append,
         )
         self.certificate = certificate_of(settings)
-        config = uvicorn_config(self.app, settings, self.certificate)
+        config = uvicorn_config(self.app, settings)
+        operations = None
+        if settings.operations_port is not None:
+            second = socket.create_server(("127.0.0.1", 0))
+            self.operations_port: int = second.getsockname()[1]
+            operations = operations_at(second, self.app, settings)
         self._server = _ThreadedServer(
             config,
             self.service,
             settings.drain_seconds,
             settings.log_level,
             self.certificate,
+            operations,
         )
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]

@@ -19,7 +19,8 @@ from app.engines.engine import Engine, Layout, Output, Provider, Slot
 from app.settings import Settings, load_settings
 from app.telemetry.log import configure_logging
 from app.transport.http.composition import create_app
-from app.transport.process import DrainingServer, uvicorn_config
+from app.transport.process import uvicorn_config
+from app.transport.server import DrainingServer
 
 
 class NullEngine:

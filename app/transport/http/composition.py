@@ -23,6 +23,7 @@ from app.transport.http.classify_route import ClassifyRoute
 from app.transport.http.middleware import HeadAsGet, RequestContext, SecurityHeaders
 from app.transport.http.operations import operations_router, root_router
 from app.transport.http.problems import install_error_handlers
+from app.transport.http.refusal_log import RefusalLog
 from app.transport.http.request_log import RequestLog
 
 
@@ -45,7 +46,8 @@ def create_app(
 
     Returns:
         The application; its `state.service` is the `Service`, its `state.refusal` what the HTTP
-        protocol asks first, see `Arrivals.refusal`, its `state.request_log` what counts requests.
+        protocol asks first, see `Arrivals.refusal`, and its `state.refusal_log` is told what the
+        protocol itself refuses.
 
     Raises:
         ConfigurationError: if the API keys file is not valid, or tracing cannot start.
@@ -94,7 +96,7 @@ def create_app(
     app.include_router(operations_router(service, metrics, operators))
     app.include_router(root_router())
     install_error_handlers(app)
-    app.state.request_log = log
+    app.state.refusal_log = RefusalLog(metrics, log, addresses=settings.log_addresses)
     # The last one added is the outermost.
     app.add_middleware(HeadAsGet)
     app.add_middleware(RequestContext, log=log, tracing=tracing)

@@ -122,6 +122,15 @@ class EarlyAnswers(SequentialProtocol):
         self._rest_bytes = 0
         self._start_rest_clock(pace)
 
+    def note_refusal(self, status: int | None, code: str, detail: str) -> None:
+        """Takes note of what no request's accounting sees; to be overridden.
+
+        Args:
+            status: of the answer; None if the connection ends without one.
+            code: why, in a word.
+            detail: why, in a sentence.
+        """
+
     def _read_on(self) -> None:
         """Parses; starts the clock for the rest of a body, unless it has come already."""
         super()._read_on()
@@ -154,6 +163,7 @@ class EarlyAnswers(SequentialProtocol):
         if left > 0:
             self._rest_timer = self.loop.call_later(left, self._check_rest)
         else:
+            self.note_refusal(None, "slow_body", "the rest of an answered body came too slowly")
             self.transport.close()
 
     def _stop_rest_clock(self) -> None:
@@ -185,11 +195,16 @@ class _Answer(asyncio.Transport):
         # What is to be written with the body; an answer to HEAD has none.
         self._head: bytes | None = b"" if cycle.scope["method"] == "HEAD" else None
         self._is_body_wanted = not cycle.waiting_for_100_continue
+        self._keep_alive = cycle.keep_alive
+        if cycle.waiting_for_100_continue:
+            # Nobody can know whether a sender that is not told to go on does so anyway.
+            cycle.keep_alive = False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Writes, unless it is the head, which waits for the next write."""
         if not self._cycle.response_started:
             self._is_body_wanted = True  # 100 Continue
+            self._cycle.keep_alive = self._keep_alive
             self._transport.write(data)
         elif self._head is None:
             self._head = bytes(data)

@@ -5,7 +5,8 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from app.transport.http.json_images import JsonImage
-from app.transport.http.problems import ANSWERS, Problem
+from app.transport.http.problem_body import Problem
+from app.transport.http.problems import ANSWERS
 
 
 def classify_request_body() -> dict[str, Any]:

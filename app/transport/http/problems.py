@@ -6,31 +6,19 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from types import MappingProxyType
 
-import orjson
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from typing_extensions import TypedDict
 
 from app.contract import errors
 from app.telemetry.log import annotate, request_id
+from app.transport.http.problem_body import PROBLEM_TYPE as PROBLEM_TYPE
+from app.transport.http.problem_body import problem_body as problem_body
 
 # nginx's status for a client that closed the connection; nobody receives it.
 CLIENT_CLOSED_REQUEST = 499
-PROBLEM_TYPE = "application/problem+json"
-
-
-class Problem(TypedDict):
-    """The body of every error response (RFC 9457)."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    code: str
-    request_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +31,7 @@ class Answer:
 
 ANSWERS: Mapping[type[errors.RequestError], Answer] = MappingProxyType(
     {
-        errors.MalformedRequest: Answer(400, "The request's body is malformed"),
+        errors.MalformedRequest: Answer(400, "The request is malformed"),
         errors.Unauthenticated: Answer(401, "A valid API key is required"),
         errors.Forbidden: Answer(403, "The API key does not allow this"),
         errors.ModelNotFound: Answer(404, "The model is not served here"),
@@ -92,20 +80,6 @@ def problem_response(
     annotate(outcome=code)
     body = problem_body(status, code, title, detail, request_id.get())
     return Response(body, status, headers, media_type=PROBLEM_TYPE)
-
-
-def problem_body(status: int, code: str, title: str, detail: str, own_id: str | None) -> bytes:
-    """The JSON of a problem."""
-    return orjson.dumps(
-        Problem(
-            type=f"/problems/{code}",
-            title=title,
-            status=status,
-            detail=detail,
-            code=code,
-            request_id=own_id,
-        )
-    )
 
 
 def retry_after(error: errors.Unavailable) -> str:

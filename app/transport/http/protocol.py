@@ -1,26 +1,28 @@
 """uvicorn's HTTP/1.1 protocol with the bounds it lacks."""
 
 import asyncio
-import json
-from http import HTTPStatus
+from collections.abc import Callable
 from typing import ClassVar
 
 import httptools
 from starlette.types import Scope
 
-from app.pace import Pace
-from app.transport.http.early_answers import EarlyAnswer, EarlyAnswers
+from app.transport.http.connection_limit import ConnectionLimit
+from app.transport.http.early_answers import EarlyAnswer
+from app.transport.http.refusing_protocol import RefusingProtocol
 from app.transport.http.request_head import RefusedHead, content_length
-from app.transport.http.unread_answer import UnreadAnswer
 
-# For clients that have been refused, and for those who are slow when the service stops.
-_LINGER_SECONDS = 2.0
+PROBES = (b"/livez", b"/readyz", b"/startupz", b"/metrics")
+"""What is answered when there is no connection left, and on the operations port."""
+
+_ALL_ARE_TAKEN = "as many connections are open as one address, or all together, may have"
+_MADE_WAY = "another connection took its place"
 
 CLIENT_LEFT = "client_left"
 """Under this name the state of a request's scope may hold what to call when its client leaves."""
 
 
-class BoundedHttpProtocol(EarlyAnswers):
+class BoundedHttpProtocol(RefusingProtocol):
     """Bounds what a client can make a connection hold, in bytes and in time.
 
     Refused are connections over a limit, heads that are too long or too slow, heads that break
@@ -31,72 +33,80 @@ class BoundedHttpProtocol(EarlyAnswers):
     itself.
 
     Attributes:
-        max_connections: open connections; further ones get 503.
+        connection_limit: counts the open connections; those over it are for probes alone.
+        is_for_probes: whether all connections are.
         max_head_bytes: request line and headers; longer ones get 431. What frames a body (sizes
             and extensions of chunks, trailers) may take as much, and as much as its content.
         head_timeout_seconds: from the first byte (or, on a new connection, from its opening) to
-            the end of the head; slower ones get 408.
+            the end of the head; slower ones get 408. A TLS handshake may take as much.
+        address: of the client; "" if it has none.
     """
 
-    max_connections: ClassVar[int]
+    connection_limit: ClassVar[ConnectionLimit]
+    is_for_probes: ClassVar[bool]
     max_head_bytes: ClassVar[int]
     head_timeout_seconds: ClassVar[float]
+    address = ""
+    _is_within_limit: bool | None = None
+    _end_handshake: Callable[[], object] | None = None
     _head_deadline: asyncio.TimerHandle | None = None
-    _unread_answer: UnreadAnswer
-    _linger: asyncio.TimerHandle | None = None
+
+    def begin_handshake(self, address: str, end: Callable[[], object]) -> None:
+        """Counts the connection before it is made, while its TLS handshake goes on.
+
+        Args:
+            address: the client's.
+            end: ends the handshake.
+        """
+        self.address = address
+        self._end_handshake = end
+        self._is_within_limit = self.connection_limit.open(self, address)
+
+    def fail_handshake(self, reason: str) -> None:
+        """The connection is not made after all."""
+        self.connection_limit.close(self)
+        self.note_refusal(None, "tls_handshake", reason)
 
     def connection_made(  # type: ignore[override]  # uvicorn narrows the transport as well
         self, transport: asyncio.Transport
     ) -> None:
-        """Starts the clock for the first head, or refuses the connection."""
+        """Counts the connection, and starts the clock for the first head."""
         super().connection_made(transport)
-        self._unread_answer = UnreadAnswer(transport, self.loop)
-        # Writing is paused, and so the clock runs, while anything waits for the client.
-        transport.set_write_buffer_limits(high=1, low=0)
-        if len(self.connections) > self.max_connections:
-            detail = f"{self.max_connections} connections are open"
-            self.stop_reading()
-            transport.write(self._tell(503, "not_ready", detail))
-            transport.close()
-        else:
-            self._start_clock()
+        if self._is_within_limit is None:
+            self.address = self.client[0] if self.client else ""
+            self._is_within_limit = self.connection_limit.open(self, self.address)
+        self._end_handshake = None
+        self._start_clock()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stops the clocks."""
+        """Stops the clock."""
         self._stop_clock()
-        self._unread_answer.stop()
-        if self._linger is not None:
-            self._linger.cancel()
+        self.connection_limit.close(self)
         cycle = self.cycle
         if cycle is not None and not cycle.response_complete:
             cycle.scope["state"].get(CLIENT_LEFT, _nothing)()
         super().connection_lost(exc)
 
-    def pause_writing(self) -> None:
-        """The client has not taken all of an answer yet."""
-        super().pause_writing()
-        is_ending = self._linger is not None
-        self._unread_answer.start(self._hurried() if is_ending else self.body_pace)
+    def make_way(self) -> None:
+        """Ends the connection for another one."""
+        if self._end_handshake is not None:
+            self.note_refusal(None, "tls_handshake", _MADE_WAY)
+            self._end_handshake()
+        elif self._is_within_limit and not self.parser.in_message:
+            self.note_refusal(None, "idle", _MADE_WAY)
+            self.transport.abort()
+        else:
+            self.refuse_at_once(503, "too_many_connections", _ALL_ARE_TAKEN)
 
     def resume_writing(self) -> None:
         """The client has an answer."""
         super().resume_writing()
-        self._unread_answer.stop()
+        self._note_idle()
 
-    def shutdown(self) -> None:
-        """Ends the connection once its request is answered; those who dawdle get little time."""
-        self._unread = b""
-        cycle = self.cycle
-        if self.flow.write_paused:
-            self._unread_answer.start(self._hurried())
-        if self.awaits_rest:
-            self.hurry_rest(self._hurried())
-        elif self.parser.in_message and not (cycle is None or cycle.response_started):
-            self._refuse(503, "draining", "the service stops, and the body has not come")
-        else:
-            super().shutdown()
-        if self._linger is None:
-            self._linger = self.loop.call_later(_LINGER_SECONDS, self._leave)
+    def pause_writing(self) -> None:
+        """The client has not taken all of an answer yet."""
+        super().pause_writing()
+        self.connection_limit.set_busy(self)
 
     def bound_message(self) -> None:
         """Refuses a head that is too long, and a body that is mostly framing."""
@@ -105,7 +115,7 @@ class BoundedHttpProtocol(EarlyAnswers):
             if parser.head_bytes > self.max_head_bytes:
                 self._refuse_long_head()
         elif parser.body_bytes - 2 * parser.content_bytes > self.max_head_bytes:
-            self._refuse(
+            self.refuse(
                 400,
                 "malformed_request",
                 "the chunk sizes, chunk extensions and trailers of the body take more than it"
@@ -119,21 +129,27 @@ class BoundedHttpProtocol(EarlyAnswers):
             self._refuse_long_head()
             return
         if self.parser.fields > self.max_fields:
-            self._refuse(431, "head_too_large", f"at most {self.max_fields} headers are accepted")
+            self.refuse(431, "head_too_large", f"at most {self.max_fields} headers are accepted")
             return
         version = self.parser.get_http_version()
         try:
             length = content_length(self.parser.get_method(), version, self.headers)
         except RefusedHead as error:
-            self._refuse(error.status, error.code, str(error))
+            self.refuse(error.status, error.code, str(error))
             return
         self.parser.expect_content(length)
         if not self.url.startswith(b"/"):
             self.url = _path_and_query(self.url)
         if version == "1.0":
             self.expect_100_continue = False  # which came with HTTP/1.1
+        if (self.is_for_probes or not self._is_within_limit) and not self._is_probe():
+            self._refuse_all_but_probes()
+            return
+        self.connection_limit.set_busy(self)
         if (refusal := self._refusal_at_door()) is None:
             super().on_headers_complete()
+            if not self._is_within_limit:
+                self.cycle.keep_alive = False
         else:
             self.answer_early(refusal)
 
@@ -146,6 +162,12 @@ class BoundedHttpProtocol(EarlyAnswers):
         """A body is in."""
         if not self._is_over:
             super().on_message_complete()
+            self._note_idle()
+
+    def on_response_complete(self) -> None:
+        """An answer is out."""
+        super().on_response_complete()
+        self._note_idle()
 
     def refusal(self, scope: Scope) -> EarlyAnswer | None:
         """The answer to a request that the application need not see, or None; to be overridden.
@@ -155,18 +177,38 @@ class BoundedHttpProtocol(EarlyAnswers):
         """
         return None
 
-    def note_refusal(self, status: int, code: str) -> None:
-        """Takes note of a refusal that no request's accounting sees; to be overridden."""
+    def stop_reading(self) -> None:
+        """Ignores from now on what the client sends."""
+        super().stop_reading()
+        self._stop_clock()
 
-    def send_400_response(self, msg: str) -> None:
-        """Answers what is no HTTP."""
-        self._refuse(400, "malformed_request", msg)
+    def _end_with(self, refusal: bytes) -> None:
+        super()._end_with(refusal)
+        self.connection_limit.set_idle(self)
 
     def _read_on(self) -> None:
         super()._read_on()
         is_waiting = self.parser is not None and self.parser.in_head and not self._is_over
         if is_waiting and self._head_deadline is None:
             self._start_clock()
+
+    def _note_idle(self) -> None:
+        """A connection whose requests are answered may make way for another."""
+        is_answered = self.cycle is None or self.cycle.response_complete
+        if is_answered and not (self.awaits_rest or self.flow.write_paused):
+            self.connection_limit.set_idle(self)
+
+    def _is_probe(self) -> bool:
+        return (
+            self.parser.get_method() in (b"GET", b"HEAD") and self.url.partition(b"?")[0] in PROBES
+        )
+
+    def _refuse_all_but_probes(self) -> None:
+        if not self._is_within_limit:
+            self.refuse(503, "too_many_connections", _ALL_ARE_TAKEN)
+        else:
+            paths = b", ".join(PROBES).decode()
+            self.refuse(404, "not_found", f"this port answers GET {paths} and nothing else")
 
     def _refusal_at_door(self) -> EarlyAnswer | None:
         """The answer to a request that the application need not see, unless one is unread."""
@@ -186,7 +228,7 @@ class BoundedHttpProtocol(EarlyAnswers):
         )  # fmt: skip
 
     def _refuse_long_head(self) -> None:
-        self._refuse(
+        self.refuse(
             431, "head_too_large", f"at most {self.max_head_bytes} bytes of head are accepted"
         )
 
@@ -200,61 +242,9 @@ class BoundedHttpProtocol(EarlyAnswers):
 
     def _too_slow(self) -> None:
         if self.parser.in_head:
-            self._refuse(408, "head_timeout", "the request's head arrived too slowly")
+            self.refuse(408, "head_timeout", "the request's head arrived too slowly")
         else:
             self.transport.close()
-
-    def _hurried(self) -> Pace:
-        return Pace(_LINGER_SECONDS, self.body_pace.bytes_per_second)
-
-    def _refuse(self, status: int, code: str, detail: str) -> None:
-        """Answers outside of any request, and ends the connection."""
-        if self.transport.is_closing() or self._is_over:
-            return
-        self._stop_clock()
-        cycle = self.cycle
-        if self.awaits_rest:
-            self._end_with(b"")  # its request has had its answer
-        elif cycle is None or cycle.response_complete:
-            self._end_with(self._tell(status, code, detail))
-        elif not self.parser.in_message:
-            cycle.keep_alive = False  # its own answer is still to come
-            self.stop_reading()
-        else:
-            # Nobody waits for what the application would answer.
-            cycle.disconnected = True
-            cycle.message_event.set()
-            self._end_with(b"" if cycle.response_started else self._tell(status, code, detail))
-
-    def _tell(self, status: int, code: str, detail: str) -> bytes:
-        self.note_refusal(status, code)
-        return _refusal(status, code, detail)
-
-    def _end_with(self, refusal: bytes) -> None:
-        """Sends this as the last, and reads on for a while.
-
-        Closing a connection on a sender resets it, and the reset can overtake the refusal.
-        """
-        self.stop_reading()
-        self.flow.release()
-        self.flow.resume_reading()
-        self.transport.write(refusal)
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
-        self._linger = self.loop.call_later(_LINGER_SECONDS, self._leave)
-
-    def _leave(self) -> None:
-        """Closes a connection that is over; ends one that is closed but for its client.
-
-        With TLS the client has to close as well, and one that does not look at an idle connection
-        may take its time.
-        """
-        if self.transport.is_closing() and not self.flow.write_paused:
-            self.transport.abort()
-            return
-        if self._is_over:
-            self.transport.close()
-        self._linger = self.loop.call_later(_LINGER_SECONDS, self._leave)
 
 
 def _nothing() -> None:
@@ -271,20 +261,3 @@ def _path_and_query(target: bytes) -> bytes:
         return target
     url = httptools.parse_url(target)
     return (url.path or b"/") + (b"?" + url.query if url.query else b"")
-
-
-def _refusal(status: int, code: str, detail: str) -> bytes:
-    """A whole response with a problem."""
-    phrase = HTTPStatus(status).phrase
-    problem = {
-        "type": f"/problems/{code}", "title": phrase, "status": status, "detail": detail,
-        "code": code, "request_id": None,
-    }  # fmt: skip
-    body = json.dumps(problem).encode()
-    head = (
-        f"HTTP/1.1 {status} {phrase}\r\ncontent-type: application/problem+json\r\n"
-        f"content-length: {len(body)}\r\nconnection: close\r\n"
-    )
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        head += "retry-after: 1\r\n"
-    return head.encode() + b"\r\n" + body

@@ -1,10 +1,8 @@
 """Who a request is, and what is left of it when it is over: counts and a line in the log."""
 
 import logging
-import random
-import re
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from http import HTTPStatus
 
@@ -13,20 +11,10 @@ from starlette.types import Scope
 from app.telemetry.log import request_id
 from app.telemetry.metrics import Metrics
 from app.transport.http.auth import address
+from app.transport.http.problem_body import identity as identity
 from app.transport.http.problems import CLIENT_CLOSED_REQUEST
 
 logger = logging.getLogger(__name__)
-
-_ACCEPTED_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
-
-
-def identity(headers: Iterable[tuple[bytes, bytes]]) -> str:
-    """The request's id: the one it brings, if that is harmless, or a new one."""
-    for name, value in headers:
-        if name == b"x-request-id" and _ACCEPTED_ID.fullmatch(value):
-            return value.decode("ascii")
-    # Unique is enough, and the system's own random bytes cost a system call.
-    return f"{random.getrandbits(128):032x}"
 
 
 class RequestLog:
@@ -53,6 +41,12 @@ class RequestLog:
         """
         return {"caller": address(scope)} if self._addresses else {}
 
+    def count(self, route: str, status: int | None, fields: Mapping[str, object]) -> None:
+        """Counts a request that is over; its arguments are those of `note`."""
+        # Empty where the request reached no model.
+        model = [str(fields.get(name, "")) for name in ("model", "version", "priority")]
+        self._requests(route, str(status or CLIENT_CLOSED_REQUEST), *model).inc()
+
     def note(
         self, method: str, route: str, status: int | None, seconds: float,
         fields: Mapping[str, object],
@@ -66,9 +60,7 @@ class RequestLog:
             seconds: from its head to the end of its answer.
             fields: what else the line in the log says.
         """
-        # Empty where the request reached no model.
-        own = [str(fields.get(name, "")) for name in ("model", "version", "priority")]
-        self._requests(route, str(status or CLIENT_CLOSED_REQUEST), *own).inc()
+        self.count(route, status, fields)
         self._duration(route).observe(seconds)
         succeeded = status is not None and status < HTTPStatus.BAD_REQUEST
         if succeeded and not _is_sampled(request_id.get() or "", self._share):

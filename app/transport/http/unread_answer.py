@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import socket
 import termios
+from collections.abc import Callable
 
 from app.pace import Pace
 
@@ -16,10 +17,17 @@ class UnreadAnswer:
     Args:
         transport: of the connection, with something to send that its socket does not take.
         loop: has the time.
+        on_end: called when it does.
     """
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        loop: asyncio.AbstractEventLoop,
+        on_end: Callable[[], None],
+    ) -> None:
         self._transport = transport
+        self._on_end = on_end
         self._loop = loop
         self._timer: asyncio.TimerHandle | None = None
 
@@ -47,6 +55,7 @@ class UnreadAnswer:
         if left > 0:
             self._timer = self._loop.call_later(left, self._check)
         else:
+            self._on_end()
             self._transport.abort()
 
     def _unacknowledged(self) -> int:

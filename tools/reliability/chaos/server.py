@@ -10,7 +10,8 @@ from pathlib import Path
 from app.engines.engine import Engines
 from app.settings import Settings
 from app.transport.http.composition import create_app
-from app.transport.process import DrainingServer, uvicorn_config
+from app.transport.process import uvicorn_config
+from app.transport.server import DrainingServer
 from tools.reliability.service import is_ready
 
 _PAUSE_SECONDS = 0.05

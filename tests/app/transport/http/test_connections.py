@@ -10,7 +10,13 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from app.settings import Settings
 from tests.support.colours import COLOURS
 from tests.support.engines import FakeEngine, FakeEngines
-from tests.support.http import RawConnection, assert_problem, post_image, top_classes
+from tests.support.http import (
+    RawConnection,
+    assert_problem,
+    assert_raw_problem,
+    post_image,
+    top_classes,
+)
 from tests.support.images import encode, photo
 from tests.support.metrics import value
 from tests.support.server import LiveServer, running
@@ -43,9 +49,7 @@ def answer_to(server: LiveServer, head: bytes) -> bytes:
     ],
 )
 def test_a_head_that_is_too_long(server: LiveServer, head: bytes) -> None:
-    answer = answer_to(server, head)
-    assert answer.startswith(b"HTTP/1.1 431 ")
-    assert b'"code": "head_too_large"' in answer
+    assert_raw_problem(answer_to(server, head), 431, "head_too_large")
 
 
 def test_a_head_up_to_the_limit_passes(client: httpx.Client) -> None:
@@ -55,8 +59,7 @@ def test_a_head_up_to_the_limit_passes(client: httpx.Client) -> None:
 
 def test_what_is_no_http_is_a_problem(server: LiveServer) -> None:
     answer = answer_to(server, b"\x16\x03\x01 hello\r\n\r\n")
-    assert answer.startswith(b"HTTP/1.1 400 ")
-    assert b'"code": "malformed_request"' in answer
+    assert_raw_problem(answer, 400, "malformed_request")
 
 
 def test_refusals_outside_of_requests_are_counted(
@@ -69,6 +72,8 @@ def test_refusals_outside_of_requests_are_counted(
         answer_to(live, b"GET / HTTP/1.1\r\n")
         for status in ("400", "408", "431"):
             assert value(client, "senet_requests_total", route="unmatched", status=status) == 1
+        for reason in ("malformed_request", "head_timeout", "head_too_large"):
+            assert value(client, "senet_refused_connections_total", reason=reason) == 1
 
 
 @pytest.mark.parametrize("length", [b"-1", b"many", b"1\r\ncontent-length: 2"])
@@ -94,22 +99,6 @@ def test_what_a_request_took_is_freed_without_the_garbage_collector(client: http
         gc.enable()
 
 
-def test_more_connections_than_allowed_are_refused(make_settings: Callable[..., Settings]) -> None:
-    with (
-        running(make_settings(max_connections=2), FakeEngines()) as live,
-        RawConnection(live.port) as one,
-        RawConnection(live.port) as two,
-    ):
-        for connection in (one, two):  # both are accepted once they are answered
-            connection.send(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n")
-            assert connection.read_answer().startswith(b"HTTP/1.1 200 ")
-        with RawConnection(live.port) as three:
-            assert three.read_answer().startswith(b"HTTP/1.1 503 ")
-            assert three.is_closed_by_server()
-        one.send(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n")
-        assert one.read_answer().startswith(b"HTTP/1.1 200 ")
-
-
 def test_heads_that_are_too_slow(make_settings: Callable[..., Settings]) -> None:
     settings = make_settings(head_timeout_ms=100)
     with running(settings, FakeEngines()) as live, live.client() as client:
@@ -117,9 +106,7 @@ def test_heads_that_are_too_slow(make_settings: Callable[..., Settings]) -> None
             assert silent.is_closed_by_server()
         with RawConnection(live.port) as slow:
             slow.send(b"GET /livez HTTP/1.1\r\nhost: ")
-            answer = slow.read_answer()
-            assert answer.startswith(b"HTTP/1.1 408 ")
-            assert b'"code": "head_timeout"' in answer
+            assert_raw_problem(slow.read_answer(), 408, "head_timeout")
         with RawConnection(live.port) as kept:
             kept.send(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n")
             assert kept.read_answer().startswith(b"HTTP/1.1 200 ")
