@@ -15,7 +15,7 @@ from app.inference.batch_queue import BatchQueue, Inference, Waiting
 from app.inference.priority import Priority
 from app.inference.worker_threads import WorkerThreads
 from app.telemetry.metrics import Metrics
-from app.telemetry.tracing import NoTracing, QueuedImage, Tracing
+from app.telemetry.tracing import QueuedImage, Tracing
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class Batcher:
     ) -> None:
         self._engine = engine
         self._inference_timeout = inference_timeout_seconds
-        self._tracing = tracing or NoTracing()
+        self._tracing = tracing or Tracing()
         self._clock = clock
         self._queue = BatchQueue(
             max_batch_size=max_batch_size,

@@ -18,7 +18,7 @@ from app.inference.classification import Classification, ClassifyOptions, Predic
 from app.inference.worker_threads import WorkerThreads
 from app.selection.served_model import ServedModel
 from app.telemetry.metrics import Metrics
-from app.telemetry.tracing import NoTracing, Tracing
+from app.telemetry.tracing import Tracing
 
 
 class Classifier:
@@ -52,7 +52,7 @@ class Classifier:
         self._admission = admission
         self._decoders = decoders
         self._max_image_pixels = max_image_pixels
-        self._tracing = tracing or NoTracing()
+        self._tracing = tracing or Tracing()
         self._clock = clock
         calibration = model.manifest.calibration
         self._temperature = calibration.temperature if calibration else 1.0

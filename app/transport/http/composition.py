@@ -15,7 +15,8 @@ from app.hardware import memory_limit_bytes
 from app.inference.service import Service
 from app.settings import Settings
 from app.telemetry.metrics import Metrics
-from app.telemetry.tracing import NoTracing, Tracing, start_tracing
+from app.telemetry.otlp import start_tracing
+from app.telemetry.tracing import Tracing
 from app.transport.http.auth import KeyFile, authoriser, identifier
 from app.transport.http.body_guard import BodyGuard
 from app.transport.http.classify import CLASSIFY_PATH, classify_endpoint, classify_router
@@ -55,7 +56,7 @@ def create_app(
     metrics = Metrics()
     metrics.memory_limit.set(memory_limit_bytes() or 0)
     engines = engines or OnnxEngines(settings.provider, max_batch_size=settings.max_batch_size)
-    tracing = tracing or (start_tracing() if settings.tracing else NoTracing())
+    tracing = tracing or (start_tracing() if settings.tracing else Tracing())
     service = Service(settings, engines, metrics, tracing, on_ready=on_ready, on_failure=on_failure)
 
     @asynccontextmanager
@@ -91,7 +92,7 @@ def create_app(
     app.state.request_log = log
     # The last one added is the outermost.
     app.state.refusal = lambda scope: None
-    if isinstance(tracing, NoTracing):  # a trace names the route that FastAPI has found
+    if not tracing.is_on:  # a trace names the route that FastAPI has found
         app.state.refusal = door.refusal
         app.add_middleware(DirectRoute, path=CLASSIFY_PATH, endpoint=classify)
     app.add_middleware(HeadAsGet)
