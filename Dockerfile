@@ -1,6 +1,6 @@
 # The service's images. `docker build .` makes the one for the CPU;
 #   --target gpu       CUDA 13 from the pinned wheels; the host brings driver and container toolkit
-#   --target tensorrt  that with TensorRT 10 and the engine builder
+#   --target tensorrt  that with TensorRT 10, to serve and to build engines
 # Models: the default one is inside. Mount your own repository read-only at /models.
 ARG PYTHON_IMAGE=docker.io/library/python:3.11-slim-bookworm
 ARG TENSORRT_IMAGE=nvcr.io/nvidia/tensorrt:25.08-py3
@@ -24,17 +24,6 @@ FROM environment AS build-gpu
 COPY requirements/gpu.txt ./
 RUN python3 -m pip --python /opt/venv/bin/python3 install --no-cache-dir \
     --only-binary :all: --require-hashes -r gpu.txt
-
-# The engine builder is plain Python on top of the service; of the export's requirements it needs
-# tqdm alone, whose pinned lines are cut out.
-FROM build-gpu AS build-tensorrt
-COPY requirements/export.txt ./
-RUN awk '/^[a-z]/ { wanted = /^tqdm==/ } wanted' export.txt > tqdm.txt \
-    && python3 -m pip --python /opt/venv/bin/python3 install --no-cache-dir \
-    --only-binary :all: --require-hashes -r tqdm.txt
-COPY senet /app/senet
-COPY scripts /app/scripts
-RUN python3 -m compileall -q /app
 
 # hadolint ignore=DL3006
 FROM ${TENSORRT_IMAGE} AS tensorrt-libraries
@@ -80,8 +69,6 @@ ENV NVIDIA_VISIBLE_DEVICES=all \
 
 FROM gpu AS tensorrt
 COPY --from=tensorrt-libraries /opt/tensorrt/lib /opt/tensorrt/lib
-COPY --from=build-tensorrt /opt/venv /opt/venv
-COPY --from=build-tensorrt /app /app
 ENV LD_LIBRARY_PATH=/opt/tensorrt/lib:$LD_LIBRARY_PATH \
     SENET_PROVIDER=tensorrt
 

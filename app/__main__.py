@@ -28,6 +28,10 @@ def main() -> int:
             code, report = examine(arguments[1:])
             print(report)  # noqa: T201 - the command's result
             return code
+        elif arguments[:1] == ["tensorrt"]:
+            from app.cli.tensorrt import build_engine
+
+            print(build_engine(arguments[1:]))  # noqa: T201 - the command's result
         elif arguments[:1] == ["tune"]:
             from app.cli.tune.command import tune
 

@@ -1,10 +1,11 @@
-"""`SENET_*` variables that are no options: misspelt ones, and Kubernetes' service links.
+"""`SENET_*` variables that are no options: misspelt ones, and links to other services.
 
 Kubernetes describes each Service of a namespace to every container there by variables that begin
 with the Service's name (https://kubernetes.io/docs/concepts/services-networking/service, after
 Docker's links): for a Service `senet-photos` among them `SENET_PHOTOS_SERVICE_HOST=10.0.0.1` and
 `SENET_PHOTOS_PORT=tcp://10.0.0.1:8000`. For a Service `senet` the last one is called as our own
-option is: SENET_PORT.
+option is: SENET_PORT. Docker's own links (`docker run --link senet`, Compose's `links`) add
+`SENET_NAME=/web/senet` and the other container's variables, as `SENET_ENV_PATH`.
 """
 
 import difflib
@@ -18,24 +19,26 @@ PREFIX = "SENET_"
 _FOREIGN = frozenset({"SENET_API_KEY", "SENET_URL"})
 _LINK = r"(?:tcp|udp|sctp)://\S+:\d+"
 _NUMBER = r"\d+"
-_KUBERNETES = tuple(
+_LINKS = tuple(
     (re.compile(rf"{PREFIX}(?:\w+_)?{name}"), re.compile(value))
     for name, value in (
         ("SERVICE_HOST", r"[0-9A-Fa-f.:]+"),
         ("SERVICE_PORT(?:_\\w+)?", _NUMBER),
-        ("PORT", _LINK),
-        ("PORT_\\d+_(?:TCP|UDP|SCTP)", _LINK),
+        ("PORT(?:_START|_END)?", _LINK),
+        ("PORT_\\d+_(?:TCP|UDP|SCTP)(?:_START|_END)?", _LINK),
         ("PORT_\\d+_(?:TCP|UDP|SCTP)_PROTO", "tcp|udp|sctp"),
         ("PORT_\\d+_(?:TCP|UDP|SCTP)_PORT", _NUMBER),
         ("PORT_\\d+_(?:TCP|UDP|SCTP)_ADDR", r"[0-9A-Fa-f.:]+"),
+        ("NAME", r"(?:/[\w.-]+){2,}"),
+        ("ENV_\\w+", r"(?s:.*)"),
     )
 )
 
 
 def is_service_link(name: str, value: str) -> bool:
-    """Whether a variable is one of those by which Kubernetes describes a Service."""
+    """Whether a variable is one of those by which Kubernetes or Docker describes a service."""
     return any(
-        names.fullmatch(name) and values.fullmatch(value.strip()) for names, values in _KUBERNETES
+        names.fullmatch(name) and values.fullmatch(value.strip()) for names, values in _LINKS
     )
 
 

@@ -12,9 +12,9 @@ from typing import get_args
 from app.contract.errors import ConfigurationError
 from app.contract.manifest import Geometry, Interpolation, Precision
 from app.contract.repository import ModelRepository
+from app.engines.tensorrt_builder import build, compile_tensorrt
 from app.engines.tensorrt_cache import TensorRTTarget
 from app.engines.tensorrt_target import detect
-from scripts.tensorrt_engine import build, compile_tensorrt
 from senet.export import photos
 from senet.export.int8 import Layout
 from senet.export.order import Order

@@ -12,6 +12,7 @@ from PIL import Image
 from app.contract.decoding import LargeImage, decoding_bytes, open_image, sniff
 from app.contract.errors import ImageError, ImageTooLarge, InvalidImage, UnsupportedImageFormat
 from app.contract.geometry import Size, resized_size, source_box
+from app.contract.image_files.other_kinds import other_kind
 from app.contract.manifest import Preprocessing
 from app.contract.orientation import UPRIGHT, read_orientation
 from app.contract.pixels import averageable
@@ -52,7 +53,11 @@ def preprocess(
     """
     image_format = sniff(data)
     if image_format is None:
-        raise UnsupportedImageFormat("not a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF image")
+        kind = other_kind(data)
+        raise UnsupportedImageFormat(
+            "not a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF image"
+            + (f" but, as it begins, {kind}" if kind else "")
+        )
     try:
         with open_image(data, image_format, max_pixels=max_pixels) as image:
             return _to_input(image, preprocessing, max_bytes)

@@ -82,7 +82,7 @@ def find_engine(version_directory: Path, sha256: str, target: TensorRTTarget) ->
             "provider",
             f"no TensorRT engine {path.parent.name} in {version_directory / _FOLDER}, which holds"
             f" {', '.join(built) or 'none'}",
-            "build it on this machine with `python -m scripts.build_tensorrt`, or set"
+            "build it on this machine with `python -m app tensorrt`, or set"
             " --provider cuda (SENET_PROVIDER)",
         )
     check_self_contained(path.read_bytes(), path)

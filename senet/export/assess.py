@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from app.contract.manifest import Accuracy, Calibration, Parity, Precision
+from app.contract.parity import compare
 from senet.export import calibration, measure, parity
 from senet.export.measure import Logits
 from senet.export.order import Order
@@ -83,7 +84,7 @@ def _evaluate(
     figures: dict[Precision, Figures] = {}
     for precision in precisions:
         reference = _PYTORCH if precision == "fp32" else "fp32"
-        agreed = parity.compare(reference, logits[reference], logits[precision])
+        agreed = compare(reference, logits[reference], logits[precision])
         if precision == "fp32":
             parity.refuse_difference(agreed, f"on {len(photos)} photos")
         measured = measure.accuracy(logits[precision], photos, order.evaluation_name)

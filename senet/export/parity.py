@@ -7,21 +7,13 @@ from numpy.typing import NDArray
 
 from app.contract.errors import ConfigurationError
 from app.contract.manifest import Parity
+from app.contract.parity import compare
 from senet.export.runtime import Images, Outputs, Run
 
 BATCH_SIZES = (1, 7)
 MAX_ABS_LOGIT_DIFF = 1e-3
 _COUPLING = 0.01
 _REMEDY = "nothing was written; look for operators that ONNX Runtime computes otherwise"
-
-
-def compare(reference: str, expected: NDArray[np.float32], actual: NDArray[np.float32]) -> Parity:
-    """How far `actual` logits [n, classes] are from those of `reference`, photo by photo."""
-    return Parity(
-        reference=reference,
-        max_abs_logit_diff=float(np.abs(expected - actual).max()),
-        top1_agreement=float((expected.argmax(1) == actual.argmax(1)).mean()),
-    )
 
 
 def verify(torch_run: Run, onnx_run: Run, photos: Images) -> Parity:

@@ -9,15 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from app.contract.errors import ConfigurationError, ImageError
+from app.contract import photo_folder
+from app.contract.errors import ConfigurationError
 from app.contract.manifest import Label, Preprocessing
-from app.contract.preprocess import preprocess
 from senet.evaluation import list_photos
-
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"}
-# Four batches of seven, the larger batch size at which outputs are compared.
-_SAMPLE = 28
-_MAX_PIXELS = 178_956_970
 
 
 @dataclass(frozen=True)
@@ -53,15 +48,7 @@ def unlabelled(option: str, directory: Path) -> Photos:
     Raises:
         ConfigurationError: if there is none.
     """
-    files = tuple(
-        sorted(
-            path
-            for path in directory.rglob("*")
-            if path.suffix.lower() in _SUFFIXES and path.is_file()
-        )
-    )
-    if not files:
-        raise ConfigurationError(option, f"no photo below {directory}", "name a folder of photos")
+    files = photo_folder.photo_files(option, directory)
     return Photos(option, directory, files, np.empty(0, dtype=np.int64))
 
 
@@ -105,8 +92,7 @@ def sample(photos: Photos, preprocessing: Preprocessing) -> NDArray[np.uint8]:
     Raises:
         ConfigurationError: as `read`.
     """
-    (images,) = read(photos.spread(_SAMPLE), preprocessing, batch_size=_SAMPLE)
-    return images
+    return photo_folder.sample(photos.option, photos.files, preprocessing)
 
 
 def read(
@@ -128,12 +114,7 @@ def read(
     """
 
     def load(path: Path) -> NDArray[np.uint8]:
-        try:
-            return preprocess(path.read_bytes(), preprocessing, max_pixels=_MAX_PIXELS)
-        except (ImageError, OSError) as error:
-            raise ConfigurationError(
-                photos.option, f"{path}: {error}", "repair or remove the photo"
-            ) from error
+        return photo_folder.load_photo(photos.option, path, preprocessing)
 
     # None leaves it to tqdm, which shows a bar on a terminal only.
     hidden = True if progress is None else None

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from onnx import ModelProto
 
+from app.contract import publishing
 from app.contract.manifest import Golden, Manifest, Precision, Variant
-from senet.export import golden, onnx_file, parity, photos, publish, report, speed
+from senet.export import golden, onnx_file, parity, photos, report, speed
 from senet.export.assess import Assessment, assess
 from senet.export.candidates import Candidate, write_fp32, write_reduced
 from senet.export.excitation import Excitation, excitation
@@ -29,7 +30,7 @@ def export(order: Order) -> Report:
             nothing is written then.
     """
     order.check()
-    publish.refuse_existing(order.target, force=order.force)
+    publishing.refuse_existing(order.target, force=order.force)
     source, size = order.source, order.size
     images = photos.sample(order.photos, source.preprocessing)
     heads = Heads(source.network, size.height, size.width)
@@ -37,7 +38,7 @@ def export(order: Order) -> Report:
     torch_run = torch_runner(graph)
     model, folded = fold_constant_gates(onnx_file.to_onnx(graph, size), images)
 
-    with publish.staged(order.target, force=order.force) as stage:
+    with publishing.staged(order.target, force=order.force) as stage:
         fp32 = write_fp32(model, stage)
         agreed = parity.verify(torch_run, onnx_runner(fp32.path), images)
         candidates = [fp32, *write_reduced(order, model, stage)]

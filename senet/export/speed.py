@@ -1,5 +1,6 @@
 """Images per second of each variant on this machine, side by side."""
 
+import os
 import platform
 import statistics
 import time
@@ -7,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from app.contract.manifest import Precision
-from app.hardware import available_cores
 from senet.export.runtime import Images, Run
 
 BATCH = 8
@@ -45,4 +45,5 @@ def machine() -> str:
     words = set(info.read_text().split()) if info.exists() else set()
     flags = [flag for flag in _FLAGS if flag in words]
     known = " ".join(flags) or "no vector instructions known"
-    return f"{platform.machine()}, {available_cores()} cores, {known}"
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{platform.machine()}, {cores} cores, {known}"

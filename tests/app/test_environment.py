@@ -73,9 +73,30 @@ def test_links_to_services_pass(service: str) -> None:
     check_variables(links(service, scheme="sctp", address="fd00::7"), OPTIONS)
 
 
+@pytest.mark.parametrize("alias", ["SENET", "SENET_SERVING"])
+def test_docker_s_own_links_pass(alias: str) -> None:
+    variables = {
+        f"{alias}_PORT": "tcp://172.17.0.5:8000",
+        f"{alias}_PORT_8000_TCP": "tcp://172.17.0.5:8000",
+        f"{alias}_PORT_8000_TCP_ADDR": "172.17.0.5",
+        f"{alias}_PORT_8000_TCP_PORT": "8000",
+        f"{alias}_PORT_8000_TCP_PROTO": "tcp",
+        f"{alias}_PORT_8000_TCP_START": "tcp://172.17.0.5:8000",
+        f"{alias}_PORT_8001_TCP_END": "tcp://172.17.0.5:8001",
+        f"{alias}_NAME": "/web-1/senet.photos",
+        f"{alias}_ENV_PATH": "/usr/bin:/bin",
+        f"{alias}_ENV_SENET_PORT": "",
+        f"{alias}_ENV_MOTD": "several\nlines",
+    }
+    check_variables(variables, OPTIONS)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("SENET_NAME", "photos"),
+        ("SENET_NAME", "/photos"),
+        ("SENET_ENV", "production"),
         ("SENET_SERVING_PORT", "8000"),
         ("SENET_SERVICE_HOST", "photos.example"),
         ("SENET_SERVICE_PORT", "http"),

@@ -182,7 +182,7 @@ def test_an_engine_is_built_for_the_batches_that_are_sent_to_it() -> None:
     [container] = one(manifests, "Deployment")["spec"]["template"]["spec"]["containers"]
     environment = {entry["name"]: entry["value"] for entry in container["env"]}
     assert f"--max-batch-size={environment['SENET_MAX_BATCH_SIZE']}" in arguments
-    from scripts.build_tensorrt import _parser
+    from app.cli.tensorrt import _parser
 
     parsed = _parser().parse_args(arguments)
     assert parsed.name == Settings.model_fields["model"].default

@@ -6,9 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from app.contract.errors import ConfigurationError
+from app.contract.photo_folder import photo_files
 
-_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 _MOST_PHOTOS = 256
 _DRAWN = 8
 _SIZE = (500, 375)
@@ -21,12 +20,7 @@ def read_photos(folder: Path) -> list[bytes]:
     Raises:
         ConfigurationError: if there are none.
     """
-    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in _SUFFIXES)
-    if not files:
-        raise ConfigurationError(
-            "photos", f"{folder} holds no .jpg, .png or .webp", "give a folder of photos"
-        )
-    return [file.read_bytes() for file in files[:_MOST_PHOTOS]]
+    return [file.read_bytes() for file in photo_files("photos", folder)[:_MOST_PHOTOS]]
 
 
 def draw_pictures() -> list[bytes]:

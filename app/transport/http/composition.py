@@ -15,7 +15,8 @@ from app.hardware import memory_limit_bytes
 from app.inference.service import Service
 from app.settings import Settings
 from app.telemetry.metrics import Metrics
-from app.telemetry.tracing import NoTracing, Tracing, start_tracing
+from app.telemetry.otlp import start_tracing
+from app.telemetry.tracing import Tracing
 from app.transport.http.arrivals import Arrivals
 from app.transport.http.auth import KeyFile, authoriser, identifier
 from app.transport.http.classify import ClassifyEndpoint, classify_router
@@ -56,7 +57,7 @@ def create_app(
     metrics = Metrics()
     metrics.memory_limit.set(memory_limit_bytes() or 0)
     engines = engines or OnnxEngines(settings.provider, max_batch_size=settings.max_batch_size)
-    tracing = tracing or (start_tracing() if settings.tracing else NoTracing())
+    tracing = tracing or (start_tracing() if settings.tracing else Tracing())
     service = Service(settings, engines, metrics, tracing, on_ready=on_ready, on_failure=on_failure)
 
     @asynccontextmanager
@@ -102,7 +103,7 @@ def create_app(
     app.add_middleware(RequestContext, log=log, tracing=tracing)
     app.add_middleware(SecurityHeaders)
     app.state.refusal = lambda scope: None
-    if isinstance(tracing, NoTracing):  # a trace names the route that FastAPI has found
+    if not tracing.is_on:  # a trace names the route that FastAPI has found
         app.state.refusal = arrivals.refusal
         app.add_middleware(ClassifyRoute, arrivals=arrivals, endpoint=classify, log=log)
     # Outside of all that answers, so that a page may read its errors, too.

@@ -10,8 +10,12 @@ from urllib.parse import unquote_to_bytes
 _PARAMETER = re.compile(r';\s*([^\s=;]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)')
 _ESCAPED = re.compile(r'\\(["\\])')
 _ENCODED_WORDS = re.compile(r"(?:=\?[^?\s]+\?[BbQq]\?[^?\s]*\?=\s*)+")
-# Those that RFC 8187 and its forerunner name. Python knows many more, some of them slow.
-_CHARACTER_SETS = frozenset({"utf-8", "us-ascii", "iso-8859-1"})
+# Those of RFC 8187 and its forerunner, and those that systems have had for their own. Python knows
+# many more, some of them slow.
+_CHARACTER_SETS = re.compile(
+    r"utf-?8|(?:us-)?ascii|iso-8859-\d{1,2}|latin-?1|(?:windows-|cp)(?:125\d|874|932|936|949|950)"
+    r"|koi8-[ru]|big5|gb2312|gbk|gb18030|euc-(?:jp|kr)|shift[_-]jis"
+)
 
 
 def parameters(field: str) -> dict[str, str]:
@@ -30,9 +34,13 @@ def file_name(disposition: Mapping[str, str]) -> str | None:
     (RFC 2231); and encoded words (RFC 2047), which some senders write in its place.
     """
     extended = _extended(disposition)
-    if extended is not None:
-        return extended
     name = disposition.get("filename")
+    if extended is not None:
+        data, charset = extended
+        text = _text(data, charset)
+        if text is not None or name is None:
+            # Letters of a set that is not known are lost; what has a name is still a file.
+            return data.decode("ascii", "replace") if text is None else text
     if name is None:
         return None
     if _ENCODED_WORDS.fullmatch(name):
@@ -41,7 +49,8 @@ def file_name(disposition: Mapping[str, str]) -> str | None:
     return name.rpartition("\\")[2] if name[1:3] == ":\\" or name.startswith("\\\\") else name
 
 
-def _extended(disposition: Mapping[str, str]) -> str | None:
+def _extended(disposition: Mapping[str, str]) -> tuple[bytes, str] | None:
+    """The bytes of `filename*` and their character set."""
     if "filename*" in disposition:
         pieces = [(disposition["filename*"], True)]
     else:
@@ -61,7 +70,7 @@ def _extended(disposition: Mapping[str, str]) -> str | None:
     data = b"".join(
         unquote_to_bytes(text) if encoded else text.encode() for text, encoded in pieces
     )
-    return _text(data, charset)
+    return data, charset
 
 
 def _decoded_words(name: str) -> str:
@@ -75,4 +84,9 @@ def _decoded_words(name: str) -> str:
 
 def _text(data: bytes, charset: str | None) -> str | None:
     charset = (charset or "utf-8").lower()
-    return data.decode(charset, "replace") if charset in _CHARACTER_SETS else None
+    if not _CHARACTER_SETS.fullmatch(charset):
+        return None
+    try:
+        return data.decode(charset, "replace")
+    except LookupError:  # such as ISO 8859-12, which was never made
+        return None

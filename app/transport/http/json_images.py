@@ -14,10 +14,17 @@ from app.transport.http.uploads import Upload
 # A value of two bytes of JSON takes a hundred bytes and more of memory when parsed.
 _MAX_JSON_VALUES = 500_000
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _NOT_FETCHED = "images are not fetched by address; send their bytes, in base64, as `data`"
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
-_NAMES_AN_ADDRESS = re.compile(rb'"(?:\w+_)?ur[il]s?"\s*:|"[a-z][a-z0-9+.-]*://', re.IGNORECASE)
+# Base64 has no colon; `blob:`, `file:` and `cid:` need no slashes.
+_ADDRESS = re.compile(r"(?!data:)([a-z][a-z0-9+.-]{1,30}):", re.IGNORECASE)
+_NAMES_AN_ADDRESS = re.compile(
+    rb'"(?:\w+_)?ur[il]s?"\s*:|"(?:blob:|[a-z][a-z0-9+.-]*://)', re.IGNORECASE
+)
+# What stands before the first character and after it (RFC 4627, section 3).
+_OTHER_ENCODINGS = {
+    "UTF-32": re.compile(rb"\xff\xfe\0\0|\0\0\xfe\xff|\0\0\0[^\0]|[^\0]\0\0\0"),
+    "UTF-16": re.compile(rb"\xff\xfe|\xfe\xff|\0[^\0]|[^\0]\0"),
+}
 _DATA_URI = re.compile(r"data:([^,]{0,256}),", re.IGNORECASE)
 
 # What a URI may escape of base64.
@@ -50,8 +57,9 @@ async def read_json(body: bytes, max_images: int) -> list[Upload]:
     """
     # RFC 8259, section 8.1: a mark may be ignored, and no other encoding is JSON.
     body = body.removeprefix(_BYTE_ORDER_MARK)
-    if body.startswith(_UTF_16):
-        raise MalformedRequest("the JSON is in UTF-16; send it in UTF-8")
+    for encoding, beginning in _OTHER_ENCODINGS.items():
+        if beginning.match(body):
+            raise MalformedRequest(f"the JSON is in {encoding}; send it in UTF-8")
     if body.count(b",") >= _MAX_JSON_VALUES:
         raise MalformedRequest(f"more than {_MAX_JSON_VALUES} JSON values")
     try:
@@ -86,8 +94,10 @@ def _decode(index: int, text: str) -> bytes:
             raise MalformedRequest(f"images.{index}.data: a data: URI must hold base64")
         for escape, character in _ESCAPES.items() if "%" in text else ():
             text = text.replace(escape, character).replace(escape.lower(), character)
-    elif _ADDRESS.match(text):
-        raise MalformedRequest(f"images.{index}.data: an address; {_NOT_FETCHED}")
+    elif address := _ADDRESS.match(text):
+        raise MalformedRequest(
+            f"images.{index}.data: an address ({address[1].lower()}:); {_NOT_FETCHED}"
+        )
     try:
         return decode_base64(text)
     except ValueError as error:

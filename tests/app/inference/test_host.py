@@ -21,7 +21,7 @@ from app.inference.queued_image import Answer, ClientLeft
 from app.inference.visit import Visit
 from app.selection.served_model import ServedModel
 from app.telemetry.metrics import Metrics
-from app.telemetry.tracing import NoTracing
+from app.telemetry.tracing import Tracing
 from tests.support.colours import COLOURS
 from tests.support.engines import FakeEngine
 from tests.support.images import encode, photo
@@ -53,7 +53,7 @@ async def make(
             served,
             engine.open_slots(),
             [MetricsObserver(metrics, served)],
-            NoTracing(),
+            Tracing(),
             threads=1,
             max_image_pixels=10**6,
             inference_timeout_seconds=inference_timeout_seconds,

@@ -10,11 +10,12 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.trace import SpanKind, StatusCode
+from opentelemetry.trace import SpanContext, SpanKind, StatusCode, TraceFlags
 
 from app.contract.errors import ConfigurationError
 from app.settings import Settings
-from app.telemetry.tracing import OpenTelemetryTracing, start_tracing
+from app.telemetry.otlp import start_tracing
+from app.telemetry.tracing import Tracing
 from tests.support.colours import COLOURS
 from tests.support.engines import FakeEngine, FakeEngines
 from tests.support.http import post_image
@@ -28,6 +29,9 @@ PICTURE = encode(photo(COLOURS[0]))
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = "00f067aa0ba902b7"
 HEADERS = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
+SAMPLED = SpanContext(
+    int(TRACE, 16), int(PARENT, 16), is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED)
+)
 
 
 @pytest.fixture
@@ -36,7 +40,7 @@ def exporter() -> InMemorySpanExporter:
 
 
 @pytest.fixture
-def tracing(exporter: InMemorySpanExporter) -> OpenTelemetryTracing:
+def tracing(exporter: InMemorySpanExporter) -> Tracing:
     return start_tracing(SimpleSpanProcessor(exporter))
 
 
@@ -47,7 +51,7 @@ def engine() -> FakeEngine:
 
 @pytest.fixture
 def server(
-    make_settings: Callable[..., Settings], engine: FakeEngine, tracing: OpenTelemetryTracing
+    make_settings: Callable[..., Settings], engine: FakeEngine, tracing: Tracing
 ) -> Iterator[LiveServer]:
     with running(make_settings(), FakeEngines(engine), tracing=tracing) as live:
         yield live
@@ -177,5 +181,5 @@ def test_the_services_name_is_the_variables(monkeypatch: pytest.MonkeyPatch) -> 
     exporter = InMemorySpanExporter()
     monkeypatch.setenv("OTEL_SERVICE_NAME", "shop")
     tracing = start_tracing(SimpleSpanProcessor(exporter))
-    tracing.stage("decode", tracing.parent(), 0.0, 1.0)
+    tracing.stage("decode", SAMPLED, 0.0, 1.0)
     assert exporter.get_finished_spans()[0].resource.attributes["service.name"] == "shop"

@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+from numpy.typing import NDArray
 from onnx import GraphProto, ModelProto, helper
 
 from app.contract.errors import ConfigurationError
 from app.contract.repository import ModelRepository, ModelVersion
+from app.engines.tensorrt_builder import Compile, Run, build
 from app.engines.tensorrt_cache import (
     ENGINE_FILE,
     TensorRTTarget,
@@ -19,11 +21,10 @@ from app.engines.tensorrt_cache import (
     find_engine,
 )
 from app.engines.tensorrt_target import detect, tensorrt_version
-from scripts.tensorrt_engine import Compile, build
 from senet.export import photos
 from senet.export.photos import Photos
 from senet.export.report import Report
-from senet.export.runtime import Images, Outputs, Run, onnx_runner
+from senet.export.runtime import Images, onnx_runner
 from tests.senet.export.conftest import PREPROCESSING
 
 TARGET = TensorRTTarget(
@@ -50,7 +51,7 @@ def test_an_engine_is_found_or_refused_with_the_command_that_builds_it(tmp_path:
         ConfigurationError, match=r"which holds of-another-gpu; build it"
     ) as refused:
         find_engine(tmp_path, DIGEST, TARGET)
-    assert "scripts.build_tensorrt" in refused.value.remedy
+    assert "python -m app tensorrt" in refused.value.remedy
     path = engine_file(tmp_path, DIGEST, TARGET)
     path.parent.mkdir()
     path.touch()
@@ -112,8 +113,8 @@ def compile_on_cpu(spoil: float = 0.0) -> Compile:
         engine.write_bytes(source.read_bytes())
         run = onnx_runner(engine, ["logits"])
 
-        def spoiled(images: Images) -> Outputs:
-            return {"logits": run(images)["logits"] + np.float32(spoil)}
+        def spoiled(images: Images) -> NDArray[np.float32]:
+            return run(images)["logits"] + np.float32(spoil)
 
         return spoiled
 
@@ -163,5 +164,8 @@ def test_an_engine_that_changes_classes_is_not_kept(version: ModelVersion, drawn
 
 
 def test_building_engines_needs_no_torch() -> None:
-    program = "import sys, scripts.build_tensorrt; sys.exit('torch' in sys.modules)"
+    program = (
+        "import sys, scripts.build_tensorrt;"
+        "sys.exit(bool({'torch', 'tqdm', 'senet'} & {name.split('.')[0] for name in sys.modules}))"
+    )
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -90,6 +90,14 @@ def test_base64_as_it_is_written(client: httpx.Client, data: str) -> None:
         ("HTTP://example.org/a.jpg", "not fetched"),
         (" s3://bucket/a.jpg", "not fetched"),
         ("file:///etc/passwd", "not fetched"),
+        (
+            "blob:https://example.org/9115d58c-bcda-ff47-86e5-083e9a215304",
+            "(blob:); images are not",
+        ),
+        ("blob:null/9115d58c-bcda-ff47-86e5-083e9a215304", "(blob:); images are not"),
+        ("FILE:/C:/photos/a.jpg", "(file:); images are not"),
+        ("cid:part1@example.org", "not fetched"),
+        ("content://media/external/images/1", "not fetched"),
     ],
 )
 def test_what_is_no_base64_is_refused_with_the_reason(
@@ -107,6 +115,7 @@ def test_what_is_no_base64_is_refused_with_the_reason(
         {"images": [{"image_url": "a.jpg"}]},
         {"images": ["https://example.org/a.jpg"]},
         {"url": "https://example.org/a.jpg"},
+        {"images": ["blob:https://example.org/9115d58c"]},
         {"images": [{"data": {"uri": "a.jpg"}}]},
     ],
 )
@@ -128,8 +137,19 @@ def test_json_with_a_byte_order_mark(client: httpx.Client) -> None:
     headers = {"content-type": "application/json; charset=utf-8"}
     response = client.post("/classify", content=document.encode("utf-8-sig"), headers=headers)
     assert names(response) == [NAME]
-    response = client.post("/classify", content=document.encode("utf-16"), headers=headers)
-    assert "UTF-16" in assert_problem(response, 400, "malformed_request")["detail"]
+
+
+@pytest.mark.parametrize("order", ["", "-le", "-be"])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_json_in_another_encoding_is_told_which_one_it_is(
+    client: httpx.Client, encoding: str, order: str
+) -> None:
+    body = json.dumps({"images": [{"data": BASE64}]}).encode(encoding + order)
+    headers = {"content-type": "application/json"}
+    problem = assert_problem(
+        client.post("/classify", content=body, headers=headers), 400, "malformed_request"
+    )
+    assert problem["detail"] == f"the JSON is in {encoding.upper()}; send it in UTF-8"
 
 
 @pytest.mark.parametrize("kind", ["binary/octet-stream", "Binary/Octet-Stream; charset=binary"])
@@ -150,6 +170,13 @@ ESCAPED = quote(NAME)
         (f"filename=x.png; filename*=utf-8''{ESCAPED}", NAME),
         (f"filename*=utf-8''{ESCAPED}; filename=x.png", NAME),
         ("filename*=iso-8859-1''gr%fcn.png", "grün.png"),
+        ("filename*=windows-1252''10%80%20gr%fcn.png", "10€ grün.png"),
+        ("filename*=Windows-1251'ru'%ea%ee%f2.png", "кот.png"),
+        ("filename*=Shift_JIS'ja'%94%4c.png", "猫.png"),
+        ("filename*=gb18030''%c3%a8.png", "猫.png"),
+        ("filename*=iso-8859-12''gr%fcn.png", "gr\ufffdn.png"),
+        ("filename*=utf-7''+2AA-.png", "+2AA-.png"),
+        ("filename*=x-unknown''a%fc.png; filename=b.png", "b.png"),
         ("filename=x.png; filename*=utf-7''+2AA-", "x.png"),
         (f"filename*0*=utf-8''{ESCAPED[:12]}; filename*1*={ESCAPED[12:]}", NAME),
         ('filename*0="a;b"; filename*1=".png"', "a;b.png"),

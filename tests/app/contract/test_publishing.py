@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.contract.errors import ConfigurationError
-from senet.export.publish import staged
+from app.contract.publishing import staged
 
 
 def test_the_version_appears_whole_when_the_block_ends(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_a_full_disk_is_said_in_one_line(tmp_path: Path) -> None:
 def test_a_limit_on_file_size_leaves_nothing_half_written(tmp_path: Path) -> None:
     program = (
         "import sys, pathlib\n"
-        "from senet.export.publish import staged\n"
+        "from app.contract.publishing import staged\n"
         "with staged(pathlib.Path(sys.argv[1]), force=False) as stage:\n"
         "    (stage / 'model.fp32.onnx').write_bytes(bytes(1_000_000))\n"
     )

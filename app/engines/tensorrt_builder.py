@@ -1,9 +1,10 @@
-"""TensorRT engines for the machine that this runs on; needs no torch."""
+"""Building TensorRT engines for the machine that this runs on."""
 
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import onnxruntime
@@ -11,18 +12,23 @@ from numpy.typing import NDArray
 
 from app.contract.errors import ConfigurationError
 from app.contract.manifest import Parity, Precision, Variant
+from app.contract.parity import compare
+from app.contract.publishing import staged
 from app.contract.repository import ModelVersion
+from app.engines.engine import Engine, Layout
+from app.engines.onnx_engine import OnnxEngines
 from app.engines.tensorrt_cache import (
     SERVING_OPTIONS,
     TensorRTTarget,
     build_options,
     engine_file,
 )
-from senet.export.parity import compare
-from senet.export.publish import staged
-from senet.export.runtime import Run, onnx_runner
+from app.hardware import available_cores
 
 _PROVIDER = "TensorrtExecutionProvider"
+Run = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+"""uint8 [batch, height, width, 3] -> logits float32 [batch, classes]."""
+
 Compile = Callable[[Path, Mapping[str, str]], Run]
 """Compiles an ONNX file with the provider's options and runs the EP context file that they name."""
 
@@ -70,7 +76,9 @@ def build(
         )
         run = compile_engine(source, options)
         _check_golden(run, inputs, expected, version.manifest.golden.tolerance[precision])
-        fp32 = onnx_runner(version.verified_file(_variant(version, "fp32")), ["logits"])
+        fp32 = OnnxEngines("cpu").load(
+            version.verified_file(_variant(version, "fp32")), "cpu", Layout(available_cores(), 1)
+        )
         parity = _parity(fp32, run, photos, largest)
         _check_parity(parity, max_accuracy_drop)
         facts = {
@@ -90,9 +98,9 @@ def compile_tensorrt(source: Path, options: Mapping[str, str]) -> Run:
     _session(source, options)
     session = _session(Path(options["trt_ep_context_file_path"]), SERVING_OPTIONS)
 
-    def run(images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+    def run(images: NDArray[np.uint8]) -> NDArray[np.float32]:
         (logits,) = session.run(["logits"], {"images": images})
-        return {"logits": logits}
+        return cast("NDArray[np.float32]", logits)
 
     return run
 
@@ -135,7 +143,7 @@ def _variant(version: ModelVersion, precision: Precision) -> Variant:
 def _check_golden(
     run: Run, inputs: NDArray[np.uint8], expected: NDArray[np.float32], tolerance: float
 ) -> None:
-    difference = float(np.abs(run(inputs)["logits"] - expected).max())
+    difference = float(np.abs(run(inputs) - expected).max())
     # Written so that NaN, which compares false, is refused.
     if not difference <= tolerance:
         raise ConfigurationError(
@@ -146,10 +154,11 @@ def _check_golden(
         )
 
 
-def _parity(fp32: Run, engine: Run, photos: NDArray[np.uint8], batch: int) -> Parity:
+def _parity(fp32: Engine, engine: Run, photos: NDArray[np.uint8], batch: int) -> Parity:
     parts = [photos[start : start + batch] for start in range(0, len(photos), batch)]
-    expected = np.concatenate([fp32(part)["logits"] for part in parts])
-    actual = np.concatenate([engine(part)["logits"] for part in parts])
+    slot = fp32.open_slots()[0]
+    expected = np.concatenate([slot.run(list(part), ["logits"])["logits"] for part in parts])
+    actual = np.concatenate([engine(part) for part in parts])
     return compare("fp32", expected, actual)
 
 
