@@ -18,8 +18,7 @@ from app.inference.queued_image import Answer, QueuedImage
 from app.inference.scheduler import Decode, Infer, Task
 from app.inference.workers import Done
 from app.selection.served_model import ServedModel
-from app.telemetry.tracing import QueuedImage as TracedImage
-from app.telemetry.tracing import Tracing
+from app.telemetry.tracing import TracedImage, Tracing
 
 logger = logging.getLogger(__name__)
 

@@ -24,7 +24,7 @@ from opentelemetry.trace import (
 
 
 @dataclass(frozen=True, slots=True)
-class QueuedImage:
+class TracedImage:
     """One image of a batch.
 
     Attributes:
@@ -81,7 +81,7 @@ class Tracing:
         self._record(name, parent, (started, ended), {})
 
     def batch(
-        self, images: Sequence[QueuedImage], started: float, ended: float, *, failed: bool
+        self, images: Sequence[TracedImage], started: float, ended: float, *, failed: bool
     ) -> None:
         """Records a batch: one span that links its requests, and in each its queue and inference.
 
