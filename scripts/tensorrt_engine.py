@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from app.contract.errors import ConfigurationError
 from app.contract.manifest import Parity, Precision, Variant
 from app.contract.repository import ModelVersion
+from app.contract.signature import Signature
 from app.engines.tensorrt_cache import (
     SERVING_OPTIONS,
     TensorRTTarget,
@@ -23,8 +24,11 @@ from senet.export.publish import staged
 from senet.export.runtime import Run, onnx_runner
 
 _PROVIDER = "TensorrtExecutionProvider"
-Compile = Callable[[Path, Mapping[str, str]], Run]
-"""Compiles an ONNX file with the provider's options and runs the EP context file that they name."""
+Compile = Callable[[Path, Mapping[str, str], Signature], Run]
+"""Compiles an ONNX file with the provider's options and runs the EP context file that they name,
+for the logits alone."""
+
+_Logits = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 
 def build(
@@ -64,14 +68,16 @@ def build(
     inputs, expected = version.golden()
     largest = max(max_batch_size, len(inputs))
     with staged(final.parent, force=force) as stage:
-        size = version.manifest.input
-        options = build_options(
-            stage / final.name, height=size.height, width=size.width, max_batch_size=largest
+        signature = version.manifest.signature
+        image, logits = signature.image.name, signature.logits.name
+        options = build_options(stage / final.name, signature.image, max_batch_size=largest)
+        run = compile_engine(source, options, signature)
+        tolerance = version.manifest.golden.tolerance[precision]
+        _check_golden(run(inputs)[logits], expected, tolerance)
+        fp32 = onnx_runner(version.verified_file(_variant(version, "fp32")), [logits], image=image)
+        parity = _parity(
+            lambda part: fp32(part)[logits], lambda part: run(part)[logits], photos, largest
         )
-        run = compile_engine(source, options)
-        _check_golden(run, inputs, expected, version.manifest.golden.tolerance[precision])
-        fp32 = onnx_runner(version.verified_file(_variant(version, "fp32")), ["logits"])
-        parity = _parity(fp32, run, photos, largest)
         _check_parity(parity, max_accuracy_drop)
         facts = {
             **asdict(target),
@@ -85,14 +91,15 @@ def build(
     return final
 
 
-def compile_tensorrt(source: Path, options: Mapping[str, str]) -> Run:
+def compile_tensorrt(source: Path, options: Mapping[str, str], signature: Signature) -> Run:
     """See `Compile`. Creating the first session builds the engine and writes it."""
     _session(source, options)
     session = _session(Path(options["trt_ep_context_file_path"]), SERVING_OPTIONS)
 
     def run(images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        (logits,) = session.run(["logits"], {"images": images})
-        return {"logits": logits}
+        name = signature.logits.name
+        (logits,) = session.run([name], {signature.image.name: images})
+        return {name: logits}
 
     return run
 
@@ -133,9 +140,9 @@ def _variant(version: ModelVersion, precision: Precision) -> Variant:
 
 
 def _check_golden(
-    run: Run, inputs: NDArray[np.uint8], expected: NDArray[np.float32], tolerance: float
+    logits: NDArray[np.float32], expected: NDArray[np.float32], tolerance: float
 ) -> None:
-    difference = float(np.abs(run(inputs)["logits"] - expected).max())
+    difference = float(np.abs(logits - expected).max())
     # Written so that NaN, which compares false, is refused.
     if not difference <= tolerance:
         raise ConfigurationError(
@@ -146,10 +153,10 @@ def _check_golden(
         )
 
 
-def _parity(fp32: Run, engine: Run, photos: NDArray[np.uint8], batch: int) -> Parity:
+def _parity(fp32: _Logits, engine: _Logits, photos: NDArray[np.uint8], batch: int) -> Parity:
     parts = [photos[start : start + batch] for start in range(0, len(photos), batch)]
-    expected = np.concatenate([fp32(part)["logits"] for part in parts])
-    actual = np.concatenate([engine(part)["logits"] for part in parts])
+    expected = np.concatenate([fp32(part) for part in parts])
+    actual = np.concatenate([engine(part) for part in parts])
     return compare("fp32", expected, actual)
 
 

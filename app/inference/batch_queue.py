@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from prometheus_client import Gauge
 
 from app.contract.errors import DeadlineExceeded, RequestError
-from app.engines.engine import Output
 from app.inference.priority import Priority, PriorityQueue
 
 # How long after an interactive image bulk still makes way for the next one.
@@ -28,7 +27,7 @@ class Inference:
         batch_size: images in the batch.
     """
 
-    outputs: dict[Output, NDArray[np.float32]]
+    outputs: dict[str, NDArray[np.float32]]
     queue_seconds: float
     inference_seconds: float
     batch_size: int
@@ -48,7 +47,7 @@ class Waiting:
     """
 
     image: NDArray[np.uint8]
-    outputs: frozenset[Output]
+    outputs: frozenset[str]
     deadline: float
     submitted: float
     parent: object

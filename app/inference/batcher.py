@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.contract.errors import Draining, EngineHung, InferenceFailed, NotReady, RequestError
-from app.engines.engine import Engine, Output, Slot
+from app.engines.engine import Engine, Slot
 from app.inference.batch_queue import BatchQueue, Inference, Waiting
 from app.inference.priority import Priority
 from app.inference.worker_threads import WorkerThreads
@@ -105,7 +105,7 @@ class Batcher:
         self,
         image: NDArray[np.uint8],
         *,
-        outputs: frozenset[Output],
+        outputs: frozenset[str],
         deadline: float,
         priority: Priority = "interactive",
         caller: Hashable = None,
@@ -138,7 +138,7 @@ class Batcher:
         while True:
             batch = await self._queue.next_batch(kept=kept)
             started = self._clock()
-            names = frozenset[Output]().union(*(waiting.outputs for waiting in batch))
+            names = frozenset[str]().union(*(waiting.outputs for waiting in batch))
             try:
                 outputs = await self._infer(slot, [waiting.image for waiting in batch], names)
                 wrong = [name for name in names if len(outputs[name]) != len(batch)]
@@ -174,8 +174,8 @@ class Batcher:
         self._tracing.batch(images, started, self._clock(), failed=failed)
 
     async def _infer(
-        self, slot: Slot, images: list[NDArray[np.uint8]], names: frozenset[Output]
-    ) -> Mapping[Output, NDArray[np.float32]]:
+        self, slot: Slot, images: list[NDArray[np.uint8]], names: frozenset[str]
+    ) -> Mapping[str, NDArray[np.float32]]:
         running = self._threads.run(partial(slot.run, images, names))
         try:
             async with asyncio.timeout(self._inference_timeout) as timeout:

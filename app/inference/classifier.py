@@ -55,6 +55,7 @@ class Classifier:
         self._tracing = tracing or NoTracing()
         self._clock = clock
         calibration = model.manifest.calibration
+        self._logits = model.signature.logits.name
         self._temperature = calibration.temperature if calibration else 1.0
         labels = (model.name, model.version)
         self._decode_seconds = metrics.decode.labels(*labels)
@@ -117,16 +118,17 @@ class Classifier:
             options.caller.priority,
             options.caller.client,
         )
+        included = {asked: self.model.included(asked).name for asked in options.include}
         inference = await self._batcher.submit(
             image,
-            outputs=options.include | {"logits"},
+            outputs=frozenset({self._logits, *included.values()}),
             deadline=options.deadline,
             priority=options.caller.priority,
             caller=options.caller.client,
         )
         return Classification(
-            predictions=self._predictions(inference, options),
-            embedding=inference.outputs.get("embedding"),
+            predictions=self._predictions(inference, options, included.get("cam")),
+            embedding=inference.outputs[included["embedding"]] if "embedding" in included else None,
             decode_seconds=decode_seconds,
             queue_seconds=inference.queue_seconds,
             inference_seconds=inference.inference_seconds,
@@ -146,16 +148,18 @@ class Classifier:
         self._tracing.stage("decode", parent, started, started + seconds)
         return image, seconds
 
-    def _predictions(self, inference: Inference, options: ClassifyOptions) -> list[Prediction]:
+    def _predictions(
+        self, inference: Inference, options: ClassifyOptions, map_name: str | None
+    ) -> list[Prediction]:
         ranked = postprocess(
-            inference.outputs["logits"],
+            inference.outputs[self._logits],
             temperature=self._temperature,
             top_k=options.top_k,
         )
         labels = self.model.manifest.labels
         self._top1_score.observe(ranked[0].score)
         self._predicted(labels[ranked[0].class_index].name).inc()
-        cam = inference.outputs.get("cam")
+        cam = None if map_name is None else inference.outputs[map_name]
         return [
             Prediction(
                 label=labels[item.class_index],

@@ -9,7 +9,6 @@ import pytest
 from numpy.typing import NDArray
 
 from app.contract.errors import DeadlineExceeded, Draining, EngineHung, InferenceFailed, NotReady
-from app.engines.engine import Output
 from app.inference.batch_queue import Inference
 from app.inference.batcher import Batcher
 from app.inference.priority import Priority
@@ -18,13 +17,11 @@ from tests.support.clock import Clock
 from tests.support.engines import FakeEngine
 
 FOREVER = float("inf")
-LOGITS: frozenset[Output] = frozenset({"logits"})
+LOGITS: frozenset[str] = frozenset({"logits"})
 Make = Callable[..., Awaitable[Batcher]]
 
 
-def echo(
-    images: NDArray[np.uint8], outputs: Collection[Output]
-) -> dict[Output, NDArray[np.float32]]:
+def echo(images: NDArray[np.uint8], outputs: Collection[str]) -> dict[str, NDArray[np.float32]]:
     """Each image's first pixel as its logits, so that an answer shows whose it is."""
     own = images[:, 0, 0, :].astype(np.float32)
     return dict.fromkeys(outputs, own)
@@ -70,7 +67,7 @@ def submit(
     *,
     priority: Priority = "interactive",
     deadline: float = FOREVER,
-    outputs: frozenset[Output] = LOGITS,
+    outputs: frozenset[str] = LOGITS,
 ) -> "asyncio.Task[Inference]":
     image = np.full((2, 2, 3), number, np.uint8)
     return asyncio.create_task(
@@ -297,9 +294,7 @@ async def test_what_expired_in_the_queue_is_not_run(
 async def test_an_engine_s_error_fails_its_batch_and_no_other(
     make: Make, engine: FakeEngine, deaths: list[BaseException]
 ) -> None:
-    def fail(
-        images: NDArray[np.uint8], outputs: Collection[Output]
-    ) -> dict[Output, NDArray[np.float32]]:
+    def fail(images: NDArray[np.uint8], outputs: Collection[str]) -> dict[str, NDArray[np.float32]]:
         if 1 in images:
             raise MemoryError("CUDA out of memory")
         return echo(images, outputs)
