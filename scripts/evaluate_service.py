@@ -47,13 +47,14 @@ def _compare(options: argparse.Namespace) -> int:
         inference_threads=available_cores(),
     )
     manifest = loaded.model.manifest
+    logits = manifest.signature.logits.name
     slot = loaded.engine.open_slots()[0]
     photos = list_photos("--photos", options.photos, manifest.labels)
     files = [path for path, _ in photos]
     targets = np.array([index for _, index in photos])
     over_http = asyncio.run(_classify_all(options.url, files, options.connections))
     direct = evaluate(
-        lambda images: slot.run(list(images), ["logits"])["logits"],
+        lambda images: slot.run(list(images), [logits])[logits],
         load_photos("--photos", options.photos, manifest.labels, manifest.preprocessing),
     ).predictions
 

@@ -87,6 +87,7 @@ class PartScorer:
         self._options = options
         self._slot = loaded.engine.open_slots()[0]
         self._manifest = loaded.model.manifest
+        self._logits = self._manifest.signature.logits.name
         calibration = self._manifest.calibration
         self._temperature = calibration.temperature if calibration else 1.0
         self._model = Model(
@@ -146,7 +147,7 @@ class PartScorer:
         self, images: list[NDArray[np.uint8] | SenetClientError]
     ) -> list[list[Prediction] | SenetClientError]:
         good = [image for image in images if not isinstance(image, SenetClientError)]
-        logits = iter(self._slot.run(good, ["logits"])["logits"] if good else ())
+        logits = iter(self._slot.run(good, [self._logits])[self._logits] if good else ())
         return [
             image if isinstance(image, SenetClientError) else self._ranked(next(logits))
             for image in images

@@ -21,7 +21,7 @@ from senet import networks
 from senet.cost import multiply_adds, parameters
 from senet.export import onnx_file
 from senet.export.graph import ServedGraph
-from senet.export.runtime import Run, onnx_runner
+from senet.export.runtime import LOGITS, Run, onnx_runner
 from senet.export.speed import machine
 from senet.heads import Heads
 
@@ -75,7 +75,7 @@ def _served(name: str, side: int, folder: Path) -> Served:
     path = folder / f"{name}.onnx"
     onnx_file.save(onnx_file.to_onnx(graph, Input(height=side, width=side)), path)
     return Served(
-        parameters(network), multiply_adds(network, side, side), onnx_runner(path, ["logits"])
+        parameters(network), multiply_adds(network, side, side), onnx_runner(path, [LOGITS])
     )
 
 

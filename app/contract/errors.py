@@ -14,6 +14,7 @@ SenetError
     ├── BodyTimeout
     ├── BodyTooLarge
     ├── TooManyImages
+    ├── OutputNotAvailable
     ├── AnswerTooLarge
     ├── UnsupportedMediaType
     ├── ImageError            one image's own fault
@@ -111,6 +112,12 @@ class TooManyImages(RequestError):
     """The request holds more images than are allowed."""
 
     code = "too_many_images"
+
+
+class OutputNotAvailable(RequestError):
+    """The model does not have an output that was asked for."""
+
+    code = "output_not_available"
 
 
 class AnswerTooLarge(RequestError):

@@ -3,9 +3,12 @@
 import hashlib
 import json
 from functools import cached_property
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, model_validator
+
+from app.contract.signature import Signature, of_schema_1
+from app.contract.strict import Strict
 
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 ModelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
@@ -17,13 +20,15 @@ Deviation = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Precision = Literal["fp32", "fp16", "int8"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 Geometry = Literal["exact", "torchvision", "squash"]
+Requirement = Annotated[str, Field(pattern=r"^senet-serving>=[0-9]{1,4}(\.[0-9]{1,4}){0,3}$")]
+
+SCHEMAS = (1, 2)
+"""The schemas of the manifest that this version reads; exports write the last."""
+_READS_SCHEMA_2 = "senet-serving>=0.1.0"
+_NEW_IN_2 = ("requires", "signature", "gates")
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-
-class Preprocessing(_Strict):
+class Preprocessing(Strict):
     """How an image becomes the network's input; shared by export, evaluation and serving."""
 
     geometry: Geometry = "exact"
@@ -68,21 +73,21 @@ class Preprocessing(_Strict):
         return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
 
 
-class Input(_Strict):
+class Input(Strict):
     """Size in pixels of the graph's input."""
 
     height: PositiveInt
     width: PositiveInt
 
 
-class Source(_Strict):
+class Source(Strict):
     """Where the weights came from and under which terms."""
 
     weights: str
     licence: str
 
 
-class Label(_Strict):
+class Label(Strict):
     """One class: its index in the logits, its identifier and its readable name."""
 
     index: Annotated[int, Field(ge=0)]
@@ -90,7 +95,7 @@ class Label(_Strict):
     name: str
 
 
-class Parity(_Strict):
+class Parity(Strict):
     """How far a variant's logits are from the reference's on the same inputs."""
 
     reference: str
@@ -98,7 +103,7 @@ class Parity(_Strict):
     top1_agreement: Fraction
 
 
-class Accuracy(_Strict):
+class Accuracy(Strict):
     """Accuracy of a variant as measured through the service's own preprocessing."""
 
     dataset: str
@@ -107,7 +112,7 @@ class Accuracy(_Strict):
     top5: Fraction
 
 
-class Variant(_Strict):
+class Variant(Strict):
     """One ONNX file of the model version."""
 
     precision: Precision
@@ -118,7 +123,7 @@ class Variant(_Strict):
     accuracy: Accuracy | None = None
 
 
-class Calibration(_Strict):
+class Calibration(Strict):
     """Temperature scaling of the logits (Guo et al. 2017, section 4.2)."""
 
     temperature: Annotated[float, Field(gt=0)]
@@ -127,7 +132,7 @@ class Calibration(_Strict):
     dataset: str
 
 
-class Golden(_Strict):
+class Golden(Strict):
     """Inputs whose logits are known: the self-test before the service is ready."""
 
     inputs: FileName
@@ -138,20 +143,38 @@ class Golden(_Strict):
     """Largest allowed absolute difference of a logit, per precision."""
 
 
-class Manifest(_Strict):
-    """The whole of `manifest.json`."""
+class Gates(Strict):
+    """What the gates of one SE block did over the photos of the export."""
 
-    schema_version: Literal[1] = 1
+    block: str
+    mean: Annotated[float, Field(allow_inf_nan=False)]
+    spread: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    """Standard deviation over the photos, averaged over the channels."""
+
+
+class Manifest(Strict):
+    """The whole of `manifest.json`.
+
+    In schema 1 there is no `requires`, no `signature` and no `gates`: the signature of its files
+    is the one that all had then.
+    """
+
+    schema_version: Literal[1, 2] = 1
+    requires: Requirement = _READS_SCHEMA_2
+    """The first version of this project that reads this schema; told by those that cannot."""
     name: ModelName
     version: PositiveInt
     architecture: str
     source: Source
     input: Input
+    signature: Signature
     preprocessing: Preprocessing
     labels: Annotated[tuple[Label, ...], Field(min_length=1)]
     variants: Annotated[tuple[Variant, ...], Field(min_length=1)]
     calibration: Calibration | None = None
     golden: Golden
+    gates: tuple[Gates, ...] = ()
+    """By block, in the order of the network."""
 
     @cached_property
     def mean_label_bytes(self) -> float:
@@ -159,10 +182,26 @@ class Manifest(_Strict):
         texts = (label.id + label.name for label in self.labels)
         return sum(len(text.encode(errors="replace")) for text in texts) / len(self.labels)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _signs_schema_1(cls, content: Any) -> Any:  # noqa: ANN401 - JSON that is not checked yet
+        if not isinstance(content, dict) or content.get("schema_version", 1) != 1:
+            return content
+        if found := [key for key in _NEW_IN_2 if key in content]:
+            raise ValueError(f"{', '.join(found)} needs schema_version 2")
+        # Whatever keeps the signature from being made is a mistake in what it is made from, which
+        # is named where that is checked.
+        try:
+            size = content["input"]
+            signature = of_schema_1(size["height"], size["width"], len(content["labels"]))
+        except (KeyError, TypeError, ValueError):
+            signature = of_schema_1(1, 1, 1)
+        return content | {"signature": signature}
+
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:
-        crop = (self.preprocessing.crop_height, self.preprocessing.crop_width)
-        if crop != (self.input.height, self.input.width):
+        size = (self.input.height, self.input.width)
+        if size != (self.preprocessing.crop_height, self.preprocessing.crop_width):
             raise ValueError("input and the crop of preprocessing differ in size")
         if [label.index for label in self.labels] != list(range(len(self.labels))):
             raise ValueError("labels must be in the order of their index, from 0, without gaps")
@@ -172,4 +211,10 @@ class Manifest(_Strict):
         missing = set(precisions) - set(self.golden.tolerance)
         if missing:
             raise ValueError(f"golden.tolerance lacks {', '.join(sorted(missing))}")
+        if self.schema_version > 1 and not self.signature.is_complete:
+            raise ValueError("signature must give every size")
+        if self.signature.image.sizes[:2] != size:
+            raise ValueError("input and the image of signature differ in size")
+        if self.signature.logits.sizes != (len(self.labels),):
+            raise ValueError("labels and the logits of signature differ in number")
         return self

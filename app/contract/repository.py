@@ -2,16 +2,17 @@
 
 import hashlib
 import io
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from app.contract.errors import ConfigurationError
-from app.contract.manifest import Manifest, Precision, Variant
+from app.contract.manifest import SCHEMAS, Manifest, Precision, Requirement, Variant
 from app.contract.self_contained import check_self_contained
 
 _OPTION = "model_repository"
@@ -177,14 +178,36 @@ def _versions(folder: Path) -> list[int]:
 
 
 def _read_manifest(path: Path) -> Manifest:
+    data = _read(path)
     try:
-        return Manifest.model_validate_json(_read(path))
+        return Manifest.model_validate_json(data)
     except ValidationError as error:
+        if any(found["loc"] == ("schema_version",) for found in error.errors()):
+            raise _other_schema(path, data) from error
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the whole"
         raise ConfigurationError(
             _OPTION, f"{path}, {where}: {first['msg']}", "correct the manifest or export again"
         ) from error
+
+
+def _other_schema(path: Path, data: bytes) -> ConfigurationError:
+    """Names the schema that this version cannot read, and the version that can."""
+    content = json.loads(data)
+    schema = content["schema_version"]
+    remedy = "correct the manifest or export again"
+    if isinstance(schema, int) and schema > SCHEMAS[-1]:
+        try:
+            reader = TypeAdapter(Requirement).validate_python(content.get("requires"))
+        except ValidationError:
+            reader = "a later version of senet-serving"
+        remedy = f"serve it with {reader}, or export the model again with this version"
+    return ConfigurationError(
+        _OPTION,
+        f"{path} has schema {json.dumps(schema)[:20]}, this version of senet-serving reads"
+        f" {' and '.join(map(str, SCHEMAS))}",
+        remedy,
+    )
 
 
 def _read(path: Path) -> bytes:

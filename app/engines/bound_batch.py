@@ -6,10 +6,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from app.engines.engine import Output
+from app.contract.signature import Signature
 
-_INPUT = "images"
-_OUTPUTS: tuple[Output, ...] = ("logits", "embedding", "cam")
 # The run option of ONNX Runtime that names the CUDA graph to capture and replay.
 _GRAPH_OPTION = "gpu_graph_id"
 _NO_GRAPH = -1
@@ -25,9 +23,9 @@ class BoundBatch:
     to the same device buffer every time, and every output keeps its own.
 
     Args:
-        session: with input `images` uint8 [batch, height, width, 3], and the outputs of the
-            model repository.
+        session: the session.
         size: images of the bucket.
+        signature: of the session's file; sizes that it leaves open are taken from the file.
         device: where the session computes: "cuda" or "cpu".
         graph_id: names the session's CUDA graph of this bucket, from 1; None to use none.
         prepare_host: applied once to the host's side of the input.
@@ -37,6 +35,7 @@ class BoundBatch:
         self,
         session: onnxruntime.InferenceSession,
         size: int,
+        signature: Signature,
         *,
         device: str,
         graph_id: int | None,
@@ -44,17 +43,17 @@ class BoundBatch:
     ) -> None:
         self._session = session
         self._size = size
-        [images] = session.get_inputs()
-        self._host = np.zeros((size, *images.shape[1:]), np.uint8)
+        self._logits_name = signature.logits.name
+        self._host = np.zeros((size, *signature.image.sizes), np.uint8)
         prepare_host(self._host)
         self._binding = session.io_binding()
         self._input = _allocate(self._host.shape, np.uint8, device)
-        self._binding.bind_ortvalue_input(_INPUT, self._input)
+        self._binding.bind_ortvalue_input(signature.image.name, self._input)
         # All outputs: the nodes of each are in the graph, whoever asks for it.
+        real = {output.name: output.shape for output in session.get_outputs()}
         self._outputs = {
-            output.name: _allocate((size, *output.shape[1:]), np.float32, device)
-            for output in session.get_outputs()
-            if output.name in _OUTPUTS
+            output.name: _allocate((size, *output.sizes), np.float32, device)
+            for output in signature.completed(real).outputs
         }
         for name, value in self._outputs.items():
             self._binding.bind_ortvalue_output(name, value)
@@ -83,8 +82,8 @@ class BoundBatch:
             raise RuntimeError(f"the graph of batch size {self._size} replays wrong logits")
 
     def run(
-        self, images: Sequence[NDArray[np.uint8]], outputs: Collection[Output]
-    ) -> Mapping[Output, NDArray[np.float32]]:
+        self, images: Sequence[NDArray[np.uint8]], outputs: Collection[str]
+    ) -> Mapping[str, NDArray[np.float32]]:
         """Runs a batch that fits the bucket.
 
         What is left of the bucket computes images of earlier batches, and is cut off: images of a
@@ -104,7 +103,7 @@ class BoundBatch:
         self, images: Sequence[NDArray[np.uint8]], options: onnxruntime.RunOptions
     ) -> NDArray[np.float32]:
         self._execute(images, options)
-        logits: NDArray[np.float32] = self._outputs["logits"].numpy().copy()
+        logits: NDArray[np.float32] = self._outputs[self._logits_name].numpy().copy()
         return logits
 
     def _execute(

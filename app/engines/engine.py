@@ -8,7 +8,8 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-Output = Literal["logits", "embedding", "cam"]
+from app.contract.signature import Signature
+
 Provider = Literal["cpu", "cuda", "tensorrt"]
 
 
@@ -29,18 +30,17 @@ class Slot(Protocol):
     """Runs one batch at a time. For one thread at a time; slots of an engine run side by side."""
 
     def run(
-        self, images: Sequence[NDArray[np.uint8]], outputs: Collection[Output]
-    ) -> Mapping[Output, NDArray[np.float32]]:
+        self, images: Sequence[NDArray[np.uint8]], outputs: Collection[str]
+    ) -> Mapping[str, NDArray[np.float32]]:
         """Runs one batch. Blocks for as long as that takes, and copies the images together first.
 
         Args:
             images: at least one, each uint8 [height, width, 3], RGB.
-            outputs: what to return.
+            outputs: names of what to return, as the signature has them.
 
         Returns:
-            For each of `outputs` a float32 array whose first axis is the batch: `logits`
-            [batch, classes], `embedding` [batch, dim], `cam` [batch, classes, h, w]. The caller's
-            own: no later run writes to it.
+            For each of `outputs` a float32 array whose first axis is the batch; the others are the
+            signature's. The caller's own: no later run writes to it.
         """
         ...
 
@@ -77,16 +77,19 @@ class Engines(Protocol):
         """
         ...
 
-    def load(self, model_file: Path, provider: Provider, layout: Layout) -> Engine:
+    def load(
+        self, model_file: Path, provider: Provider, layout: Layout, signature: Signature
+    ) -> Engine:
         """Loads a self-contained ONNX file on one provider.
 
         Args:
             model_file: the file.
             provider: what shall run it.
             layout: how runs share the cores; a GPU needs one thread.
+            signature: the file's inputs and outputs.
 
         Raises:
             ConfigurationError: if the provider does not load (option `provider`), or the file
-                is no usable model (option `model_repository`).
+                is no usable model or has another signature (option `model_repository`).
         """
         ...

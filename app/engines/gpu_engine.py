@@ -11,9 +11,10 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from app.contract.errors import ConfigurationError
+from app.contract.signature import Signature
 from app.engines.bound_batch import BoundBatch, PrepareHost
 from app.engines.buckets import bucket_for
-from app.engines.engine import Output, Provider, Slot
+from app.engines.engine import Provider, Slot
 
 logger = logging.getLogger(__name__)
 
@@ -26,8 +27,8 @@ class Batch(Protocol):
         ...
 
     def run(
-        self, images: Sequence[NDArray[np.uint8]], outputs: Collection[Output]
-    ) -> Mapping[Output, NDArray[np.float32]]:
+        self, images: Sequence[NDArray[np.uint8]], outputs: Collection[str]
+    ) -> Mapping[str, NDArray[np.float32]]:
         """Runs a batch."""
         ...
 
@@ -56,8 +57,8 @@ class GpuSlot:
         self._thread.submit(self._start).result()
 
     def run(
-        self, images: Sequence[NDArray[np.uint8]], outputs: Collection[Output]
-    ) -> Mapping[Output, NDArray[np.float32]]:
+        self, images: Sequence[NDArray[np.uint8]], outputs: Collection[str]
+    ) -> Mapping[str, NDArray[np.float32]]:
         """See `Slot`. A batch that exceeds the largest bucket runs in parts.
 
         All outputs are computed; those that are not asked for stay on the GPU.
@@ -70,8 +71,8 @@ class GpuSlot:
             batch.capture()
 
     def _run(
-        self, images: Sequence[NDArray[np.uint8]], outputs: Collection[Output]
-    ) -> Mapping[Output, NDArray[np.float32]]:
+        self, images: Sequence[NDArray[np.uint8]], outputs: Collection[str]
+    ) -> Mapping[str, NDArray[np.float32]]:
         buckets = sorted(self._batches)
         parts = [images[at : at + buckets[-1]] for at in range(0, len(images), buckets[-1])]
         results = [
@@ -119,6 +120,7 @@ class GpuPlan:
         slots: batches under way at once: with two, one copies while the other computes.
         graphs: whether to try CUDA graphs. Not with TensorRT, for which ONNX Runtime documents one
             graph a session, whatever the batch size.
+        signature: what to bind.
         prepare_host: makes host memory fit for fast copies.
     """
 
@@ -127,6 +129,7 @@ class GpuPlan:
     buckets: Sequence[int]
     slots: int
     graphs: bool
+    signature: Signature
     prepare_host: PrepareHost
 
 
@@ -161,6 +164,7 @@ def _started(open_session: OpenSession, plan: GpuPlan, *, graphs: bool) -> GpuEn
             size: BoundBatch(
                 session,
                 size,
+                plan.signature,
                 device=plan.device,
                 graph_id=number if graphs else None,
                 prepare_host=plan.prepare_host,

@@ -10,12 +10,14 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from app.contract.errors import ConfigurationError
+from app.contract.signature import Signature
 from app.engines.buckets import batch_buckets
-from app.engines.engine import Engine, Layout, Output, Provider, Slot
+from app.engines.engine import Engine, Layout, Provider, Slot
 from app.engines.freed_memory import return_freed_memory
 from app.engines.gpu_engine import GpuPlan, load_gpu
 from app.engines.pinned_memory import cuda_pinned_memory
 from app.engines.providers import candidates, check_loaded, session_providers
+from app.engines.signed_session import check_signature
 from app.engines.tensorrt_cache import find_engine
 from app.engines.tensorrt_target import detect
 
@@ -25,11 +27,13 @@ class CpuEngine:
 
     Args:
         session: the session.
+        image: the name of its input.
         slots: runs that shall be under way at once.
     """
 
-    def __init__(self, session: onnxruntime.InferenceSession, slots: int) -> None:
+    def __init__(self, session: onnxruntime.InferenceSession, image: str, slots: int) -> None:
         self._session = session
+        self._image = image
         self._slots = slots
 
     @property
@@ -39,29 +43,31 @@ class CpuEngine:
 
     def open_slots(self) -> list[Slot]:
         """See `Engine`."""
-        return [CpuSlot(self._session) for _ in range(self._slots)]
+        return [CpuSlot(self._session, self._image) for _ in range(self._slots)]
 
 
 class CpuSlot:
     """A run of the shared session.
 
     Args:
-        session: with the input `images`.
+        session: the session.
+        image: the name of its input.
     """
 
-    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+    def __init__(self, session: onnxruntime.InferenceSession, image: str) -> None:
         self._session = session
+        self._image = image
 
     def run(
-        self, images: Sequence[NDArray[np.uint8]], outputs: Collection[Output]
-    ) -> Mapping[Output, NDArray[np.float32]]:
+        self, images: Sequence[NDArray[np.uint8]], outputs: Collection[str]
+    ) -> Mapping[str, NDArray[np.float32]]:
         """See `Slot`.
 
         Outputs that are not asked for are not copied out, but they are computed: inference builds
         of ONNX Runtime ignore `RunOptions.only_execute_path_to_fetches`.
         """
         names = list(outputs)
-        results = self._session.run(names, {"images": np.stack(images)})
+        results = self._session.run(names, {self._image: np.stack(images)})
         return dict(zip(names, cast("list[NDArray[np.float32]]", results), strict=True))
 
 
@@ -86,13 +92,18 @@ class OnnxEngines:
         """See `Engines`."""
         return candidates(self._provider, onnxruntime.get_available_providers())
 
-    def load(self, model_file: Path, provider: Provider, layout: Layout) -> Engine:
+    def load(
+        self, model_file: Path, provider: Provider, layout: Layout, signature: Signature
+    ) -> Engine:
         """See `Engines`."""
         if provider != "cpu":
-            return self._load_gpu(model_file, provider, layout)
-        return CpuEngine(_open(model_file, provider, layout.threads), layout.slots)
+            return self._load_gpu(model_file, provider, layout, signature)
+        session = _open(model_file, provider, layout.threads, signature)
+        return CpuEngine(session, signature.image.name, layout.slots)
 
-    def _load_gpu(self, model_file: Path, provider: Provider, layout: Layout) -> Engine:
+    def _load_gpu(
+        self, model_file: Path, provider: Provider, layout: Layout, signature: Signature
+    ) -> Engine:
         # The gpu extra's CUDA libraries lie among the Python packages, where the loader does not
         # look.
         onnxruntime.preload_dlls()
@@ -106,12 +117,15 @@ class OnnxEngines:
             buckets=tuple(batch_buckets(self._max_batch_size)),
             slots=layout.slots,
             graphs=provider == "cuda",
+            signature=signature,
             prepare_host=cuda_pinned_memory().pin,
         )
+
+        def open_session(graphs: bool) -> onnxruntime.InferenceSession:
+            return _open(model_file, provider, layout.threads, signature, cuda_graphs=graphs)
+
         try:
-            return load_gpu(
-                lambda graphs: _open(model_file, provider, layout.threads, cuda_graphs=graphs), plan
-            )
+            return load_gpu(open_session, plan)
         except ConfigurationError:
             raise
         except Exception as error:
@@ -124,7 +138,12 @@ class OnnxEngines:
 
 
 def _open(
-    model_file: Path, provider: Provider, threads: int, *, cuda_graphs: bool = False
+    model_file: Path,
+    provider: Provider,
+    threads: int,
+    signature: Signature,
+    *,
+    cuda_graphs: bool = False,
 ) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -151,5 +170,6 @@ def _open(
             "export the model again",
         ) from error
     check_loaded(provider, session.get_providers())
+    check_signature(session, signature, model_file)
     return_freed_memory()
     return session

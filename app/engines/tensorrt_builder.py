@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import onnxruntime
@@ -15,7 +14,8 @@ from app.contract.manifest import Parity, Precision, Variant
 from app.contract.parity import compare
 from app.contract.publishing import staged
 from app.contract.repository import ModelVersion
-from app.engines.engine import Engine, Layout
+from app.contract.signature import Signature
+from app.engines.engine import Layout
 from app.engines.onnx_engine import OnnxEngines
 from app.engines.tensorrt_cache import (
     SERVING_OPTIONS,
@@ -26,11 +26,15 @@ from app.engines.tensorrt_cache import (
 from app.hardware import available_cores
 
 _PROVIDER = "TensorrtExecutionProvider"
-Run = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-"""uint8 [batch, height, width, 3] -> logits float32 [batch, classes]."""
+Outputs = Mapping[str, NDArray[np.float32]]
+Run = Callable[[NDArray[np.uint8]], Outputs]
+"""uint8 [batch, height, width, 3] -> the outputs by their names."""
 
-Compile = Callable[[Path, Mapping[str, str]], Run]
-"""Compiles an ONNX file with the provider's options and runs the EP context file that they name."""
+Compile = Callable[[Path, Mapping[str, str], Signature], Run]
+"""Compiles an ONNX file with the provider's options and runs the EP context file that they name,
+for the logits alone."""
+
+_Logits = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 
 def build(
@@ -70,16 +74,25 @@ def build(
     inputs, expected = version.golden()
     largest = max(max_batch_size, len(inputs))
     with staged(final.parent, force=force) as stage:
-        size = version.manifest.input
-        options = build_options(
-            stage / final.name, height=size.height, width=size.width, max_batch_size=largest
+        signature = version.manifest.signature
+        logits = signature.logits.name
+        options = build_options(stage / final.name, signature.image, max_batch_size=largest)
+        run = compile_engine(source, options, signature)
+        tolerance = version.manifest.golden.tolerance[precision]
+        _check_golden(run(inputs)[logits], expected, tolerance)
+        engine = OnnxEngines("cpu").load(
+            version.verified_file(_variant(version, "fp32")),
+            "cpu",
+            Layout(available_cores(), 1),
+            signature,
         )
-        run = compile_engine(source, options)
-        _check_golden(run, inputs, expected, version.manifest.golden.tolerance[precision])
-        fp32 = OnnxEngines("cpu").load(
-            version.verified_file(_variant(version, "fp32")), "cpu", Layout(available_cores(), 1)
+        slot = engine.open_slots()[0]
+        parity = _parity(
+            lambda part: slot.run(list(part), [logits])[logits],
+            lambda part: run(part)[logits],
+            photos,
+            largest,
         )
-        parity = _parity(fp32, run, photos, largest)
         _check_parity(parity, max_accuracy_drop)
         facts = {
             **asdict(target),
@@ -93,14 +106,15 @@ def build(
     return final
 
 
-def compile_tensorrt(source: Path, options: Mapping[str, str]) -> Run:
+def compile_tensorrt(source: Path, options: Mapping[str, str], signature: Signature) -> Run:
     """See `Compile`. Creating the first session builds the engine and writes it."""
     _session(source, options)
     session = _session(Path(options["trt_ep_context_file_path"]), SERVING_OPTIONS)
 
-    def run(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        (logits,) = session.run(["logits"], {"images": images})
-        return cast("NDArray[np.float32]", logits)
+    def run(images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        name = signature.logits.name
+        (logits,) = session.run([name], {signature.image.name: images})
+        return {name: logits}
 
     return run
 
@@ -141,9 +155,9 @@ def _variant(version: ModelVersion, precision: Precision) -> Variant:
 
 
 def _check_golden(
-    run: Run, inputs: NDArray[np.uint8], expected: NDArray[np.float32], tolerance: float
+    logits: NDArray[np.float32], expected: NDArray[np.float32], tolerance: float
 ) -> None:
-    difference = float(np.abs(run(inputs) - expected).max())
+    difference = float(np.abs(logits - expected).max())
     # Written so that NaN, which compares false, is refused.
     if not difference <= tolerance:
         raise ConfigurationError(
@@ -154,10 +168,9 @@ def _check_golden(
         )
 
 
-def _parity(fp32: Engine, engine: Run, photos: NDArray[np.uint8], batch: int) -> Parity:
+def _parity(fp32: _Logits, engine: _Logits, photos: NDArray[np.uint8], batch: int) -> Parity:
     parts = [photos[start : start + batch] for start in range(0, len(photos), batch)]
-    slot = fp32.open_slots()[0]
-    expected = np.concatenate([slot.run(list(part), ["logits"])["logits"] for part in parts])
+    expected = np.concatenate([fp32(part) for part in parts])
     actual = np.concatenate([engine(part) for part in parts])
     return compare("fp32", expected, actual)
 

@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 from app.contract.errors import ConfigurationError
 from app.contract.self_contained import check_self_contained
+from app.contract.signature import TensorSpec
 
 ENGINE_FILE = "model.ctx.onnx"
 # Nothing about profiles or precision: an EP context holds them, and is never rebuilt.
@@ -89,7 +90,7 @@ def find_engine(version_directory: Path, sha256: str, target: TensorRTTarget) ->
     return path
 
 
-def build_options(path: Path, *, height: int, width: int, max_batch_size: int) -> dict[str, str]:
+def build_options(path: Path, image: TensorSpec, *, max_batch_size: int) -> dict[str, str]:
     """Options of ONNX Runtime's TensorRT provider that build an engine and write it to `path`.
 
     One explicit profile takes every batch from 1 to the largest; TensorRT chooses its kernels for
@@ -97,13 +98,12 @@ def build_options(path: Path, *, height: int, width: int, max_batch_size: int) -
 
     Args:
         path: the EP context file to write.
-        height: of the images, in pixels.
-        width: of the images, in pixels.
+        image: the network's input.
         max_batch_size: largest batch that the engine takes.
     """
 
     def shape(batch: int) -> str:
-        return f"images:{batch}x{height}x{width}x3"
+        return f"{image.name}:{'x'.join(map(str, (batch, *image.sizes)))}"
 
     return {
         **SERVING_OPTIONS,

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.contract.manifest import Label
-from app.engines.engine import Output
+from app.contract.signature import Include
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class ClassifyOptions:
 
     top_k: int = 5
     min_score: float = 0.0
-    include: frozenset[Output] = frozenset()
+    include: frozenset[Include] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

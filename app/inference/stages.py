@@ -11,7 +11,7 @@ from app.contract.decoding import LargeImage
 from app.contract.errors import InferenceFailed, RequestError
 from app.contract.preprocess import preprocess
 from app.contract.ranking import RankedClass, postprocess
-from app.engines.engine import Output
+from app.contract.signature import Include
 from app.inference.classification import Classification, Prediction
 from app.inference.observer import Observer, Seen
 from app.inference.queued_image import Answer, QueuedImage
@@ -56,6 +56,7 @@ class Stages:
         self._answer = answer
         self._max_image_pixels = max_image_pixels
         self._clock = clock
+        self._logits = model.signature.logits.name
         calibration = model.manifest.calibration
         self._temperature = calibration.temperature if calibration else 1.0
 
@@ -87,7 +88,8 @@ class Stages:
 
     def _infer(self, task: Infer) -> Done:
         batch = task.batch
-        names = frozenset[Output](("logits",)).union(*(image.options.include for image in batch))
+        asked = frozenset[Include]().union(*(image.options.include for image in batch))
+        names = [self._logits, *(self._model.included(include).name for include in asked)]
         try:
             outputs = task.slot.run(
                 [image.pixels for image in batch if image.pixels is not None], names
@@ -111,23 +113,28 @@ class Stages:
         images = [TracedImage(image.parent, image.queued) for image in task.batch]
         self._tracing.batch(images, task.started, self._clock(), failed=failed)
 
-    def _rank(self, task: Infer, outputs: Mapping[Output, NDArray[np.float32]]) -> None:
+    def _rank(self, task: Infer, outputs: Mapping[str, NDArray[np.float32]]) -> None:
         seconds = self._clock() - task.started
         answers: list[tuple[QueuedImage, Answer]] = []
         seen: list[Seen] = []
         for row, image in enumerate(task.batch):
-            own = {name: values[row] for name, values in outputs.items()}
+            own = {
+                include: outputs[self._model.included(include).name][row]
+                for include in image.options.include
+            }
             try:
                 ranked = postprocess(
-                    own["logits"], temperature=self._temperature, top_k=image.options.top_k
+                    outputs[self._logits][row],
+                    temperature=self._temperature,
+                    top_k=image.options.top_k,
                 )
             except InferenceFailed as error:
                 answers.append((image, error))
                 continue
             waited = task.started - image.queued - image.decode_seconds
             answer = Classification(
-                predictions=self._predictions(ranked, image, own.get("cam")),
-                embedding=own.get("embedding") if "embedding" in image.options.include else None,
+                predictions=self._predictions(ranked, image.options.min_score, own.get("cam")),
+                embedding=own.get("embedding"),
                 decode_seconds=image.decode_seconds,
                 queue_seconds=waited,
                 inference_seconds=seconds,
@@ -142,12 +149,10 @@ class Stages:
     def _predictions(
         self,
         ranked: Sequence[RankedClass],
-        image: QueuedImage,
+        min_score: float,
         cam: NDArray[np.float32] | None,
     ) -> list[Prediction]:
-        labels, options = self._model.manifest.labels, image.options
-        if "cam" not in options.include:
-            cam = None
+        labels = self._model.manifest.labels
         return [
             Prediction(
                 label=labels[item.class_index],
@@ -155,5 +160,5 @@ class Stages:
                 cam=None if cam is None else cam[item.class_index],
             )
             for item in ranked
-            if item.score >= options.min_score
+            if item.score >= min_score
         ]

@@ -56,6 +56,7 @@ class Chooser:
     Args:
         load: loads a candidate's engine.
         images: uint8 [n, height, width, 3] to measure with.
+        output: name of the output to measure with.
         batch_sizes: to measure, rising.
         cores: that inference and decoding share.
         circumstances: what a measurement depends on besides the candidates.
@@ -67,6 +68,7 @@ class Chooser:
         self,
         load: Callable[[Candidate], Engine],
         images: NDArray[np.uint8],
+        output: str,
         batch_sizes: Sequence[int],
         *,
         cores: int,
@@ -76,6 +78,7 @@ class Chooser:
     ) -> None:
         self._load = load
         self._images = images
+        self._output = output
         self._batch_sizes = batch_sizes
         self._cores = cores
         self._circumstances = circumstances
@@ -152,6 +155,7 @@ class Chooser:
             return measure(
                 engine,
                 self._images,
+                self._output,
                 self._batch_sizes,
                 cores=self._cores,
                 seconds=seconds,

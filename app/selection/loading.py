@@ -135,6 +135,7 @@ class _Loader:
         chooser = Chooser(
             self._engine,
             inputs,
+            self.found.manifest.signature.logits.name,
             list(batch_buckets(self.max_batch_size)),
             cores=self.cores,
             circumstances={"processor": processor(), "runtime": self.engines.runtime},
@@ -154,7 +155,7 @@ class _Loader:
     def _proved(self, choice: Choice) -> LoadedModel:
         candidate = choice.candidate
         precision = candidate.variant.precision
-        output_sizes = prove(
+        signature = prove(
             choice.engine, self.found, precision, choice.max_batch_size, self.checkpoint
         )
         logger.info("engine (precision, threads of a run x runs): %s", choice)
@@ -165,14 +166,16 @@ class _Loader:
             candidate.layout,
             choice.max_batch_size,
             choice.chosen_by,
-            output_sizes,
+            signature,
         )
         return LoadedModel(served, choice.engine, choice)
 
     def _engine(self, candidate: Candidate) -> Engine:
         self.checkpoint()
         file = self._file(candidate.variant)
-        return self.engines.load(file, candidate.provider, candidate.layout)
+        return self.engines.load(
+            file, candidate.provider, candidate.layout, self.found.manifest.signature
+        )
 
     def _file(self, variant: Variant) -> Path:
         """The variant's file; its digest is computed once."""

@@ -66,6 +66,7 @@ class Speed:
 def measure(
     engine: Engine,
     images: NDArray[np.uint8],
+    output: str,
     batch_sizes: Iterable[int],
     *,
     cores: int,
@@ -85,6 +86,7 @@ def measure(
     Args:
         engine: what to time.
         images: uint8 [n, height, width, 3], repeated to fill batches.
+        output: name of the output to ask for.
         batch_sizes: rising, from 1.
         cores: that inference and decoding share.
         seconds: what may be spent; exceeded by the rounds under way, and by those of the second
@@ -98,20 +100,20 @@ def measure(
     sizes = list(batch_sizes)
     end = clock() + seconds
     slots = engine.open_slots()
-    lone_seconds = _alone(slots[0], images[0], clocks)
+    lone_seconds = _alone(slots[0], images[0], output, clocks)
     with ThreadPoolExecutor(len(slots), thread_name_prefix="measure") as threads:
         for index, size in enumerate(sizes):
             batch = [images[number % len(images)] for number in range(size)]
             if index:  # the first size is warm
-                _run_all_slots(threads, slots, batch, clocks)
-            fastest = _run_all_slots(threads, slots, batch, clocks)
+                _run_all_slots(threads, slots, batch, output, clocks)
+            fastest = _run_all_slots(threads, slots, batch, output, clocks)
             share_end = clock() + (end - clock()) / (len(sizes) - index)
             speeds[size] = fastest.images_per_second(len(slots) * size, cores)
             if rival and speeds[size] < _CLEARLY_SLOWER * rival.images_per_second.get(size, 0):
                 break
             rounds = 1
             while clock() < share_end or (rounds < _ROUNDS and fastest.wall < _HUGE_SECONDS):
-                fastest = fastest.least(_run_all_slots(threads, slots, batch, clocks))
+                fastest = fastest.least(_run_all_slots(threads, slots, batch, output, clocks))
                 rounds += 1
             speeds[size] = fastest.images_per_second(len(slots) * size, cores)
             gain = speeds[size] / speeds[sizes[index - 1]] if index else math.inf
@@ -144,14 +146,14 @@ class _Round:
         return min(computed, cores / (self.processor / images + _DECODE_SECONDS))
 
 
-def _alone(slot: Slot, image: NDArray[np.uint8], clocks: Clocks) -> float:
+def _alone(slot: Slot, image: NDArray[np.uint8], output: str, clocks: Clocks) -> float:
     """The usual time of a run that finds cores and threads asleep."""
-    slot.run([image], ["logits"])
+    slot.run([image], [output])
     times: list[float] = []
     while len(times) < _LONE_RUNS and sum(times) < _HUGE_SECONDS:
         clocks.rest(_REST_SECONDS)
         started = clocks.wall()
-        slot.run([image], ["logits"])
+        slot.run([image], [output])
         times.append(clocks.wall() - started)
     return statistics.median(times)
 
@@ -160,9 +162,10 @@ def _run_all_slots(
     threads: Executor,
     slots: Sequence[Slot],
     batch: Sequence[NDArray[np.uint8]],
+    output: str,
     clocks: Clocks,
 ) -> _Round:
     """The time until every slot has run the batch once."""
     wall, processor = clocks.wall(), clocks.processor()
-    list(threads.map(lambda slot: slot.run(batch, ["logits"]), slots))
+    list(threads.map(lambda slot: slot.run(batch, [output]), slots))
     return _Round(clocks.wall() - wall, clocks.processor() - processor)

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from app.contract.errors import ConfigurationError
 from app.contract.manifest import Precision
 from app.contract.repository import ModelVersion
+from app.contract.signature import Signature, describe
 from app.engines.buckets import batch_buckets
-from app.engines.engine import Engine, Output, Slot
+from app.engines.engine import Engine, Slot
 
 
 def prove(
@@ -18,7 +19,7 @@ def prove(
     precision: Precision,
     max_batch_size: int,
     checkpoint: Callable[[], None],
-) -> Mapping[Output, int]:
+) -> Signature:
     """Warms an engine up and tests it.
 
     Args:
@@ -29,7 +30,7 @@ def prove(
         checkpoint: called between the runs; what it raises ends the proof.
 
     Returns:
-        How many numbers each output has for one image.
+        The model's signature, with every size.
 
     Raises:
         ConfigurationError: if it does not run, or computes something else.
@@ -39,23 +40,25 @@ def prove(
     black = np.zeros((size.height, size.width, 3), np.uint8)
     for batch in batch_buckets(max_batch_size):
         checkpoint()
-        _run(slot, found, [black] * batch, ["logits"])
+        _run(slot, found, [black] * batch, [found.manifest.signature.logits.name])
     return _self_test(slot, found, precision, max_batch_size)
 
 
 def _self_test(
     slot: Slot, found: ModelVersion, precision: Precision, max_batch_size: int
-) -> Mapping[Output, int]:
+) -> Signature:
+    signature = found.manifest.signature
     inputs, expected = found.golden()
     images = list(inputs)
     tolerance = found.manifest.golden.tolerance[precision]
     # In no larger batches than it will serve: ONNX Runtime keeps the memory of the largest. All
     # outputs: one that is missing would later fail every batch that somebody asks it of.
+    names = [output.name for output in signature.outputs]
     batches = [
-        _run(slot, found, images[start : start + max_batch_size], ["logits", "embedding", "cam"])
+        _run(slot, found, images[start : start + max_batch_size], names)
         for start in range(0, len(images), max_batch_size)
     ]
-    logits = np.concatenate([outputs["logits"] for outputs in batches])
+    logits = np.concatenate([outputs[signature.logits.name] for outputs in batches])
     difference = float(np.abs(logits - expected).max()) if logits.shape == expected.shape else None
     # Written so that NaN, which compares false, is refused.
     if difference is None or not difference <= tolerance:
@@ -65,15 +68,25 @@ def _self_test(
             f" {difference}, tolerance {tolerance:g}",
             "export the model again, or choose another --precision (SENET_PRECISION)",
         )
-    return {name: values[0].size for name, values in batches[0].items()}
+    for output in signature.outputs:
+        real = batches[0][output.name]
+        if not output.fits(real.shape):
+            raise ConfigurationError(
+                "model_repository",
+                f"the {precision} engine of {_name(found)} failed its self-test: it gives"
+                f" {output.name} as {describe(str(real.dtype), real.shape)}, its signature says"
+                f" {output}",
+                "export the model again, or correct the signature in its manifest",
+            )
+    return signature.completed({name: batches[0][name].shape for name in names})
 
 
 def _run(
     slot: Slot,
     found: ModelVersion,
     images: Sequence[NDArray[np.uint8]],
-    outputs: Collection[Output],
-) -> Mapping[Output, NDArray[np.float32]]:
+    outputs: Collection[str],
+) -> Mapping[str, NDArray[np.float32]]:
     try:
         return slot.run(images, outputs)
     except Exception as error:

@@ -1,10 +1,11 @@
 """The model version that serves, and how."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
+from app.contract.errors import OutputNotAvailable
 from app.contract.manifest import Manifest, Variant
-from app.engines.engine import Layout, Output, Provider
+from app.contract.signature import INCLUDED, Include, Signature, TensorSpec
+from app.engines.engine import Layout, Provider
 from app.selection.candidates import ChosenBy
 
 
@@ -19,7 +20,7 @@ class ServedModel:
         layout: how runs share the cores.
         max_batch_size: most images in one of its batches.
         chosen_by: why this engine serves.
-        output_sizes: how many numbers each output has for one image.
+        signature: what goes in and comes out, with every size.
     """
 
     manifest: Manifest
@@ -28,7 +29,7 @@ class ServedModel:
     layout: Layout
     max_batch_size: int
     chosen_by: ChosenBy
-    output_sizes: Mapping[Output, int]
+    signature: Signature
 
     @property
     def name(self) -> str:
@@ -44,3 +45,18 @@ class ServedModel:
     def digest(self) -> str:
         """`sha256:<hex>` of the ONNX file."""
         return f"sha256:{self.variant.sha256}"
+
+    def included(self, asked: Include) -> TensorSpec:
+        """The output that `include=` asks for.
+
+        Raises:
+            OutputNotAvailable: if the model has none of that meaning.
+        """
+        found = self.signature.find(INCLUDED[asked])
+        if found is None:
+            others = [name for name, meaning in INCLUDED.items() if self.signature.find(meaning)]
+            raise OutputNotAvailable(
+                f"include: {self.name}:{self.version} has no {asked}, only"
+                f" {', '.join(others) or 'its classes'}"
+            )
+        return found

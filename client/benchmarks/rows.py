@@ -21,12 +21,12 @@ loaded = load_model(
     ModelRepository(Path(sys.argv[1])), OnnxEngines("cpu"),
     model="imagenette", precision="int8", max_batch_size=1, cores=2, inference_threads=2,
 )
+logits = loaded.model.signature.logits.name
 slot = loaded.engine.open_slots()[0]
 contract = loaded.model.manifest.preprocessing
 for path in sorted(Path(sys.argv[2]).iterdir()):
     image = preprocess(path.read_bytes(), contract, max_pixels=40_000_000)
-    logits = slot.run([image], ["logits"])["logits"][0]
-    print(json.dumps([str(path), int(logits.argmax())]))
+    print(json.dumps([str(path), int(slot.run([image], [logits])[logits][0].argmax())]))
 """
 
 

@@ -11,7 +11,7 @@ from app.contract.manifest import Label, Preprocessing
 from senet.export import gates
 from senet.export.measure import Logits, logits_of
 from senet.export.photos import Photos, read
-from senet.export.runtime import onnx_runner
+from senet.export.runtime import LOGITS, onnx_runner
 from senet.gates.block import BlockGates
 
 _BATCH = 32
@@ -70,7 +70,7 @@ def observe(
         The gates of each block, in the graph's order, and the logits [photos, classes].
     """
     found = gates.find(model)
-    names = ["logits", *(gate.gates for gate in found)]
+    names = [LOGITS, *(gate.gates for gate in found)]
     run = onnx_runner(gates.exposed(model, found).SerializeToString(), names)
     parts: dict[str, list[NDArray[np.float32]]] = {name: [] for name in names}
     title = "gates" if progress else None
@@ -78,7 +78,7 @@ def observe(
         for name, value in run(batch).items():
             parts[name].append(value.reshape(len(batch), -1))
     values = {name: np.concatenate(arrays) for name, arrays in parts.items()}
-    return [BlockGates(gate.block, values[gate.gates]) for gate in found], values["logits"]
+    return [BlockGates(gate.block, values[gate.gates]) for gate in found], values[LOGITS]
 
 
 def excitation(
@@ -106,7 +106,7 @@ def excitation(
         gate: block.values.mean(axis=0, dtype=np.float64).astype(np.float32)
         for gate, block in zip(gates.find(model), blocks, strict=True)
     }
-    run = onnx_runner(gates.frozen(model, means).SerializeToString(), ["logits"])
+    run = onnx_runner(gates.frozen(model, means).SerializeToString(), [LOGITS])
     frozen = logits_of({"frozen gates": run}, photos, preprocessing, progress=progress)
     predicted, predicted_frozen = logits.argmax(1), frozen["frozen gates"].argmax(1)
     known = photos.targets.size > 0

@@ -14,7 +14,7 @@ from onnx import ModelProto, NodeProto, TensorProto, numpy_helper
 
 from senet.export import gates
 from senet.export.gates import Gate
-from senet.export.runtime import INPUT, Images, onnx_runner
+from senet.export.runtime import INPUT, LOGITS, Images, onnx_runner
 from senet.gates.block import DEAD_SPREAD
 
 MAX_ABS_LOGIT_DIFF = 1e-4
@@ -32,7 +32,7 @@ def fold_constant_gates(model: ModelProto, photos: Images) -> tuple[ModelProto, 
         the photos are within 1e-4 of those of `model`.
     """
     found = gates.find(model)
-    names = ["logits", *(gate.gates for gate in found)]
+    names = [LOGITS, *(gate.gates for gate in found)]
     values = onnx_runner(gates.exposed(model, found).SerializeToString(), names)(photos)
     folded, blocks = model, list[str]()
     for gate in found:
@@ -42,8 +42,8 @@ def fold_constant_gates(model: ModelProto, photos: Images) -> tuple[ModelProto, 
         candidate = _fold(folded, gate, over_photos.mean(axis=0))
         if candidate is None:
             continue
-        logits = onnx_runner(candidate.SerializeToString(), ["logits"])(photos)["logits"]
-        if np.abs(logits - values["logits"]).max() <= MAX_ABS_LOGIT_DIFF:
+        logits = onnx_runner(candidate.SerializeToString(), [LOGITS])(photos)[LOGITS]
+        if np.abs(logits - values[LOGITS]).max() <= MAX_ABS_LOGIT_DIFF:
             folded = candidate
             blocks.append(gate.block)
     return folded, tuple(blocks)

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
+from senet.export.runtime import LOGITS
+
 POOLS = frozenset({"ReduceMean", "GlobalAveragePool"})
 _SIGMOIDS = frozenset({"Sigmoid", "HardSigmoid"})
 # A gate is pool, layer, activation, layer and sigmoid, with a few reshapes at most.
@@ -58,7 +60,7 @@ def exposed(model: ModelProto, gates: Sequence[Gate]) -> ModelProto:
     """A copy of `model` whose outputs are the logits and the tensors of `gates`."""
     copy = ModelProto()
     copy.CopyFrom(model)
-    outputs = [output for output in copy.graph.output if output.name == "logits"]
+    outputs = [output for output in copy.graph.output if output.name == LOGITS]
     outputs += [
         helper.make_tensor_value_info(gate.gates, TensorProto.FLOAT, ["batch", None, 1, 1])
         for gate in gates

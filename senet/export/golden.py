@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from app.contract.manifest import Input, Precision
 from senet.export.parity import MAX_ABS_LOGIT_DIFF
-from senet.export.runtime import Run
+from senet.export.runtime import LOGITS, Run
 
-INPUTS = "golden.inputs.npy"
-LOGITS = "golden.logits.npy"
+INPUTS_FILE = "golden.inputs.npy"
+LOGITS_FILE = "golden.logits.npy"
 _COUNT = 8
 _Plane = NDArray[np.float64]
 # Other processors round, and int8 saturates, otherwise than the one that exports.
@@ -41,12 +41,12 @@ def write(
         their difference here.
     """
     images = draw(size)
-    logits = torch_run(images)["logits"]
-    np.save(directory / INPUTS, images)
-    np.save(directory / LOGITS, logits)
+    logits = torch_run(images)[LOGITS]
+    np.save(directory / INPUTS_FILE, images)
+    np.save(directory / LOGITS_FILE, logits)
     tolerance: dict[Precision, float] = {}
     for precision, run in runs.items():
-        difference = float(np.abs(run(images)["logits"] - logits).max())
+        difference = float(np.abs(run(images)[LOGITS] - logits).max())
         tolerance[precision] = max(_MARGIN * difference, _LEAST_TOLERANCE)
     return tolerance | {"fp32": MAX_ABS_LOGIT_DIFF}
 

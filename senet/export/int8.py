@@ -24,7 +24,7 @@ from onnxruntime.quantization import (
 from senet.export.onnx_file import save, strip
 from senet.export.quiet import quiet
 from senet.export.regions import Regions, regions
-from senet.export.runtime import INPUT, Images
+from senet.export.runtime import CAM, INPUT, Images
 
 Layout = Literal["u8s8", "s8s8"]
 
@@ -96,7 +96,7 @@ def _prepare(model: ModelProto, parts: Regions) -> frozenset[str]:
         node.op_type = _POOL
         del node.input[1:]
         del node.attribute[:]
-    maps = {node.name for node in model.graph.node if "cam" in node.output}
+    maps = {node.name for node in model.graph.node if CAM in node.output}
     return (parts.normalisation | parts.gates | parts.heads) - squeezes - maps
 
 

@@ -9,7 +9,7 @@ from app.contract.errors import ConfigurationError
 from app.contract.manifest import Accuracy, Precision, Preprocessing
 from senet.evaluation import Evaluation
 from senet.export.photos import Photos, read
-from senet.export.runtime import Run
+from senet.export.runtime import LOGITS, Run
 
 Logits = NDArray[np.float32]
 _BATCH = 32
@@ -23,7 +23,7 @@ def logits_of(
     title = f"measuring {', '.join(runs)}" if progress else None
     for batch in read(photos, preprocessing, batch_size=_BATCH, progress=title):
         for name, run in runs.items():
-            gathered[name].append(run(batch)["logits"])
+            gathered[name].append(run(batch)[LOGITS])
     return {name: np.concatenate(parts) for name, parts in gathered.items()}
 
 

@@ -9,6 +9,7 @@ from onnx import ModelProto, TensorProto, ValueInfoProto
 
 from app.contract.errors import ConfigurationError
 from app.contract.manifest import Input
+from app.contract.signature import BATCH, NAMES, Kind, Signature, TensorSpec
 from senet.export.graph import ServedGraph
 from senet.export.quiet import quiet
 from senet.export.runtime import INPUT, OUTPUTS
@@ -31,7 +32,7 @@ def to_onnx(graph: ServedGraph, size: Input) -> ModelProto:
                 external_data=False,
                 input_names=[INPUT],
                 output_names=list(OUTPUTS),
-                dynamic_shapes={INPUT: {0: torch.export.Dim("batch")}},
+                dynamic_shapes={INPUT: {0: torch.export.Dim(BATCH)}},
                 verbose=False,
             )
         # Whatever torch.export or the translation raises means the same to the user.
@@ -56,7 +57,28 @@ def opset(model: ModelProto) -> int:
     return int(versions[""])
 
 
-def signature(values: Iterable[ValueInfoProto]) -> dict[str, str]:
+def signature(model: ModelProto) -> Signature:
+    """The manifest's entry for a graph as `to_onnx` writes it.
+
+    Raises:
+        ConfigurationError: if a size other than the batch is left open.
+    """
+    meanings = {name: meaning for meaning, name in NAMES.items()}
+
+    def spec(value: ValueInfoProto, dtype: Kind) -> TensorSpec:
+        _, *sizes = value.type.tensor_type.shape.dim
+        if not all(size.dim_value for size in sizes):
+            raise _not_exportable(f"the size of its {value.name} is open")
+        shape = (BATCH, *(size.dim_value for size in sizes))
+        return TensorSpec(name=value.name, shape=shape, dtype=dtype, meaning=meanings[value.name])
+
+    return Signature(
+        inputs=tuple(spec(value, "uint8") for value in model.graph.input),
+        outputs=tuple(spec(value, "float32") for value in model.graph.output),
+    )
+
+
+def described(values: Iterable[ValueInfoProto]) -> dict[str, str]:
     """Type and shape of a graph's inputs or outputs, such as `float [batch, 10]`."""
     described: dict[str, str] = {}
     for value in values:
@@ -87,7 +109,7 @@ def _check_contract(model: ModelProto) -> None:
         raise ConfigurationError(
             "--checkpoint",
             f"the graph's outputs are not float32 {', '.join(OUTPUTS)} but"
-            f" {signature(model.graph.output)}",
+            f" {described(model.graph.output)}",
             "the network must compute in float32",
         )
     # Where a network fixes its batch, the exporter may do so too, without an error.

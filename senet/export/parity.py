@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from app.contract.errors import ConfigurationError
 from app.contract.manifest import Parity
 from app.contract.parity import compare
-from senet.export.runtime import Images, Outputs, Run
+from senet.export.runtime import CAM, EMBEDDING, LOGITS, Images, Outputs, Run
 
 BATCH_SIZES = (1, 7)
 MAX_ABS_LOGIT_DIFF = 1e-3
@@ -34,9 +34,9 @@ def verify(torch_run: Run, onnx_run: Run, photos: Images) -> Parity:
     """
     alone = _run(torch_run, photos, 1)
     together = _run(torch_run, photos, max(BATCH_SIZES))
-    spread = _difference(alone["logits"], together["logits"])
+    spread = _difference(alone[LOGITS], together[LOGITS])
     # Kernels for other batch sizes round otherwise; a real dependence moves logits much further.
-    rounding = max(MAX_ABS_LOGIT_DIFF, _COUPLING * float(np.abs(alone["logits"]).max()))
+    rounding = max(MAX_ABS_LOGIT_DIFF, _COUPLING * float(np.abs(alone[LOGITS]).max()))
     if not spread <= rounding:
         raise ConfigurationError(
             "--checkpoint",
@@ -61,9 +61,9 @@ def refuse_difference(parity: Parity, where: str) -> None:
 
 
 def _accept(expected: Outputs, actual: Outputs, size: int) -> Parity:
-    parity = compare("PyTorch fp32", expected["logits"], actual["logits"])
+    parity = compare("PyTorch fp32", expected[LOGITS], actual[LOGITS])
     refuse_difference(parity, f"at batch size {size}")
-    for name in ("embedding", "cam"):
+    for name in (EMBEDDING, CAM):
         if not np.allclose(expected[name], actual[name], rtol=1e-3, atol=MAX_ABS_LOGIT_DIFF):
             raise ConfigurationError(
                 "--checkpoint",

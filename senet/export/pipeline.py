@@ -7,7 +7,7 @@ from pathlib import Path
 from onnx import ModelProto
 
 from app.contract import publishing
-from app.contract.manifest import Golden, Manifest, Precision, Variant
+from app.contract.manifest import SCHEMAS, Gates, Golden, Manifest, Precision, Variant
 from senet.export import golden, onnx_file, parity, photos, report, speed
 from senet.export.assess import Assessment, assess
 from senet.export.candidates import Candidate, write_fp32, write_reduced
@@ -16,7 +16,7 @@ from senet.export.fold import fold_constant_gates
 from senet.export.graph import ServedGraph, torch_runner
 from senet.export.order import Order
 from senet.export.report import Report, VariantReport
-from senet.export.runtime import onnx_runner
+from senet.export.runtime import LOGITS, onnx_runner
 from senet.heads import Heads
 
 _TOOLS = ("torch", "onnx", "onnxruntime")
@@ -43,11 +43,10 @@ def export(order: Order) -> Report:
         agreed = parity.verify(torch_run, onnx_runner(fp32.path), images)
         candidates = [fp32, *write_reduced(order, model, stage)]
         runs = {
-            candidate.precision: onnx_runner(candidate.path, ["logits"]) for candidate in candidates
+            candidate.precision: onnx_runner(candidate.path, [LOGITS]) for candidate in candidates
         }
         assessment = assess(order, torch_run, runs, agreed, len(images))
         tolerance = golden.write(stage, size, torch_run, runs)
-        _write_manifest(order, candidates, assessment, tolerance, stage)
         ratios = speed.ratios(runs, images)
         seen, _ = excitation(
             model,
@@ -56,6 +55,7 @@ def export(order: Order) -> Report:
             source.labels,
             progress=order.progress,
         )
+        _write_manifest(order, model, candidates, assessment, tolerance, seen, stage)
         finished = _report(order, model, candidates, assessment, ratios, seen, folded)
         report.write(finished, stage)
     return finished
@@ -63,18 +63,22 @@ def export(order: Order) -> Report:
 
 def _write_manifest(
     order: Order,
+    model: ModelProto,
     candidates: Sequence[Candidate],
     assessment: Assessment,
     tolerance: dict[Precision, float],
+    seen: Excitation,
     directory: Path,
 ) -> None:
     source = order.source
     manifest = Manifest(
+        schema_version=SCHEMAS[-1],
         name=order.name,
         version=order.version,
         architecture=source.architecture,
         source=source.source,
         input=order.size,
+        signature=onnx_file.signature(model),
         preprocessing=source.preprocessing,
         labels=source.labels,
         variants=tuple(
@@ -89,7 +93,10 @@ def _write_manifest(
             for candidate in candidates
         ),
         calibration=assessment.calibration,
-        golden=Golden(inputs=golden.INPUTS, logits=golden.LOGITS, tolerance=tolerance),
+        golden=Golden(inputs=golden.INPUTS_FILE, logits=golden.LOGITS_FILE, tolerance=tolerance),
+        gates=tuple(
+            Gates(block=block.block, mean=block.mean, spread=block.spread) for block in seen.blocks
+        ),
     )
     (directory / "manifest.json").write_text(manifest.model_dump_json(indent=1) + "\n")
 
@@ -127,8 +134,8 @@ def _report(
         architecture=order.source.architecture,
         source=order.source.source,
         classes=len(order.source.labels),
-        inputs=onnx_file.signature(model.graph.input),
-        outputs=onnx_file.signature(model.graph.output),
+        inputs=onnx_file.described(model.graph.input),
+        outputs=onnx_file.described(model.graph.output),
         variants=tuple(variants),
         calibration=assessment.calibration,
         gates=seen,

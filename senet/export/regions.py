@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from onnx import ModelProto, NodeProto
 
 from senet.export import gates
+from senet.export.runtime import CAM
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ def regions(model: ModelProto) -> Regions:
     """Finds the parts of a graph as `onnx_file.to_onnx` writes it (nodes in topological order)."""
     nodes = list(model.graph.node)
     producer = {output: node for node in nodes for output in node.output}
-    feature_map = producer["cam"].input[0]
+    feature_map = producer[CAM].input[0]
     body = _ancestors(producer[feature_map], producer)
     first = next(index for index, node in enumerate(nodes) if node.op_type == "Conv")
     before = frozenset(node.name for node in nodes[:first]) & body

@@ -7,20 +7,26 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-INPUT = "images"
-OUTPUTS = ("logits", "embedding", "cam")
+from app.contract.signature import NAMES
+
+INPUT = NAMES["image"]
+LOGITS, EMBEDDING, CAM = NAMES["logits"], NAMES["embedding"], NAMES["class_activation_map"]
+OUTPUTS = (LOGITS, EMBEDDING, CAM)
 Images = NDArray[np.uint8]
 Outputs = dict[str, NDArray[np.float32]]
 Run = Callable[[Images], Outputs]
 """uint8 [batch, height, width, 3] -> some or all of the outputs, by name."""
 
 
-def onnx_runner(model: Path | bytes, outputs: Sequence[str] = OUTPUTS, *, threads: int = 0) -> Run:
+def onnx_runner(
+    model: Path | bytes, outputs: Sequence[str] = OUTPUTS, *, image: str = INPUT, threads: int = 0
+) -> Run:
     """Runs an ONNX file on the CPU.
 
     Args:
         model: the file, or its content.
         outputs: the names of the outputs to give.
+        image: the name of the input.
         threads: of one run; 0 lets ONNX Runtime take one per core.
     """
     options = onnxruntime.SessionOptions()
@@ -29,7 +35,7 @@ def onnx_runner(model: Path | bytes, outputs: Sequence[str] = OUTPUTS, *, thread
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
     def run(images: Images) -> Outputs:
-        values = session.run(list(outputs), {INPUT: images})
+        values = session.run(list(outputs), {image: images})
         return dict(zip(outputs, values, strict=True))
 
     return run

@@ -12,9 +12,10 @@ from tests.support.process import ROOT
 RUN = """
 import sys
 from pathlib import Path
+from app.contract.signature import of_schema_1
 from app.engines.engine import Layout
 from app.engines.onnx_engine import OnnxEngines
-OnnxEngines("cpu").load(Path(sys.argv[1]), "cpu", Layout(1, 1))
+OnnxEngines("cpu").load(Path(sys.argv[1]), "cpu", Layout(1, 1), of_schema_1(8, 8, 64))
 """
 
 

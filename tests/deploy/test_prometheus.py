@@ -15,7 +15,6 @@ import pytest
 from numpy.typing import NDArray
 
 import app.transport.http.composition
-from app.engines.engine import Output
 from app.engines.onnx_engine import OnnxEngines
 from app.settings import Settings
 from tests.deploy.expressions import expressions, rules, series
@@ -96,9 +95,7 @@ def test_a_healthy_service_fires_no_alert(loaded: Prometheus) -> None:
     assert loaded.query('ALERTS{alertstate="firing"}') == []
 
 
-def slow(
-    images: NDArray[np.uint8], outputs: Collection[Output]
-) -> dict[Output, NDArray[np.float32]]:
+def slow(images: NDArray[np.uint8], outputs: Collection[str]) -> dict[str, NDArray[np.float32]]:
     time.sleep(INFERENCE_SECONDS)
     return dict(colour_outputs(images, outputs))
 

@@ -10,8 +10,6 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from app.engines.engine import Output
-
 INPUT_SIDE = 8
 RESIZE_SIDE = 10
 _LEVELS = (32, 96, 160, 224)
@@ -28,12 +26,12 @@ BIAS: NDArray[np.float32] = (-_SHARPNESS * (_UNIT**2).sum(axis=1)).astype(np.flo
 
 
 def colour_outputs(
-    images: NDArray[np.uint8], outputs: Collection[Output]
-) -> Mapping[Output, NDArray[np.float32]]:
+    images: NDArray[np.uint8], outputs: Collection[str]
+) -> Mapping[str, NDArray[np.float32]]:
     """What the colour classifier computes for uint8 [batch, height, width, 3]."""
     pixels = (images / 255).astype(np.float32)
     embedding = pixels.mean(axis=(1, 2))
-    everything: dict[Output, NDArray[np.float32]] = {
+    everything: dict[str, NDArray[np.float32]] = {
         "logits": embedding @ WEIGHT + BIAS,
         "embedding": embedding,
         "cam": (pixels @ WEIGHT).transpose(0, 3, 1, 2),

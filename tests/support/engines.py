@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from app.engines.engine import Layout, Output, Provider, Slot
+from app.contract.signature import Signature
+from app.engines.engine import Layout, Provider, Slot
 from tests.support.colours import colour_outputs
 from tests.support.waiting import BOUND_SECONDS
 
-Respond = Callable[[NDArray[np.uint8], Collection[Output]], Mapping[Output, NDArray[np.float32]]]
+Respond = Callable[[NDArray[np.uint8], Collection[str]], Mapping[str, NDArray[np.float32]]]
 
 
 class Gate:
@@ -62,7 +63,7 @@ class FakeEngine:
         self.gate = Gate()
         self.respond = respond
         self.batches: list[NDArray[np.uint8]] = []
-        self.outputs: list[frozenset[Output]] = []
+        self.outputs: list[frozenset[str]] = []
         self._slots = slots
         self._provider = provider
 
@@ -81,8 +82,8 @@ class FakeSlot:
         self._engine = engine
 
     def run(
-        self, images: Sequence[NDArray[np.uint8]], outputs: Collection[Output]
-    ) -> Mapping[Output, NDArray[np.float32]]:
+        self, images: Sequence[NDArray[np.uint8]], outputs: Collection[str]
+    ) -> Mapping[str, NDArray[np.float32]]:
         batch = np.stack(images)
         self._engine.batches.append(batch)
         self._engine.outputs.append(frozenset(outputs))
@@ -120,7 +121,9 @@ class FakeEngines:
     def providers(self) -> list[Provider]:
         return list(self._providers)
 
-    def load(self, model_file: Path, provider: Provider, layout: Layout) -> FakeEngine:
+    def load(
+        self, model_file: Path, provider: Provider, layout: Layout, signature: Signature
+    ) -> FakeEngine:
         self.gate.pass_through()
         self.loaded.append((model_file, provider))
         self.layouts.append(layout)

@@ -10,11 +10,19 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto, checker, helper, numpy_helper
 
+from app.contract.signature import of_schema_1
 from tests.support.colours import BIAS, COLOURS, INPUT_SIDE, RESIZE_SIDE, WEIGHT, colour_outputs
 
 ManifestDict = dict[str, Any]
 
 OPSET = 20
+COLOUR_SIGNATURE = of_schema_1(INPUT_SIDE, INPUT_SIDE, len(COLOURS)).completed(
+    {
+        "logits": ("batch", len(COLOURS)),
+        "embedding": ("batch", 3),
+        "cam": ("batch", len(COLOURS), INPUT_SIDE, INPUT_SIDE),
+    }
+)
 
 
 @cache
@@ -54,12 +62,13 @@ def colour_model() -> bytes:
 def colour_manifest(name: str = "colours", version: int = 1) -> ManifestDict:
     """A valid manifest of the colour classifier."""
     return {
-        "schema_version": 1,
+        "schema_version": 2,
         "name": name,
         "version": version,
         "architecture": "mean_colour",
         "source": {"weights": "computed from the colours", "licence": "Apache-2.0"},
         "input": {"height": INPUT_SIDE, "width": INPUT_SIDE},
+        "signature": COLOUR_SIGNATURE.model_dump(mode="json"),
         "preprocessing": {
             "resize_shorter_side": RESIZE_SIDE,
             "crop_height": INPUT_SIDE,
@@ -90,11 +99,18 @@ def colour_manifest(name: str = "colours", version: int = 1) -> ManifestDict:
     }
 
 
+def in_schema_1(manifest: ManifestDict) -> None:
+    """Makes a manifest of the colour classifier one as they were before they had a signature."""
+    del manifest["signature"]
+    manifest["schema_version"] = 1
+
+
 def write_model(
     root: Path,
     *,
     name: str = "colours",
     version: int = 1,
+    model: bytes | None = None,
     change: Callable[[ManifestDict], object] = lambda manifest: None,
 ) -> Path:
     """Writes one version of the colour classifier.
@@ -103,6 +119,7 @@ def write_model(
         root: the repository's folder.
         name: the model's name.
         version: its version.
+        model: another ONNX file than the colour classifier's.
         change: may edit the manifest before it is written.
 
     Returns:
@@ -110,13 +127,15 @@ def write_model(
     """
     folder = root / name / str(version)
     folder.mkdir(parents=True)
-    (folder / "model.fp32.onnx").write_bytes(colour_model())
+    model = model or colour_model()
+    (folder / "model.fp32.onnx").write_bytes(model)
     inputs = np.random.default_rng(0).integers(
         0, 256, (4, INPUT_SIDE, INPUT_SIDE, 3), dtype=np.uint8
     )
     np.save(folder / "golden.inputs.npy", inputs)
     np.save(folder / "golden.logits.npy", colour_outputs(inputs, ["logits"])["logits"])
     manifest = colour_manifest(name, version)
+    manifest["variants"][0]["sha256"] = hashlib.sha256(model).hexdigest()
     change(manifest)
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from app.engines.engine import Output, Provider, Slot
+from app.engines.engine import Provider, Slot
 from app.selection.candidates import Candidate
 from tests.support.clock import Clock
 from tests.support.colours import colour_outputs
@@ -51,8 +51,8 @@ class TimedSlot:
         self._engine = engine
 
     def run(
-        self, images: Sequence[NDArray[np.uint8]], outputs: Collection[Output]
-    ) -> Mapping[Output, NDArray[np.float32]]:
+        self, images: Sequence[NDArray[np.uint8]], outputs: Collection[str]
+    ) -> Mapping[str, NDArray[np.float32]]:
         self._engine.run(len(images))
         return colour_outputs(np.stack(images), outputs)
 

@@ -32,6 +32,8 @@ class Job:
     Attributes:
         model_file: ONNX file.
         preprocessing: the manifest's, as JSON.
+        image: name of the input.
+        logits: name of the output.
         provider: execution provider.
         photos: files to decode in turn.
         threads: of one inference run.
@@ -41,6 +43,8 @@ class Job:
 
     model_file: str
     preprocessing: dict[str, Any]
+    image: str
+    logits: str
     provider: Provider
     photos: list[str]
     threads: int = 1
@@ -73,6 +77,7 @@ class Worker:
     def __init__(self, job: Job) -> None:
         self._preprocessing = Preprocessing.model_validate(job.preprocessing)
         self._photos = [Path(name).read_bytes() for name in job.photos]
+        self._image, self._logits = job.image, job.logits
         self._loops, self._batch = job.loops, job.batch
         if job.provider != "cpu":
             # The GPU build's CUDA libraries lie among the Python packages.
@@ -120,12 +125,12 @@ class Worker:
 
     def _infer(self, images: NDArray[np.uint8]) -> None:
         if self._device == "cpu":
-            self._session.run(["logits"], {"images": images})
+            self._session.run([self._logits], {self._image: images})
             return
         # Bound, so that outputs which nobody wants stay on the card.
         binding = self._session.io_binding()
-        binding.bind_cpu_input("images", images)
-        binding.bind_output("logits", self._device)
+        binding.bind_cpu_input(self._image, images)
+        binding.bind_output(self._logits, self._device)
         self._session.run_with_iobinding(binding)
         binding.copy_outputs_to_cpu()
 

@@ -131,9 +131,12 @@ class Subject:
         return Bare(replace(self._job(photos, precision), threads=threads), 1)
 
     def _job(self, photos: Sequence[Path], precision: Precision) -> Job:
+        manifest = self.version.manifest
         return Job(
             model_file=str(self.file(precision)),
-            preprocessing=self.version.manifest.preprocessing.model_dump(mode="json"),
+            preprocessing=manifest.preprocessing.model_dump(mode="json"),
+            image=manifest.signature.image.name,
+            logits=manifest.signature.logits.name,
             provider=self.provider,
             photos=[str(photo) for photo in photos],
         )

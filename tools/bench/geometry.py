@@ -116,9 +116,11 @@ class Model:
 
     def logits(self, images: Sequence[Pixels]) -> dict[str, NDArray[np.float32]]:
         """[n, classes] of each precision."""
+        signature = self.manifest.signature
+        logits, pixels = signature.logits.name, signature.image.name
         return {
             precision: np.concatenate(
-                [session.run(["logits"], {"images": image[None]})[0] for image in images]
+                [session.run([logits], {pixels: image[None]})[0] for image in images]
             )
             for precision, session in self.sessions.items()
         }

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from app.contract.errors import ConfigurationError
 from app.contract.manifest import Manifest
 from app.contract.repository import ModelVersion
-from app.engines.engine import Engine, Layout, Output, Provider, Slot
+from app.contract.signature import Signature
+from app.engines.engine import Engine, Layout, Provider, Slot
 from app.settings import Settings, load_settings
 from app.telemetry.log import configure_logging
 from app.transport.http.composition import create_app
@@ -28,11 +29,13 @@ class NullEngine:
 
     Args:
         logits: float32 [n, classes], the model's golden ones.
+        signature: the model's.
         slots: runs that may be under way at once.
     """
 
-    def __init__(self, logits: NDArray[np.float32], slots: int) -> None:
+    def __init__(self, logits: NDArray[np.float32], signature: Signature, slots: int) -> None:
         self._logits = logits
+        self._signature = signature
         self._slots = slots
 
     @property
@@ -42,7 +45,7 @@ class NullEngine:
 
     def open_slots(self) -> list[Slot]:
         """See `Engine`."""
-        return [NullSlot(self._logits) for _ in range(self._slots)]
+        return [NullSlot(self._logits, self._signature) for _ in range(self._slots)]
 
 
 class NullSlot:
@@ -50,21 +53,25 @@ class NullSlot:
 
     Args:
         logits: float32 [n, classes].
+        signature: the model's.
     """
 
-    def __init__(self, logits: NDArray[np.float32]) -> None:
+    def __init__(self, logits: NDArray[np.float32], signature: Signature) -> None:
         self._logits = logits
+        self._signature = signature
 
     def run(
-        self, images: Sequence[NDArray[np.uint8]], outputs: Collection[Output]
-    ) -> Mapping[Output, NDArray[np.float32]]:
-        """See `Slot`; embeddings and maps are empty zeros."""
-        classes = self._logits.shape[1]
-        answers: dict[Output, NDArray[np.float32]] = {
-            "logits": np.resize(self._logits, (len(images), classes)),
-            "embedding": np.zeros((len(images), 1), np.float32),
-            "cam": np.zeros((len(images), classes, 1, 1), np.float32),
-        }
+        self, images: Sequence[NDArray[np.uint8]], outputs: Collection[str]
+    ) -> Mapping[str, NDArray[np.float32]]:
+        """See `Slot`; all but the logits is zeros, of one number where the size is not known."""
+        answers: dict[str, NDArray[np.float32]] = {}
+        for spec in self._signature.outputs:
+            shape = [
+                len(images),
+                *(size if isinstance(size, int) else 1 for size in spec.shape[1:]),
+            ]
+            is_logits = spec.meaning == "logits"
+            answers[spec.name] = np.resize(self._logits if is_logits else np.float32(0), shape)
         return {name: answers[name] for name in outputs}
 
 
@@ -80,12 +87,14 @@ class NullEngines:
         """See `Engines`."""
         return ["cpu"]
 
-    def load(self, model_file: Path, provider: Provider, layout: Layout) -> Engine:
+    def load(
+        self, model_file: Path, provider: Provider, layout: Layout, signature: Signature
+    ) -> Engine:
         """See `Engines`."""
         folder = model_file.parent
         manifest = Manifest.model_validate_json((folder / "manifest.json").read_bytes())
         _, logits = ModelVersion(folder, manifest).golden()
-        return NullEngine(logits, layout.slots)
+        return NullEngine(logits, signature, layout.slots)
 
 
 def serve(settings: Settings) -> None:

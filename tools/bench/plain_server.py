@@ -37,6 +37,7 @@ def create_app() -> FastAPI:
     """The application; loads the model at once."""
     folder = Path(os.environ[FOLDER])
     manifest = Manifest.model_validate_json((folder / "manifest.json").read_bytes())
+    signature = manifest.signature
     provider = cast("Provider", os.environ.get(PROVIDER, "cpu"))
     if provider != "cpu":
         onnxruntime.preload_dlls()
@@ -52,7 +53,7 @@ def create_app() -> FastAPI:
         images = [
             preprocess(photo, manifest.preprocessing, max_pixels=_MAX_PIXELS) for photo in photos
         ]
-        [logits] = session.run(["logits"], {"images": np.stack(images)})
+        [logits] = session.run([signature.logits.name], {signature.image.name: np.stack(images)})
         return {"results": [_predictions(row, manifest) for row in logits]}
 
     @app.get("/readyz")

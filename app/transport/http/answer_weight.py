@@ -1,8 +1,10 @@
-"""How much an answer will weigh, told before anything is computed for it.
+"""Whether an answer can be given and how much it will weigh, told before anything is computed.
 
 Maps of every class of a large model fill megabytes an image, and while they are written as JSON
 nobody else is served.
 """
+
+import math
 
 from app.contract.errors import AnswerTooLarge
 from app.inference.classification import ClassifyOptions
@@ -15,7 +17,7 @@ _PREDICTION_BYTES = 70
 
 
 def check_weight(model: ServedModel, options: ClassifyOptions, images: int, limit: int) -> None:
-    """Refuses an answer that would be too large.
+    """Refuses an answer that the model cannot give, or that would be too large.
 
     Args:
         model: what answers.
@@ -24,6 +26,7 @@ def check_weight(model: ServedModel, options: ClassifyOptions, images: int, limi
         limit: in bytes.
 
     Raises:
+        OutputNotAvailable: if the model lacks an output that is to be included.
         AnswerTooLarge: if the estimate is above the limit.
     """
     weight = answer_bytes(model, options, images)
@@ -42,15 +45,16 @@ def answer_bytes(model: ServedModel, options: ClassifyOptions, images: int) -> i
         model: what answers.
         options: what is asked for.
         images: of how many images.
+
+    Raises:
+        OutputNotAvailable: if the model lacks an output that is to be included.
     """
+    included = {asked: math.prod(model.included(asked).sizes) for asked in options.include}
     classes = len(model.manifest.labels)
     prediction = _PREDICTION_BYTES + model.manifest.mean_label_bytes
-    if "cam" in options.include:
-        prediction += _NUMBER_BYTES * model.output_sizes["cam"] / classes
+    prediction += _NUMBER_BYTES * included.get("cam", 0) / classes
     answered = min(options.top_k, classes)
     if answered * options.min_score > 1:
         answered = int(1 / options.min_score)  # for all scores sum to 1
-    image = prediction * answered
-    if "embedding" in options.include:
-        image += _NUMBER_BYTES * model.output_sizes["embedding"]
+    image = prediction * answered + _NUMBER_BYTES * included.get("embedding", 0)
     return round(image * images)

@@ -7,11 +7,12 @@ from fastapi.responses import RedirectResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from app.contract.errors import NotReady
+from app.contract.signature import TensorSpec
 from app.inference.service import Service, State
 from app.telemetry.metrics import Metrics
 from app.transport.http.classify import model_reference
 from app.transport.http.openapi import problem_responses
-from app.transport.http.schemas import InputSize, ModelBody, ModelsBody, StatusBody
+from app.transport.http.schemas import InputSize, ModelBody, ModelsBody, StatusBody, TensorBody
 
 
 def operations_router(
@@ -65,6 +66,8 @@ def operations_router(
                     architecture=model.manifest.architecture,
                     provider=model.provider,
                     input=InputSize(height=size.height, width=size.width),
+                    inputs=[_tensor(spec) for spec in model.signature.inputs],
+                    outputs=[_tensor(spec) for spec in model.signature.outputs],
                     labels=len(model.manifest.labels),
                     threads=model.layout.threads,
                     slots=model.layout.slots,
@@ -86,3 +89,10 @@ def root_router() -> APIRouter:
         return RedirectResponse("docs")
 
     return router
+
+
+def _tensor(spec: TensorSpec) -> TensorBody:
+    batch, *_ = spec.shape
+    return TensorBody(
+        name=spec.name, shape=[str(batch), *spec.sizes], dtype=spec.dtype, meaning=spec.meaning
+    )

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from starlette.datastructures import QueryParams
 
 from app.contract.errors import InvalidParameter
+from app.contract.signature import Include
 from app.inference.classification import ClassifyOptions
 
 TIMEOUT_HEADER = "X-Request-Timeout-Ms"
@@ -33,7 +34,7 @@ class ClassifyParameters(BaseModel):
     """Most classes per image."""
     min_score: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Classes with a lower score are left out."""
-    include: frozenset[Literal["embedding", "cam"]] = frozenset()
+    include: frozenset[Include] = frozenset()
     """Further outputs, repeated or comma-separated: the embedding of the image; the class
     activation map of each class returned."""
     priority: Literal["interactive", "bulk"] = "interactive"

@@ -42,6 +42,7 @@ ANSWERS: Mapping[type[errors.RequestError], Answer] = MappingProxyType(
         errors.UnsupportedImageFormat: Answer(415, "The image format is not supported"),
         errors.InvalidImage: Answer(422, "The image is truncated or corrupt"),
         errors.ImageTooLarge: Answer(422, "The image has too many pixels"),
+        errors.OutputNotAvailable: Answer(422, "The model does not have this output"),
         errors.AnswerTooLarge: Answer(422, "The answer would be too large"),
         errors.InvalidParameter: Answer(422, "A parameter is invalid"),
         errors.Overloaded: Answer(429, "The service is at capacity"),

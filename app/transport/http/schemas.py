@@ -4,6 +4,7 @@ from typing import NotRequired
 
 from typing_extensions import TypedDict
 
+from app.contract.signature import Meaning
 from app.selection.candidates import ChosenBy
 
 
@@ -60,6 +61,15 @@ class InputSize(TypedDict):
     width: int
 
 
+class TensorBody(TypedDict):
+    """An input or output of a model. Its shape begins with the batch, by a name."""
+
+    name: str
+    shape: list[str | int]
+    dtype: str
+    meaning: Meaning
+
+
 class ModelBody(ModelReference):
     """A loaded model. `slots` runs of `threads` threads each go side by side, each of at most
     `max_batch_size` images.
@@ -68,6 +78,8 @@ class ModelBody(ModelReference):
     architecture: str
     provider: str
     input: InputSize
+    inputs: list[TensorBody]
+    outputs: list[TensorBody]
     labels: int
     threads: int
     slots: int

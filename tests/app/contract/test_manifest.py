@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from app.contract.manifest import Manifest, Preprocessing
-from tests.support.repository import ManifestDict, colour_manifest
+from tests.support.repository import ManifestDict, colour_manifest, in_schema_1
 
 Change = Callable[[ManifestDict], object]
 
@@ -42,7 +42,19 @@ def set_(*path: str | int, value: object) -> Change:
         (set_("color", value=1), "color"),
         (set_("preprocessing", "normalize", value=True), "preprocessing.normalize"),
         (set_("variants", 0, "size", value=1), "variants.0.size"),
-        (set_("schema_version", value=2), "schema_version"),
+        (set_("schema_version", value=3), "schema_version"),
+        (set_("schema_version", value=1), "signature needs schema_version 2"),
+        (lambda manifest: manifest.pop("signature"), "signature Field required"),
+        (set_("requires", value="senet-serving"), "requires"),
+        (set_("signature", "outputs", 0, "colour", value=1), "signature.outputs.0.colour"),
+        (set_("signature", "outputs", 0, "meaning", value="scores"), "signature.outputs.0.meaning"),
+        (set_("signature", "outputs", 0, "dtype", value="float16"), "signature.outputs.0.dtype"),
+        (set_("signature", "outputs", 0, "name", value="a b"), "signature.outputs.0.name"),
+        (set_("signature", "outputs", 0, "shape", value=["batch", 63]), "differ in their number"),
+        (set_("signature", "outputs", value=[]), "one of them logits"),
+        (set_("signature", "outputs", 1, "shape", value=["batch", None]), "every size"),
+        (set_("signature", "inputs", 0, "shape", value=["batch", 8, 9, 3]), "differ in size"),
+        (set_("gates", value=[{"block": "a", "mean": 0.5, "spread": -1}]), "gates.0.spread"),
         (set_("version", value=0), "version"),
         (set_("name", value="../x"), "name"),
         (set_("labels", value=[]), "labels"),
@@ -78,6 +90,51 @@ def test_a_mistake_is_found_and_placed(change: Change, message: str) -> None:
         for error in raised.value.errors()
     ]
     assert any(message in text for text in found), found
+
+
+def test_in_schema_1_every_model_has_the_three_outputs() -> None:
+    content = colour_manifest()
+    in_schema_1(content)
+    del content["schema_version"]
+    manifest = parse(content)
+    assert manifest.schema_version == 1
+    assert {spec.name: spec.shape for spec in manifest.signature.outputs} == {
+        "logits": ("batch", 64),
+        "embedding": ("batch", None),
+        "cam": ("batch", 64, None, None),
+    }
+    assert manifest.signature.image.shape == ("batch", 8, 8, 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda manifest: manifest.pop("labels"), "labels Field required"),
+        (set_("labels", value=7), "labels"),
+        (set_("labels", value=[]), "labels"),
+        (set_("input", value=None), "input"),
+        (set_("input", "height", value="tall"), "input.height"),
+        (set_("gates", value=[]), "gates needs schema_version 2"),
+        (set_("requires", value="senet-serving>=0.1.0"), "requires needs schema_version 2"),
+    ],
+)
+def test_a_mistake_in_schema_1_is_found_and_placed(change: Change, message: str) -> None:
+    manifest = colour_manifest()
+    in_schema_1(manifest)
+    change(manifest)
+    with pytest.raises(ValidationError) as raised:
+        parse(manifest)
+    found = [
+        f"{'.'.join(str(part) for part in error['loc'])} {error['msg']}"
+        for error in raised.value.errors()
+    ]
+    assert any(message in text for text in found), found
+
+
+def test_what_is_written_is_read_again() -> None:
+    content = colour_manifest() | {"gates": [{"block": "layer1.0", "mean": 0.5, "spread": 0.1}]}
+    manifest = parse(content)
+    assert Manifest.model_validate_json(manifest.model_dump_json()) == manifest
 
 
 def test_files_without_a_geometry_keep_the_exact_centre_and_their_digest() -> None:

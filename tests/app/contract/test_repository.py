@@ -94,6 +94,34 @@ def test_an_unknown_key_is_named(tmp_path: Path) -> None:
     assert "manifest.json, colour: Extra inputs" in refusal(lambda: find(tmp_path)).cause
 
 
+@pytest.mark.parametrize(
+    ("schema", "requires", "reader"),
+    [
+        (3, "senet-serving>=0.4.0", "senet-serving>=0.4.0"),
+        (3, None, "a later version of senet-serving"),
+        (17, "senet-serving>=0.4.0; rm -rf /", "a later version of senet-serving"),
+        (17, ["senet-serving>=0.4.0"], "a later version of senet-serving"),
+    ],
+)
+def test_a_schema_of_a_later_version_is_named_with_the_version_that_reads_it(
+    tmp_path: Path, schema: int, requires: object, reader: str
+) -> None:
+    later = {"schema_version": schema, "requires": requires, "ensemble": ["unheard of"]}
+    write_model(tmp_path, change=lambda manifest: manifest.update(later))
+    error = refusal(lambda: find(tmp_path))
+    assert error.option == "model_repository"
+    assert f"has schema {schema}, this version of senet-serving reads 1 and 2" in error.cause
+    assert error.remedy == f"serve it with {reader}, or export the model again with this version"
+
+
+@pytest.mark.parametrize("schema", [0, -1, "2", None, [2], {"a": 1}, 1.5])
+def test_what_is_no_schema_is_named(tmp_path: Path, schema: object) -> None:
+    write_model(tmp_path, change=lambda manifest: manifest.update(schema_version=schema))
+    error = refusal(lambda: find(tmp_path))
+    assert "manifest.json has schema" in error.cause
+    assert error.remedy == "correct the manifest or export again"
+
+
 def test_a_verified_file(repository: Path) -> None:
     found = find(repository)
     [variant] = found.manifest.variants

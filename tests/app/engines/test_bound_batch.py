@@ -7,12 +7,12 @@ import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
+from app.contract.signature import Signature, of_schema_1
 from app.engines.bound_batch import BoundBatch
-from app.engines.engine import Output
-from tests.support.colours import INPUT_SIDE, colour_outputs
-from tests.support.repository import colour_model
+from tests.support.colours import COLOURS, INPUT_SIDE, colour_outputs
+from tests.support.repository import COLOUR_SIGNATURE, colour_model
 
-EVERYTHING: tuple[Output, ...] = ("logits", "embedding", "cam")
+EVERYTHING: tuple[str, ...] = ("logits", "embedding", "cam")
 
 
 class RecordingSession:
@@ -64,11 +64,13 @@ def bound(
     *,
     graph_id: int | None = None,
     prepared: list[int] | None = None,
+    signature: Signature = COLOUR_SIGNATURE,
 ) -> BoundBatch:
     addresses: list[int] = [] if prepared is None else prepared
     return BoundBatch(
         session,
         size,
+        signature,
         device="cpu",
         graph_id=graph_id,
         prepare_host=lambda array: addresses.append(array.nbytes),
@@ -93,6 +95,13 @@ def test_computes_what_is_asked_of_a_padded_batch(
         assert found[name].dtype == np.float32
         np.testing.assert_allclose(found[name], expected[name], atol=1e-3)
     assert set(batch.run(images(count), ["cam"])) == {"cam"}
+
+
+def test_sizes_that_the_signature_leaves_open_are_the_files(session: RecordingSession) -> None:
+    batch = bound(session, 2, signature=of_schema_1(INPUT_SIDE, INPUT_SIDE, len(COLOURS)))
+    found = batch.run(images(2), EVERYTHING)
+    for name, expected in colour_outputs(np.stack(images(2)), EVERYTHING).items():
+        np.testing.assert_allclose(found[name], expected, atol=1e-3)
 
 
 def test_answers_outlive_the_next_run(session: RecordingSession) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from app.contract.signature import Signature
 from app.engines.engine import Layout
 from app.engines.freed_memory import return_freed_memory
 from app.engines.onnx_engine import OnnxEngines
@@ -23,8 +24,9 @@ def resident_bytes() -> int:
 
 
 def test_returns_what_lies_below_a_live_block() -> None:
-    # Below the size at which glibc maps a block on its own, so that all lie in one heap.
-    blocks = [bytes(100_000) for _ in range(1000)]
+    # Below the size at which glibc maps a block on its own, so that all lie in one heap; and
+    # written, for what is only promised is not resident.
+    blocks = [b"x" * 100_000 for _ in range(1000)]
     pin = bytes(100_000)
     del blocks
     before = resident_bytes()
@@ -33,8 +35,28 @@ def test_returns_what_lies_below_a_live_block() -> None:
     assert len(pin) == 100_000
 
 
-def layers(count: int, width: int) -> bytes:
+_SIDE = 16
+_WIDTH = 3 * _SIDE * _SIDE
+_SIGNATURE = Signature.model_validate(
+    {
+        "inputs": [
+            {
+                "name": "pixels",
+                "shape": ["n", _SIDE, _SIDE, 3],
+                "dtype": "uint8",
+                "meaning": "image",
+            }
+        ],
+        "outputs": [
+            {"name": "scores", "shape": ["n", _WIDTH], "dtype": "float32", "meaning": "logits"}
+        ],
+    }
+)
+
+
+def layers(count: int) -> bytes:
     """`count` square layers, whose weights ONNX Runtime lays out anew."""
+    width = _WIDTH
     generator = np.random.default_rng(0)
     weights = [
         numpy_helper.from_array(
@@ -43,14 +65,19 @@ def layers(count: int, width: int) -> bytes:
         for index in range(count)
     ]
     nodes = [
+        helper.make_node("Cast", ["pixels"], ["floats"], to=TensorProto.FLOAT),
+        helper.make_node("Flatten", ["floats"], ["x0"]),
+    ]
+    nodes += [
         helper.make_node("MatMul", [f"x{index}", f"w{index}"], [f"x{index + 1}"])
         for index in range(count)
     ]
+    nodes[-1].output[0] = "scores"
     graph = helper.make_graph(
         nodes,
         "layers",
-        [helper.make_tensor_value_info("x0", TensorProto.FLOAT, ["n", width])],
-        [helper.make_tensor_value_info(f"x{count}", TensorProto.FLOAT, ["n", width])],
+        [helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["n", _SIDE, _SIDE, 3])],
+        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["n", width])],
         weights,
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
@@ -59,9 +86,9 @@ def layers(count: int, width: int) -> bytes:
 
 def test_a_loaded_model_keeps_one_copy_of_its_weights(tmp_path: Path) -> None:
     file = tmp_path / "model.onnx"
-    file.write_bytes(layers(16, 1024))
+    file.write_bytes(layers(28))
     return_freed_memory()
     before = resident_bytes()
-    engine = OnnxEngines("cpu").load(file, "cpu", Layout(slots=1, threads=1))
+    engine = OnnxEngines("cpu").load(file, "cpu", Layout(slots=1, threads=1), _SIGNATURE)
     assert resident_bytes() - before < 1.5 * file.stat().st_size
     assert len(engine.open_slots()) == 1

@@ -12,10 +12,10 @@ import pytest
 from numpy.typing import NDArray
 
 from app.contract.errors import ConfigurationError
-from app.engines.engine import Output, Slot
+from app.engines.engine import Slot
 from app.engines.gpu_engine import GpuEngine, GpuPlan, GpuSlot, load_gpu
 from tests.support.colours import INPUT_SIDE, colour_outputs
-from tests.support.repository import colour_model
+from tests.support.repository import COLOUR_SIGNATURE, colour_model
 
 BOUND_SECONDS = 30
 
@@ -37,8 +37,8 @@ class FakeBatch:
         self._threads.add(threading.get_ident())
 
     def run(
-        self, images: Sequence[NDArray[np.uint8]], outputs: Collection[Output]
-    ) -> Mapping[Output, NDArray[np.float32]]:
+        self, images: Sequence[NDArray[np.uint8]], outputs: Collection[str]
+    ) -> Mapping[str, NDArray[np.float32]]:
         self._threads.add(threading.get_ident())
         self._runs.append((self._size, len(images)))
         return colour_outputs(np.stack(images), outputs)
@@ -89,8 +89,8 @@ def test_slots_run_side_by_side() -> None:
 
     class Waiting(FakeBatch):
         def run(
-            self, images: Sequence[NDArray[np.uint8]], outputs: Collection[Output]
-        ) -> Mapping[Output, NDArray[np.float32]]:
+            self, images: Sequence[NDArray[np.uint8]], outputs: Collection[str]
+        ) -> Mapping[str, NDArray[np.float32]]:
             both.wait()
             return super().run(images, outputs)
 
@@ -106,8 +106,8 @@ def test_slots_run_side_by_side() -> None:
 def test_a_slot_outlives_a_failed_run() -> None:
     class Failing(FakeBatch):
         def run(
-            self, images: Sequence[NDArray[np.uint8]], outputs: Collection[Output]
-        ) -> Mapping[Output, NDArray[np.float32]]:
+            self, images: Sequence[NDArray[np.uint8]], outputs: Collection[str]
+        ) -> Mapping[str, NDArray[np.float32]]:
             if not images[0].any():
                 raise RuntimeError("the card fell off the bus")
             return super().run(images, outputs)
@@ -134,6 +134,7 @@ def plan(*, graphs: bool = True, slots: int = 2) -> GpuPlan:
         buckets=(1, 2, 4),
         slots=slots,
         graphs=graphs,
+        signature=COLOUR_SIGNATURE,
         prepare_host=lambda array: None,
     )
 
@@ -165,9 +166,9 @@ def test_the_engine_computes_the_model_on_real_sessions(model_file: Path, graphs
     assert engine.provider == "cuda"
     first, second = engine.open_slots()
     batches = [images(1 + seed % 9, seed) for seed in range(15)]
-    outputs: tuple[Output, ...] = ("logits", "embedding", "cam")
+    outputs: tuple[str, ...] = ("logits", "embedding", "cam")
 
-    def run(slot: Slot) -> list[Mapping[Output, NDArray[np.float32]]]:
+    def run(slot: Slot) -> list[Mapping[str, NDArray[np.float32]]]:
         return [slot.run(batch, outputs) for batch in batches]
 
     with ThreadPoolExecutor(2) as callers:

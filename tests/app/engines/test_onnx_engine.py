@@ -9,12 +9,12 @@ import pytest
 from numpy.typing import NDArray
 
 from app.contract.errors import ConfigurationError
-from app.engines.engine import Layout, Output, Slot
+from app.engines.engine import Layout, Slot
 from app.engines.onnx_engine import OnnxEngines
 from tests.support.colours import COLOURS, INPUT_SIDE, colour_outputs
-from tests.support.repository import colour_model
+from tests.support.repository import COLOUR_SIGNATURE, colour_model
 
-EVERYTHING: tuple[Output, ...] = ("logits", "embedding", "cam")
+EVERYTHING: tuple[str, ...] = ("logits", "embedding", "cam")
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,11 @@ def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def slots(model_file: Path) -> list[Slot]:
-    return OnnxEngines("cpu").load(model_file, "cpu", Layout(threads=1, slots=4)).open_slots()
+    return (
+        OnnxEngines("cpu")
+        .load(model_file, "cpu", Layout(threads=1, slots=4), COLOUR_SIGNATURE)
+        .open_slots()
+    )
 
 
 def images(batch: int) -> list[NDArray[np.uint8]]:
@@ -45,7 +49,7 @@ def test_computes_the_model_on_any_batch(slots: list[Slot], batch: int) -> None:
 
 
 @pytest.mark.parametrize("outputs", [["logits"], ["cam", "logits"], {"embedding"}])
-def test_gives_what_was_asked_for(slots: list[Slot], outputs: Collection[Output]) -> None:
+def test_gives_what_was_asked_for(slots: list[Slot], outputs: Collection[str]) -> None:
     assert set(slots[0].run(images(1), outputs)) == set(outputs)
 
 
@@ -53,7 +57,11 @@ def test_a_file_is_read_as_onnx_whatever_its_name(tmp_path: Path) -> None:
     # ONNX Runtime would take this name for its own format, which is not what was checked.
     path = tmp_path / "model.ort"
     path.write_bytes(colour_model())
-    [slot] = OnnxEngines("cpu").load(path, "cpu", Layout(threads=1, slots=1)).open_slots()
+    [slot] = (
+        OnnxEngines("cpu")
+        .load(path, "cpu", Layout(threads=1, slots=1), COLOUR_SIGNATURE)
+        .open_slots()
+    )
     assert set(slot.run(images(1), ["logits"])) == {"logits"}
 
 
@@ -82,7 +90,9 @@ def test_answers_outlive_the_next_run(slots: list[Slot]) -> None:
 def test_as_many_slots_are_opened_as_the_layout_says(
     model_file: Path, threads: int, slots: int
 ) -> None:
-    engine = OnnxEngines("cpu").load(model_file, "cpu", Layout(threads=threads, slots=slots))
+    engine = OnnxEngines("cpu").load(
+        model_file, "cpu", Layout(threads=threads, slots=slots), COLOUR_SIGNATURE
+    )
     assert engine.provider == "cpu"
     assert len(engine.open_slots()) == slots
 
@@ -96,6 +106,6 @@ def test_what_is_no_model_is_refused_in_one_line(tmp_path: Path) -> None:
     for data in (b"", b"no protobuf", colour_model()[:100]):
         path.write_bytes(data)
         with pytest.raises(ConfigurationError) as raised:
-            OnnxEngines("cpu").load(path, "cpu", Layout(threads=1, slots=1))
+            OnnxEngines("cpu").load(path, "cpu", Layout(threads=1, slots=1), COLOUR_SIGNATURE)
         assert raised.value.option == "model_repository"
         assert "\n" not in str(raised.value)

@@ -5,7 +5,7 @@ from app.engines.engine import Layout
 from app.selection.served_model import ServedModel
 from app.telemetry.metrics import Metrics
 from tests.support.clock import Clock
-from tests.support.repository import colour_manifest
+from tests.support.repository import COLOUR_SIGNATURE, colour_manifest
 
 
 @pytest.fixture
@@ -21,4 +21,6 @@ def metrics() -> Metrics:
 @pytest.fixture
 def served() -> ServedModel:
     manifest = Manifest.model_validate(colour_manifest())
-    return ServedModel(manifest, manifest.variants[0], "cpu", Layout(1, 1), 4, "rule", {})
+    return ServedModel(
+        manifest, manifest.variants[0], "cpu", Layout(1, 1), 4, "rule", COLOUR_SIGNATURE
+    )

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from app.contract.errors import DeadlineExceeded, Draining, EngineHung, InferenceFailed
-from app.engines.engine import Output
+from app.contract.signature import Include
 from app.inference.admission import Admission, Caller
 from app.inference.classification import Classification, ClassifyOptions
 from app.inference.host import HostState, ModelHost
@@ -74,7 +74,7 @@ def visit(
     *,
     deadline: float = FOREVER,
     priority: Priority = "interactive",
-    include: frozenset[Output] = frozenset(),
+    include: frozenset[Include] = frozenset(),
 ) -> Visit:
     return Visit(
         Caller("alice", priority),
@@ -150,7 +150,7 @@ async def test_an_engine_s_error_fails_its_batch_and_no_other(
     host = await make(engine)
     respond = engine.respond
 
-    def fail(*_: object) -> dict[Output, NDArray[np.float32]]:
+    def fail(*_: object) -> dict[str, NDArray[np.float32]]:
         raise RuntimeError("out of luck")
 
     engine.respond = fail
@@ -167,7 +167,7 @@ async def test_results_are_counted_against_inputs(
 ) -> None:
     host = await make(engine)
 
-    def respond(_: object, outputs: Collection[Output]) -> dict[Output, NDArray[np.float32]]:
+    def respond(_: object, outputs: Collection[str]) -> dict[str, NDArray[np.float32]]:
         return {name: np.zeros((rows, 27), np.float32) for name in outputs}
 
     engine.respond = respond
@@ -257,7 +257,7 @@ async def test_a_thread_that_is_lost_is_reported(
     class Death(BaseException):
         """What no thread survives."""
 
-    def die(*_: object) -> dict[Output, NDArray[np.float32]]:
+    def die(*_: object) -> dict[str, NDArray[np.float32]]:
         raise Death
 
     host = await make(engine)

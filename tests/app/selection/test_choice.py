@@ -70,6 +70,7 @@ class Trial:
         chooser = Chooser(
             self.engines.load,
             IMAGES,
+            "logits",
             sizes,
             cores=CORES,
             circumstances={"runtime": runtime},

@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 from app.contract.errors import ConfigurationError
 from app.contract.manifest import Precision
 from app.contract.repository import ModelRepository
-from app.engines.engine import Engines, Layout, Output, Provider
+from app.contract.signature import Signature
+from app.engines.engine import Engines, Layout, Provider
 from app.engines.onnx_engine import OnnxEngines
 from app.selection.cache import ChoiceCache
 from app.selection.loading import LoadedModel, load_model
 from tests.support.colours import COLOURS, INPUT_SIDE, colour_outputs
 from tests.support.engines import FakeEngine, FakeEngines
-from tests.support.repository import ManifestDict, write_model
+from tests.support.repository import COLOUR_SIGNATURE, ManifestDict, in_schema_1, write_model
+from tests.support.signatures import without_output
 
 
 def load(
@@ -47,7 +49,7 @@ def load(
 
 def refusal(
     root: Path,
-    engines: FakeEngines,
+    engines: Engines,
     model: str = "colours",
     precision: Literal["auto"] | Precision = "auto",
 ) -> ConfigurationError:
@@ -121,8 +123,8 @@ def test_a_file_that_differs_from_its_digest_is_never_loaded(tmp_path: Path) -> 
 @pytest.mark.parametrize("offset", [0.01, np.nan, np.inf])
 def test_an_engine_that_computes_something_else_is_refused(repository: Path, offset: float) -> None:
     def respond(
-        images: NDArray[np.uint8], outputs: Collection[Output]
-    ) -> dict[Output, NDArray[np.float32]]:
+        images: NDArray[np.uint8], outputs: Collection[str]
+    ) -> dict[str, NDArray[np.float32]]:
         logits = colour_outputs(images, outputs)["logits"].copy()
         logits[-1, 5] += offset
         return {"logits": logits}
@@ -133,7 +135,7 @@ def test_an_engine_that_computes_something_else_is_refused(repository: Path, off
 
 
 def test_an_engine_that_fails_is_refused_in_one_line(repository: Path) -> None:
-    def fail(*_: object) -> dict[Output, NDArray[np.float32]]:
+    def fail(*_: object) -> dict[str, NDArray[np.float32]]:
         raise RuntimeError("first line\nsecond line")
 
     error = refusal(repository, FakeEngines(FakeEngine(respond=fail)))
@@ -145,6 +147,36 @@ def test_every_output_is_tried_before_anybody_asks_for_it(repository: Path) -> N
     engines = FakeEngines()
     load(repository, engines)
     assert frozenset().union(*engines.engine.outputs) == {"logits", "embedding", "cam"}
+
+
+def test_an_output_of_another_size_than_signed_is_refused(repository: Path) -> None:
+    def respond(
+        images: NDArray[np.uint8], outputs: Collection[str]
+    ) -> dict[str, NDArray[np.float32]]:
+        answers = dict(colour_outputs(images, outputs))
+        if "embedding" in answers:
+            answers["embedding"] = np.zeros((len(images), 5), np.float32)
+        return answers
+
+    error = refusal(repository, FakeEngines(FakeEngine(respond=respond)))
+    assert error.option == "model_repository"
+    assert "gives embedding as float32 [4, 5]" in error.cause
+    assert "says float32 [batch, 3]" in error.cause
+
+
+def test_a_file_that_is_not_what_its_manifest_signs_is_refused(tmp_path: Path) -> None:
+    write_model(tmp_path, model=without_output("cam"))
+    error = refusal(tmp_path, OnnxEngines("cpu"))
+    assert error.option == "model_repository"
+    assert "model.fp32.onnx is not what its manifest's signature says" in error.cause
+    assert "no output cam" in error.cause
+
+
+def test_what_a_manifest_of_schema_1_leaves_open_is_known_once_it_serves(tmp_path: Path) -> None:
+    write_model(tmp_path, change=in_schema_1)
+    loaded = load(tmp_path, OnnxEngines("cpu"))
+    assert not loaded.model.manifest.signature.is_complete
+    assert loaded.model.signature == COLOUR_SIGNATURE
 
 
 def test_an_engine_with_other_classes_is_refused(repository: Path) -> None:
@@ -159,7 +191,8 @@ def test_an_engine_with_other_classes_is_refused(repository: Path) -> None:
 def test_a_difference_within_the_tolerance_passes(repository: Path) -> None:
     engine = FakeEngine(
         respond=lambda images, outputs: {
-            "logits": colour_outputs(images, outputs)["logits"] + np.float32(0.0005)
+            name: values + np.float32(0.0005)
+            for name, values in colour_outputs(images, outputs).items()
         }
     )
     assert load(repository, FakeEngines(engine)).engine is engine
@@ -196,8 +229,10 @@ def _with_variants(manifest: ManifestDict) -> None:
 class OffInInt8(FakeEngines):
     """Computes something else from the int8 file."""
 
-    def load(self, model_file: Path, provider: Provider, layout: Layout) -> FakeEngine:
-        engine = super().load(model_file, provider, layout)
+    def load(
+        self, model_file: Path, provider: Provider, layout: Layout, signature: Signature
+    ) -> FakeEngine:
+        engine = super().load(model_file, provider, layout, signature)
         if "int8" not in model_file.name:
             return engine
         return FakeEngine(

@@ -2,6 +2,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 from torch import Tensor, nn
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from app.contract.errors import ConfigurationError
 from app.contract.manifest import Manifest
 from app.contract.repository import ModelRepository
+from app.engines.signed_session import check_signature
 from senet.export.order import Order
 from senet.export.photos import Photos, unlabelled
 from senet.export.pipeline import export
@@ -77,6 +79,25 @@ def test_the_report_is_written_for_people_and_programs(published: tuple[Path, Re
         assert f"| {variant.precision} | " in text
     assert report.machine in text
     assert report.inputs == {"images": f"uint8 [batch, {SIDE}, {SIDE}, 3]"}
+
+
+def test_the_manifest_signs_what_every_file_has(published: tuple[Path, Report]) -> None:
+    folder, report = published
+    manifest = Manifest.model_validate_json((folder / "manifest.json").read_bytes())
+    assert manifest.schema_version == 2
+    assert manifest.signature.is_complete
+    shapes = {spec.name: spec.shape for spec in manifest.signature.outputs}
+    assert shapes["logits"] == ("batch", 3)
+    assert set(shapes) == {"logits", "embedding", "cam"}
+    for variant in manifest.variants:
+        session = onnxruntime.InferenceSession(
+            folder / variant.file, providers=["CPUExecutionProvider"]
+        )
+        check_signature(session, manifest.signature, folder / variant.file)
+    assert [(gate.block, gate.mean, gate.spread) for gate in manifest.gates] == [
+        (block.block, block.mean, block.spread) for block in report.gates.blocks
+    ]
+    assert manifest.gates
 
 
 def test_the_files_say_nothing_of_the_machine(published: tuple[Path, Report]) -> None:

@@ -12,6 +12,7 @@ from onnx import GraphProto, ModelProto, helper
 
 from app.contract.errors import ConfigurationError
 from app.contract.repository import ModelRepository, ModelVersion
+from app.contract.signature import Signature, of_schema_1
 from app.engines.tensorrt_builder import Compile, Run, build
 from app.engines.tensorrt_cache import (
     ENGINE_FILE,
@@ -68,7 +69,7 @@ def test_an_engine_in_a_file_of_its_own_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_profile_takes_every_batch_up_to_the_largest() -> None:
-    options = build_options(Path("e.onnx"), height=2, width=4, max_batch_size=16)
+    options = build_options(Path("e.onnx"), of_schema_1(2, 4, 10).image, max_batch_size=16)
     assert options == {
         "device_id": "0",
         "trt_profile_min_shapes": "images:1x2x4x3",
@@ -108,10 +109,10 @@ def version(published: tuple[Path, Report], tmp_path: Path) -> ModelVersion:
 def compile_on_cpu(spoil: float = 0.0) -> Compile:
     """Takes the ONNX file for the engine: what TensorRT would give, up to rounding."""
 
-    def compile_engine(source: Path, options: Mapping[str, str]) -> Run:
+    def compile_engine(source: Path, options: Mapping[str, str], signature: Signature) -> Run:
         engine = Path(options["trt_ep_context_file_path"])
         engine.write_bytes(source.read_bytes())
-        run = onnx_runner(engine, ["logits"])
+        run = onnx_runner(engine, [signature.logits.name], image=signature.image.name)
 
         def spoiled(images: Images) -> NDArray[np.float32]:
             return run(images)["logits"] + np.float32(spoil)

@@ -71,8 +71,9 @@ def test_the_null_engine_passes_the_self_test_and_answers_all(repository: Path) 
 
 
 def test_the_null_engine_has_an_answer_for_every_batch(repository: Path) -> None:
-    _, golden = ModelRepository(repository).find("colours").golden()
-    [slot] = NullEngine(golden, slots=1).open_slots()
+    version = ModelRepository(repository).find("colours")
+    _, golden = version.golden()
+    [slot] = NullEngine(golden, version.manifest.signature, slots=1).open_slots()
 
     answers = slot.run([np.zeros((2, 2, 3), np.uint8)] * 9, ["logits"])["logits"]
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from app.engines.engine import Engine, Layout, Output, Provider, Slot
+from app.contract.signature import Signature
+from app.engines.engine import Engine, Layout, Provider, Slot
 from app.engines.onnx_engine import OnnxEngines
 
 _FAILS_EVERY = 20
@@ -34,9 +35,11 @@ class FlakyEngines:
         """See `Engines`."""
         return self._inner.providers()
 
-    def load(self, model_file: Path, provider: Provider, layout: Layout) -> Engine:
+    def load(
+        self, model_file: Path, provider: Provider, layout: Layout, signature: Signature
+    ) -> Engine:
         """See `Engines`."""
-        return _FlakyEngine(self._inner.load(model_file, provider, layout), self)
+        return _FlakyEngine(self._inner.load(model_file, provider, layout, signature), self)
 
 
 class _FlakyEngine:
@@ -59,8 +62,8 @@ class _FlakySlot:
         self._batches = 0
 
     def run(
-        self, images: Sequence[NDArray[np.uint8]], outputs: Collection[Output]
-    ) -> Mapping[Output, NDArray[np.float32]]:
+        self, images: Sequence[NDArray[np.uint8]], outputs: Collection[str]
+    ) -> Mapping[str, NDArray[np.float32]]:
         self._batches += 1
         if self._owner.failing and self._batches % _FAILS_EVERY == 0:
             self._owner.failures += 1

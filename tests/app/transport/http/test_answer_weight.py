@@ -7,7 +7,7 @@ import pytest
 
 from app.contract.errors import AnswerTooLarge
 from app.contract.manifest import Manifest
-from app.engines.engine import Layout, Output
+from app.engines.engine import Layout
 from app.inference.classification import ClassifyOptions
 from app.selection.served_model import ServedModel
 from app.settings import Settings
@@ -16,7 +16,7 @@ from tests.support.colours import COLOURS
 from tests.support.engines import FakeEngine, FakeEngines
 from tests.support.http import RawConnection, assert_problem, assert_raw_problem, post_image
 from tests.support.images import encode, photo
-from tests.support.repository import colour_manifest
+from tests.support.repository import colour_manifest, in_schema_1
 from tests.support.server import LiveServer, running
 
 PICTURE = encode(photo(COLOURS[0]))
@@ -100,11 +100,13 @@ def options(top_k: int, *include: str, min_score: float = 0.0) -> ClassifyOption
 def served(classes: int) -> ServedModel:
     """A model with maps of 7 x 7 and an embedding of 2048 numbers."""
     labels = [{"index": n, "id": f"n{n:08}", "name": "chain saw"} for n in range(classes)]
-    manifest = Manifest.model_validate(colour_manifest() | {"labels": labels})
-    sizes: dict[Output, int] = {"logits": classes, "embedding": 2048, "cam": classes * 7 * 7}
-    return ServedModel(
-        manifest, manifest.variants[0], "cpu", Layout(1, 1), 8, "rule", output_sizes=sizes
+    content = colour_manifest() | {"labels": labels}
+    in_schema_1(content)
+    manifest = Manifest.model_validate(content)
+    signature = manifest.signature.completed(
+        {"logits": (1, classes), "embedding": (1, 2048), "cam": (1, classes, 7, 7)}
     )
+    return ServedModel(manifest, manifest.variants[0], "cpu", Layout(1, 1), 8, "rule", signature)
 
 
 def test_by_default_all_maps_of_a_thousand_classes_are_given_and_of_twenty_thousand_are_not() -> (

@@ -12,7 +12,6 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.engines.engine import Output
 from app.settings import Settings
 from tests.support.colours import COLOURS, colour_outputs
 from tests.support.engines import FakeEngine, FakeEngines
@@ -24,8 +23,8 @@ TOP_RIGHT = 1
 
 
 def brightest_quarter(
-    images: NDArray[np.uint8], outputs: Collection[Output]
-) -> dict[Output, NDArray[np.float32]]:
+    images: NDArray[np.uint8], outputs: Collection[str]
+) -> dict[str, NDArray[np.float32]]:
     """Logits of the quarters top left, top right, bottom left, bottom right; then zeros."""
     batch, height, width, _ = images.shape
     quarters = images.reshape(batch, 2, height // 2, 2, width // 2, 3).mean(axis=(2, 4, 5))
