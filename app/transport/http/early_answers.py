@@ -71,7 +71,7 @@ class EarlyAnswers(SequentialProtocol):
         super().on_headers_complete()
         self.cycle.transport = _Answer(self, self.cycle, self.transport)
 
-    def on_body(self, body: bytes) -> None:
+    def on_body(self, body: bytes | memoryview) -> None:
         """A piece of a body is in."""
         if not self._awaits_rest:
             super().on_body(body)
@@ -91,6 +91,7 @@ class EarlyAnswers(SequentialProtocol):
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
+            self.note_answered()
 
     def on_response_complete(self) -> None:
         """An answer is out."""
@@ -100,6 +101,11 @@ class EarlyAnswers(SequentialProtocol):
             if self.cycle.more_body:
                 self._await_rest()
                 self._start_rest_clock(self.body_pace)
+            else:
+                self.note_answered()
+
+    def note_answered(self) -> None:
+        """A request is in and its answer is out; to be overridden."""
 
     def answer_early(self, answer: EarlyAnswer) -> None:
         """Answers a request whose head has come, without the application."""

@@ -10,7 +10,7 @@ from starlette.types import Scope
 from app.transport.http.connection_limit import ConnectionLimit
 from app.transport.http.early_answers import EarlyAnswer
 from app.transport.http.refusing_protocol import RefusingProtocol
-from app.transport.http.request_head import RefusedHead, content_length
+from app.transport.http.request_head import RefusedHead, body_length
 
 PROBES = (b"/livez", b"/readyz", b"/startupz", b"/metrics")
 """What is answered when there is no connection left, and on the operations port."""
@@ -37,6 +37,7 @@ class BoundedHttpProtocol(RefusingProtocol):
         is_for_probes: whether all connections are.
         max_head_bytes: request line and headers; longer ones get 431. What frames a body (sizes
             and extensions of chunks, trailers) may take as much, and as much as its content.
+        max_fields: header fields of a request.
         head_timeout_seconds: from the first byte (or, on a new connection, from its opening) to
             the end of the head; slower ones get 408. A TLS handshake may take as much.
         address: of the client; "" if it has none.
@@ -44,7 +45,7 @@ class BoundedHttpProtocol(RefusingProtocol):
 
     connection_limit: ClassVar[ConnectionLimit]
     is_for_probes: ClassVar[bool]
-    max_head_bytes: ClassVar[int]
+    max_fields: ClassVar[int]
     head_timeout_seconds: ClassVar[float]
     address = ""
     _is_within_limit: bool | None = None
@@ -101,7 +102,7 @@ class BoundedHttpProtocol(RefusingProtocol):
     def resume_writing(self) -> None:
         """The client has an answer."""
         super().resume_writing()
-        self._note_idle()
+        self.note_answered()
 
     def pause_writing(self) -> None:
         """The client has not taken all of an answer yet."""
@@ -113,7 +114,8 @@ class BoundedHttpProtocol(RefusingProtocol):
         parser = self.parser
         if parser.in_head:
             if parser.head_bytes > self.max_head_bytes:
-                self._refuse_long_head()
+                most = self.max_head_bytes
+                self.refuse(431, "head_too_large", f"at most {most} bytes of head are accepted")
         elif parser.body_bytes - 2 * parser.content_bytes > self.max_head_bytes:
             self.refuse(
                 400,
@@ -125,19 +127,16 @@ class BoundedHttpProtocol(RefusingProtocol):
     def on_headers_complete(self) -> None:
         """A head is complete; it starts a request if nothing is wrong with it."""
         self._stop_clock()
-        if self.parser.head_bytes > self.max_head_bytes:
-            self._refuse_long_head()
-            return
-        if self.parser.fields > self.max_fields:
+        if len(self.headers) > self.max_fields:
             self.refuse(431, "head_too_large", f"at most {self.max_fields} headers are accepted")
             return
         version = self.parser.get_http_version()
         try:
-            length = content_length(self.parser.get_method(), version, self.headers)
+            length = body_length(self.parser.get_method(), version, self.headers)
         except RefusedHead as error:
             self.refuse(error.status, error.code, str(error))
             return
-        self.parser.expect_content(length)
+        self.parser.expect_body(length)
         if not self.url.startswith(b"/"):
             self.url = _path_and_query(self.url)
         if version == "1.0":
@@ -152,22 +151,6 @@ class BoundedHttpProtocol(RefusingProtocol):
                 self.cycle.keep_alive = False
         else:
             self.answer_early(refusal)
-
-    def on_body(self, body: bytes) -> None:
-        """A piece of a body is in."""
-        if not self._is_over:
-            super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        """A body is in."""
-        if not self._is_over:
-            super().on_message_complete()
-            self._note_idle()
-
-    def on_response_complete(self) -> None:
-        """An answer is out."""
-        super().on_response_complete()
-        self._note_idle()
 
     def refusal(self, scope: Scope) -> EarlyAnswer | None:
         """The answer to a request that the application need not see, or None; to be overridden.
@@ -192,7 +175,7 @@ class BoundedHttpProtocol(RefusingProtocol):
         if is_waiting and self._head_deadline is None:
             self._start_clock()
 
-    def _note_idle(self) -> None:
+    def note_answered(self) -> None:
         """A connection whose requests are answered may make way for another."""
         is_answered = self.cycle is None or self.cycle.response_complete
         if is_answered and not (self.awaits_rest or self.flow.write_paused):
@@ -226,11 +209,6 @@ class BoundedHttpProtocol(RefusingProtocol):
                 "client": self.client, "state": self.scope["state"],
             }
         )  # fmt: skip
-
-    def _refuse_long_head(self) -> None:
-        self.refuse(
-            431, "head_too_large", f"at most {self.max_head_bytes} bytes of head are accepted"
-        )
 
     def _start_clock(self) -> None:
         self._head_deadline = self.loop.call_later(self.head_timeout_seconds, self._too_slow)

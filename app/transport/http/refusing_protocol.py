@@ -126,7 +126,8 @@ class RefusingProtocol(EarlyAnswers):
 
     def _tell(self, status: int, code: str, detail: str) -> bytes:
         self.note_refusal(status, code, detail)
-        own_id = identity(self.headers if self.parser.in_message and self.headers else ())
+        has_head = self.parser.in_message and not self.parser.in_head
+        own_id = identity(self.headers if has_head else ())
         title = TITLES.get(code, HTTPStatus(status).phrase)
         return last_answer(status, code, title, detail, own_id)
 

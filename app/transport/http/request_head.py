@@ -24,7 +24,7 @@ class RefusedHead(Exception):
         self.code = code
 
 
-def content_length(method: bytes, version: str, headers: Sequence[tuple[bytes, bytes]]) -> int:
+def body_length(method: bytes, version: str, headers: Sequence[tuple[bytes, bytes]]) -> int | None:
     """Checks a head that httptools has accepted.
 
     Args:
@@ -33,7 +33,7 @@ def content_length(method: bytes, version: str, headers: Sequence[tuple[bytes, b
         headers: names in lower case, and values.
 
     Returns:
-        The Content-Length; 0 if there is none, also where the body comes in chunks.
+        The Content-Length, 0 if there is none; None if the body comes in chunks.
 
     Raises:
         RefusedHead: if it asks for what is not served, or does not name exactly one host.
@@ -47,23 +47,28 @@ def content_length(method: bytes, version: str, headers: Sequence[tuple[bytes, b
             "HTTP/1.1 and HTTP/1.0 are served",
         )
     hosts = []
-    length = 0
+    lengths = []
+    codings = 0
     for name, value in headers:
         if name == b"host":
             hosts.append(value)
         elif name == b"content-length":
-            length = int(value)
-        elif name == b"transfer-encoding" and value.strip().lower() != b"chunked":
-            raise RefusedHead(
-                HTTPStatus.NOT_IMPLEMENTED,
-                "not_implemented",
-                "chunked is the only transfer coding that is understood",
-            )
+            lengths.append(int(value))
+        elif name == b"transfer-encoding":
+            codings += 1
+            if value.strip().lower() != b"chunked":
+                raise RefusedHead(
+                    HTTPStatus.NOT_IMPLEMENTED,
+                    "not_implemented",
+                    "chunked is the only transfer coding that is understood",
+                )
     if len(hosts) > 1 or (not hosts and version != "1.0"):
         raise _malformed(f"a request has exactly one Host header, this one has {len(hosts)}")
     if hosts and _HOST.fullmatch(hosts[0].strip()) is None:
         raise _malformed("the Host header is no host name or address with an optional port")
-    return length
+    if len(lengths) + codings > 1:
+        raise _malformed("a request says once how long its body is")
+    return None if codings else sum(lengths)
 
 
 def _malformed(detail: str) -> RefusedHead:

@@ -11,9 +11,6 @@ from uvicorn.server import ServerState
 
 from app.transport.http.request_parser import RequestParser
 
-# Of a body that is cut into small pieces; then others have a turn.
-_PIECES_PER_TURN = 256
-
 
 class SequentialProtocol(HttpToolsProtocol):
     """Leaves what follows a request unparsed until the request has been answered.
@@ -24,10 +21,10 @@ class SequentialProtocol(HttpToolsProtocol):
     Subclass it with the limits set: uvicorn makes its protocols itself.
 
     Attributes:
-        max_fields: header fields of a request that are kept.
+        max_head_bytes: longest head that is parsed.
     """
 
-    max_fields: ClassVar[int]
+    max_head_bytes: ClassVar[int]
     parser: RequestParser  # type: ignore[assignment]  # stands in for httptools' own
     flow: "HeldFlow"
     _unread = b""
@@ -41,7 +38,7 @@ class SequentialProtocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self.parser = RequestParser(self, max_fields=self.max_fields)
+        self.parser = RequestParser(self, max_head_bytes=self.max_head_bytes)
 
     def connection_made(  # type: ignore[override]  # uvicorn narrows the transport as well
         self, transport: asyncio.Transport
@@ -55,8 +52,18 @@ class SequentialProtocol(HttpToolsProtocol):
         if self._is_over or self._is_blank(data):
             return
         self._unset_keepalive_if_required()
-        self._unread += data
+        self._unread = self._unread + data if self._unread else data
         self._read_on()
+
+    def on_body(self, body: bytes | memoryview) -> None:
+        """A piece of a body is in."""
+        if not self._is_over:
+            super().on_body(body)  # type: ignore[arg-type]  # it appends any bytes
+
+    def on_message_complete(self) -> None:
+        """A body is in."""
+        if not self._is_over:
+            super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """An answer is out; it is the next request's turn."""
@@ -78,10 +85,9 @@ class SequentialProtocol(HttpToolsProtocol):
         self._unread = b""
         if not self._is_next_awaited():
             self.flow.release()
-            for _ in range(_PIECES_PER_TURN):
+            start = self._parse(data, 0)
+            while start < len(data) and self.parser.in_message and not self._is_over:
                 start = self._parse(data, start)
-                if start == len(data) or self._is_over or not self.parser.in_message:
-                    break
         rest = data[start:]
         if not rest or self._is_over or self._is_blank(rest):
             return
@@ -112,7 +118,7 @@ class SequentialProtocol(HttpToolsProtocol):
 
     def _is_blank(self, data: bytes) -> bool:
         """Whether these are only empty lines, which some clients send after a body."""
-        return not self.parser.in_message and not data.strip(b"\r\n")
+        return not self.parser.in_message and data[0] in b"\r\n" and not data.strip(b"\r\n")
 
 
 class HeldFlow(FlowControl):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.transport.http.request_head import RefusedHead, content_length
+from app.transport.http.request_head import RefusedHead, body_length
 
 HOST = (b"host", b"localhost")
 
@@ -21,7 +21,7 @@ HOST = (b"host", b"localhost")
     ],
 )
 def test_a_host_is_a_name_or_an_address_with_a_port(host: bytes) -> None:
-    assert content_length(b"GET", "1.1", [(b"host", host)]) == 0
+    assert body_length(b"GET", "1.1", [(b"host", host)]) == 0
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_a_host_is_a_name_or_an_address_with_a_port(host: bytes) -> None:
 )
 def test_anything_else_is_malformed(host: bytes) -> None:
     with pytest.raises(RefusedHead, match="Host") as refused:
-        content_length(b"GET", "1.1", [(b"host", host + b"x")])
+        body_length(b"GET", "1.1", [(b"host", host + b"x")])
     assert refused.value.status == 400
 
 
@@ -41,10 +41,10 @@ def test_anything_else_is_malformed(host: bytes) -> None:
 def test_a_request_has_one_host_header(version: str, hosts: int, is_served: bool) -> None:
     headers = [HOST] * hosts
     if is_served:
-        assert content_length(b"GET", version, headers) == 0
+        assert body_length(b"GET", version, headers) == 0
         return
     with pytest.raises(RefusedHead, match=f"has {hosts}"):
-        content_length(b"GET", version, headers)
+        body_length(b"GET", version, headers)
 
 
 @pytest.mark.parametrize(
@@ -60,10 +60,24 @@ def test_what_is_not_served(
     method: bytes, version: str, headers: list[tuple[bytes, bytes]], status: int
 ) -> None:
     with pytest.raises(RefusedHead) as refused:
-        content_length(method, version, headers)
+        body_length(method, version, headers)
     assert refused.value.status == status
 
 
 def test_the_length_of_the_body() -> None:
-    assert content_length(b"POST", "1.1", [HOST, (b"content-length", b"17 ")]) == 17
-    assert content_length(b"POST", "1.1", [HOST, (b"transfer-encoding", b"Chunked")]) == 0
+    assert body_length(b"POST", "1.1", [HOST, (b"content-length", b"17 ")]) == 17
+    assert body_length(b"POST", "1.1", [HOST, (b"transfer-encoding", b"Chunked")]) is None
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [(b"content-length", b"3"), (b"content-length", b"3")],
+        [(b"content-length", b"3"), (b"transfer-encoding", b"chunked")],
+        [(b"transfer-encoding", b"chunked"), (b"transfer-encoding", b"chunked")],
+    ],
+)
+def test_a_body_has_one_length(headers: list[tuple[bytes, bytes]]) -> None:
+    with pytest.raises(RefusedHead, match="how long") as refused:
+        body_length(b"POST", "1.1", [HOST, *headers])
+    assert refused.value.status == 400

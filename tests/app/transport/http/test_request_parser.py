@@ -5,19 +5,20 @@ from itertools import pairwise
 import httptools
 import pytest
 
-from app.transport.http.request_head import content_length
+from app.transport.http.request_head import body_length
 from app.transport.http.request_parser import RequestParser
 
 GET = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
 OFFER = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
-MAX_FIELDS = 6
+MAX_HEAD_BYTES = 1000
+CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 class Recorder:
     """Writes down what a parser tells."""
 
     def __init__(self) -> None:
-        self.parser = RequestParser(self, max_fields=MAX_FIELDS)
+        self.parser = RequestParser(self, max_head_bytes=MAX_HEAD_BYTES)
         self.requests: list[tuple[bytes, bytes]] = []
         self.url = b""
         self.headers: list[tuple[bytes, bytes]] = []
@@ -34,9 +35,9 @@ class Recorder:
         self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        self.parser.expect_content(content_length(self.parser.get_method(), "1.1", self.headers))
+        self.parser.expect_body(body_length(self.parser.get_method(), "1.1", self.headers))
 
-    def on_body(self, body: bytes) -> None:
+    def on_body(self, body: bytes | memoryview) -> None:
         self._body += body
 
     def on_message_complete(self) -> None:
@@ -113,11 +114,10 @@ def test_an_offer_changes_nothing_but_is_not_told() -> None:
 
 def test_what_a_message_takes_is_counted() -> None:
     parser = Recorder().parser
-    head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-    parser.feed(head[:10], 0)
+    parser.feed(CHUNKED[:10], 0)
     assert (parser.in_head, parser.head_bytes) == (True, 10)
-    parser.feed(head[10:], 0)
-    assert (parser.in_head, parser.head_bytes, parser.body_bytes) == (False, len(head), 0)
+    parser.feed(CHUNKED[10:], 0)
+    assert (parser.in_head, parser.head_bytes, parser.body_bytes) == (False, len(CHUNKED), 0)
     chunk = b"3;" + b"e" * 50 + b"\r\nabc\r\n"
     parser.feed(chunk, 0)
     assert (parser.body_bytes, parser.content_bytes) == (len(chunk), 3)
@@ -127,15 +127,29 @@ def test_what_a_message_takes_is_counted() -> None:
     assert (parser.in_message, parser.body_bytes) == (False, 0)
 
 
-def test_neither_trailers_nor_too_many_headers_are_kept() -> None:
+def test_neither_trailers_nor_long_heads_are_kept() -> None:
     recorder = Recorder()
     recorder.feed(post(b"/", b"abc", chunked=True) + b"content-type: x\r\n" * 3)
     assert [name for name, _ in recorder.headers] == [b"host", b"transfer-encoding"]
     for more in (b"", OFFER):
-        many = Recorder()
-        many.parser.feed(b"GET / HTTP/1.1\r\nHost: x\r\n" + more + b"a: b\r\n" * 10, 0)
-        assert len(many.headers) == MAX_FIELDS
-        assert many.parser.fields > MAX_FIELDS
+        long = Recorder()
+        long.parser.feed(b"GET / HTTP/1.1\r\nHost: x\r\n" + more + b"a: b\r\n" * 200, 0)
+        assert long.headers == []
+        assert long.parser.head_bytes > MAX_HEAD_BYTES
+
+
+@pytest.mark.parametrize(
+    ("data", "pieces"),
+    [
+        (b"\r\n\r\n" * 100 + GET, 1),
+        (post(b"/", b"\r\n\r\n" * 100_000, chunked=True) + b"\r\n", 2),
+        (CHUNKED + b"4\r\n\r\n\r\n\r\n" * 10_000 + b"0\r\n\r\n", 2),
+    ],
+)
+def test_empty_lines_are_no_work(data: bytes, pieces: int) -> None:
+    recorder = Recorder()
+    assert len(recorder.feed(data)) == pieces
+    assert len(recorder.requests) == 1
 
 
 def test_a_disagreement_on_the_end_of_a_message_is_an_error() -> None:
