@@ -113,7 +113,7 @@ class Service:
             options: what it asks for.
             deadline: when the answer is due, on the monotonic clock in seconds.
             model: the model's name; None for the default.
-            version: its version; None for any.
+            version: its version; None for the default's.
 
         Raises:
             Unavailable: if the service is not ready, or has no room.

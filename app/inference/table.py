@@ -29,14 +29,17 @@ class ModelTable:
 
         Args:
             name: of the model; None for the default.
-            version: of the model; None for any.
+            version: of the model; None for the version of the default.
 
         Raises:
             ModelNotFound: if there is none.
         """
         own = self.default.model
-        wanted = (name or own.name, version or own.version)
+        wanted = (
+            own.name if name is None else name,
+            own.version if version is None else version,
+        )
         if (host := self.hosts.get(wanted)) is None:
             served = ", ".join(":".join(key) for key in self.hosts)
-            raise ModelNotFound(f"{name or own.name}:{version or 'any'} is not loaded; {served} is")
+            raise ModelNotFound(f"{':'.join(wanted)} is not loaded; {served} is")
         return host

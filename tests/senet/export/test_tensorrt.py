@@ -114,8 +114,8 @@ def compile_on_cpu(spoil: float = 0.0) -> Compile:
         engine.write_bytes(source.read_bytes())
         run = onnx_runner(engine, [signature.logits.name], image=signature.image.name)
 
-        def spoiled(images: Images) -> NDArray[np.float32]:
-            return run(images)["logits"] + np.float32(spoil)
+        def spoiled(images: Images) -> Mapping[str, NDArray[np.float32]]:
+            return {name: values + np.float32(spoil) for name, values in run(images).items()}
 
         return spoiled
 

@@ -54,6 +54,7 @@ def test_a_flood_leaves_few_lines_and_says_so(caplog: pytest.LogCaptureFixture) 
     labels = {"reason": "malformed_request"}
     assert value(refusals.metrics, "senet_refused_connections_total", **labels) == 5003
     labels = {"route": "unmatched", "status": "400"}
+    labels |= {"model": "", "version": "", "priority": ""}
     assert value(refusals.metrics, "senet_requests_total", **labels) == 5003
 
 
