@@ -24,7 +24,8 @@ Requirement = Annotated[str, Field(pattern=r"^senet-serving>=[0-9]{1,4}(\.[0-9]{
 
 SCHEMAS = (1, 2)
 """The schemas of the manifest that this version reads; exports write the last."""
-_READS_SCHEMA_2 = "senet-serving>=0.1.0"
+READS_SCHEMA_2 = "senet-serving>=0.1.0"
+"""The first version of this project that does."""
 _NEW_IN_2 = ("requires", "signature", "gates")
 
 
@@ -160,7 +161,7 @@ class Manifest(Strict):
     """
 
     schema_version: Literal[1, 2] = 1
-    requires: Requirement = _READS_SCHEMA_2
+    requires: Requirement = READS_SCHEMA_2
     """The first version of this project that reads this schema; told by those that cannot."""
     name: ModelName
     version: PositiveInt

@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from app.contract.errors import ConfigurationError
-from app.contract.manifest import SCHEMAS, Manifest, Precision, Requirement, Variant
+from app.contract.manifest import (
+    READS_SCHEMA_2,
+    SCHEMAS,
+    Manifest,
+    Precision,
+    Requirement,
+    Variant,
+)
 from app.contract.self_contained import check_self_contained
 
 _OPTION = "model_repository"
@@ -197,9 +204,9 @@ def _other_schema(path: Path, data: bytes) -> ConfigurationError:
     schema = content["schema_version"]
     remedy = "correct the manifest or export again"
     if isinstance(schema, int) and schema > SCHEMAS[-1]:
-        try:
-            reader = TypeAdapter(Requirement).validate_python(content.get("requires"))
-        except ValidationError:
+        reader = content.get("requires")
+        # This version, too, is one that reads schema 2.
+        if reader == READS_SCHEMA_2 or not _is_requirement(reader):
             reader = "a later version of senet-serving"
         remedy = f"serve it with {reader}, or export the model again with this version"
     return ConfigurationError(
@@ -208,6 +215,14 @@ def _other_schema(path: Path, data: bytes) -> ConfigurationError:
         f" {' and '.join(map(str, SCHEMAS))}",
         remedy,
     )
+
+
+def _is_requirement(value: object) -> bool:
+    try:
+        TypeAdapter(Requirement).validate_python(value)
+    except ValidationError:
+        return False
+    return True
 
 
 def _read(path: Path) -> bytes:
