@@ -11,9 +11,9 @@ _TIMEOUT_SECONDS = 4
 
 def main() -> int:
     """Asks `/readyz`; the exit code is 0 if ready, 1 if not."""
-    port = os.environ.get("SENET_PORT", "")
-    if not port.isdecimal():  # Kubernetes puts tcp://... there for a Service called senet
-        port = "8000"
+    # Kubernetes puts tcp://... into the second for a Service called senet.
+    ports = (os.environ.get("SENET_OPERATIONS_PORT", ""), os.environ.get("SENET_PORT", ""))
+    port = next((port for port in ports if port.isdecimal()), "8000")
     scheme = "https" if os.environ.get("SENET_TLS_CERTIFICATE_FILE") else "http"
     # The certificate is for the service's public name, and this is the same container.
     tls = ssl._create_unverified_context() if scheme == "https" else None  # noqa: S323

@@ -4,6 +4,8 @@ import logging
 import resource
 
 from app.contract.errors import ConfigurationError
+from app.settings import Settings
+from app.transport.http.connection_limit import PROBE_CONNECTIONS
 
 logger = logging.getLogger(__name__)
 
@@ -12,34 +14,46 @@ logger = logging.getLogger(__name__)
 _OWN_FILES = 32
 
 
-def connections_allowed(wanted: int, further: int) -> int:
+def open_files(settings: Settings) -> tuple[int, int]:
+    """How many files the service may have to open, and how many of them it may open.
+
+    The second is what the hard limit allows, to which a process may raise its own, the soft one.
+    """
+    pools = 1 if settings.operations_port is None else 3
+    needed = settings.max_connections + pools * PROBE_CONNECTIONS + _OWN_FILES
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return needed, needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+
+
+def shortage(settings: Settings) -> str | None:
+    """What is wrong with the limit on open files, and a remedy; None if nothing is."""
+    needed, limit = open_files(settings)
+    if limit == needed:
+        return None
+    return (
+        f"{settings.max_connections} connections need {needed} open files, and the limit is"
+        f" {limit}; raise it (ulimit -n, LimitNOFILE= of systemd, --ulimit nofile of Docker)"
+        " or lower --max-connections (SENET_MAX_CONNECTIONS)"
+    )
+
+
+def connections_allowed(settings: Settings) -> int:
     """As many connections as are wanted, or as the limit allows; raises the limit where it may.
 
     A connection that is accepted without a file descriptor to spare is reset by the system, and
-    nobody is told; so fewer are accepted from the start.
-
-    Args:
-        wanted: connections, as `max_connections` says.
-        further: connections beyond those, for probes.
+    nobody is told; so fewer are accepted from the start, with a warning.
 
     Raises:
         ConfigurationError: if the limit leaves none.
     """
-    needed = wanted + further + _OWN_FILES
+    needed, limit = open_files(settings)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    limit = soft
-    if soft != resource.RLIM_INFINITY and soft < needed:
-        limit = needed if hard == resource.RLIM_INFINITY else min(hard, needed)
+    if soft != resource.RLIM_INFINITY and soft < limit:
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
-    if limit == resource.RLIM_INFINITY or limit >= needed:
-        return wanted
-    allowed = limit - further - _OWN_FILES
-    cause = f"{wanted} connections need {needed} open files, and the limit is {limit}"
-    remedy = (
-        "raise the limit (ulimit -n, LimitNOFILE= of systemd, --ulimit nofile of Docker)"
-        " or lower --max-connections (SENET_MAX_CONNECTIONS)"
-    )
-    if allowed < 1:
-        raise ConfigurationError("max_connections", cause, remedy)
-    logger.warning("max_connections: %s: %d are accepted; %s", cause, allowed, remedy)
+    allowed = settings.max_connections - (needed - limit)
+    if (text := shortage(settings)) is not None:
+        if allowed < 1:
+            cause, _, remedy = text.partition("; ")
+            raise ConfigurationError("max_connections", cause, remedy)
+        logger.warning("max_connections: only %d are accepted: %s", allowed, text)
     return allowed

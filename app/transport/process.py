@@ -16,7 +16,7 @@ from app.environment import hidden_options
 from app.settings import Settings
 from app.telemetry.log import configure_logging
 from app.transport.http.composition import create_app
-from app.transport.http.connection_limit import ConnectionLimit
+from app.transport.http.connection_limit import PROBE_CONNECTIONS, ConnectionLimit
 from app.transport.http.early_answers import EarlyAnswer
 from app.transport.http.protocol import BoundedHttpProtocol
 from app.transport.http.refusal_log import RefusalLog
@@ -31,8 +31,6 @@ logger = logging.getLogger(__name__)
 _KEEP_ALIVE_SECONDS = 75
 # Of headers; more than browsers, proxies and their service meshes send.
 _MAX_FIELDS = 128
-# Those that probes and scrapes can have when all others are taken, and those of the second port.
-_PROBE_CONNECTIONS = 16
 
 
 def serve(settings: Settings) -> None:
@@ -60,10 +58,7 @@ def serve(settings: Settings) -> None:
         if len(failures) == 1:
             server.begin_drain()
 
-    has_second = settings.operations_port is not None
-    further = _PROBE_CONNECTIONS * (3 if has_second else 1)
-    allowed = connections_allowed(settings.max_connections, further)
-    settings = settings.model_copy(update={"max_connections": allowed})
+    settings = settings.model_copy(update={"max_connections": connections_allowed(settings)})
     app = create_app(settings, on_ready=_keep_what_is_loaded, on_failure=on_failure)
     certificate = certificate_of(settings)
     config = uvicorn_config(app, settings)
@@ -115,7 +110,7 @@ def uvicorn_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
 
 def operations_at(listener: socket.socket, app: FastAPI, settings: Settings) -> Operations:
     """The operations port."""
-    return Operations(listener, _protocol(settings, app, _PROBE_CONNECTIONS, for_probes=True))
+    return Operations(listener, _protocol(settings, app, PROBE_CONNECTIONS, for_probes=True))
 
 
 def certificate_of(settings: Settings) -> RenewedCertificate | None:
@@ -149,7 +144,7 @@ def _protocol(
 
     class Protocol(BoundedHttpProtocol):
         connection_limit = ConnectionLimit(
-            places, reserve=_PROBE_CONNECTIONS, is_proxy=lambda address: address in proxies
+            places, reserve=PROBE_CONNECTIONS, is_proxy=lambda address: address in proxies
         )
         is_for_probes = for_probes
         max_head_bytes = settings.max_head_bytes

@@ -45,11 +45,26 @@ def test_one_port_everywhere(overlay: list[Manifest], pod: dict[str, Any]) -> No
         assert COMPOSE["services"][name]["ports"][0].endswith(f":{port}")
     scrapes = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())
     job = scrapes["scrape_configs"][0]
-    assert job["static_configs"] == [{"targets": [f"senet:{port}"]}]
-    assert job["dns_sd_configs"][0]["port"] == port
+    for name in ("senet", "senet-gpu"):
+        operations = int(COMPOSE["services"][name]["environment"]["SENET_OPERATIONS_PORT"])
+        assert operations != port
+        assert job["static_configs"] == [{"targets": [f"senet:{operations}"]}]
+        assert job["dns_sd_configs"][0]["port"] == operations
     [container] = pod["containers"]
-    assert container["ports"] == [{"name": "http", "containerPort": port}]
-    assert one(overlay, "Service")["spec"]["ports"][0]["targetPort"] == "http"
+    environment = {entry["name"]: entry["value"] for entry in container["env"]}
+    operations = int(environment["SENET_OPERATIONS_PORT"])
+    assert container["ports"] == [
+        {"name": "http", "containerPort": port},
+        {"name": "operations", "containerPort": operations},
+    ]
+    ports = one(overlay, "Service")["spec"]["ports"]
+    assert [(port["name"], port["targetPort"]) for port in ports] == [
+        ("http", "http"),
+        ("operations", "operations"),
+    ]
+    for kind in ("startup", "readiness", "liveness"):
+        assert container[f"{kind}Probe"]["httpGet"]["port"] == "operations"
+    assert one(overlay, "ServiceMonitor")["spec"]["endpoints"][0]["port"] == "operations"
     runtime = one(render(KUBERNETES / "kserve"), "ServingRuntime")["spec"]
     assert runtime["containers"][0]["ports"][0]["containerPort"] == port
     assert runtime["annotations"]["prometheus.kserve.io/port"] == str(port)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 
 from app.cli.doctor.finding import Finding
-from app.cli.doctor.machine import cores, memory, paths, port
+from app.cli.doctor.machine import cores, files, memory, paths, ports
 from app.cli.doctor.software import providers, shared_objects, versions
 from app.settings import Settings, load_settings
 
@@ -26,7 +26,7 @@ def examine(arguments: Sequence[str]) -> tuple[int, str]:
     """
     settings = load_settings([argument for argument in arguments if argument != "--json"])
     checks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
-        versions, cores, memory, shared_objects, providers, paths, port,
+        versions, cores, memory, shared_objects, providers, paths, files, ports,
     )  # fmt: skip
     findings = [finding for check in checks for finding in check(settings)]
     faults = sum(finding.verdict == "fault" for finding in findings)

@@ -1,4 +1,4 @@
-"""Judges what the machine, or the container, gives: cores, memory, folders and the port."""
+"""Judges what the machine, or the container, gives: cores, memory, folders, files and ports."""
 
 import json
 import os
@@ -12,6 +12,7 @@ from app.cli.doctor.finding import Finding
 from app.hardware import available_cores, core_quota, memory_limit_bytes
 from app.selection.cache import user_cache_directory
 from app.settings import Settings
+from app.transport.open_files import open_files, shortage
 
 _TIMEOUT_SECONDS = 2
 
@@ -65,23 +66,37 @@ def _cache(folder: Path | None) -> str:
     return f"{folder} cannot be written; the engine is measured at each start"
 
 
-def port(settings: Settings) -> Iterator[Finding]:
-    """Whether the port is free, or this service's already."""
-    where = f"{settings.host}:{settings.port}"
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+def files(settings: Settings) -> Iterator[Finding]:
+    """Whether as many connections as are wanted can be open."""
+    if (text := shortage(settings)) is not None:
+        yield Finding("open files", "warning", text)
+    else:
+        needed, _ = open_files(settings)
+        yield Finding("open files", "ok", f"{needed} may be needed, and the limit allows them")
+
+
+def ports(settings: Settings) -> Iterator[Finding]:
+    """Whether the ports are free, or this service's already."""
+    yield _port(settings.host, settings.port, "port")
+    if settings.operations_port is not None:
+        yield _port(settings.host, settings.operations_port, "operations port")
+
+
+def _port(host: str, number: int, name: str) -> Finding:
+    where = f"{host}:{number}"
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind((settings.host, settings.port))
+            listener.bind((host, number))
             # Of two services that bind one port, the second fails only here.
             listener.listen()
         except OSError as error:
-            if _answers(settings.port):
-                yield Finding("port", "ok", f"{where} is served by this service already")
-            else:
-                yield Finding("port", "fault", f"{where}: {error.strerror}; choose another --port")
-        else:
-            yield Finding("port", "ok", f"{where} is free")
+            if _answers(number):
+                return Finding(name, "ok", f"{where} is served by this service already")
+            option = name.replace(" ", "-")
+            return Finding(name, "fault", f"{where}: {error.strerror}; choose another --{option}")
+        return Finding(name, "ok", f"{where} is free")
 
 
 def _answers(port: int) -> bool:

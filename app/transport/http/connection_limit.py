@@ -5,6 +5,10 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
 
+PROBE_CONNECTIONS = 16
+"""Those that probes and scrapes can have when all others are taken; the operations port has as many
+and as many more."""
+
 
 class Connection(Protocol):
     """A connection that is counted."""

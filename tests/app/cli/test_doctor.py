@@ -156,6 +156,23 @@ def test_a_port_that_the_service_itself_has(
     assert "served by this service already" in found["port"]["detail"]
 
 
+def test_both_ports_are_looked_at(options: list[str | Path]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        code, found = findings(*options, "--operations-port", str(port))
+    assert code == 1
+    assert found["port"]["verdict"] == "ok"
+    assert "choose another --operations-port" in found["operations port"]["detail"]
+
+
+def test_too_few_open_files(options: list[str | Path]) -> None:
+    assert findings(*options)[1]["open files"]["verdict"] == "ok"
+    code, found = findings(*options, "--max-connections", str(10**12))
+    assert code == 0
+    assert found["open files"]["verdict"] == "warning"
+    assert "SENET_MAX_CONNECTIONS" in found["open files"]["detail"]
+
+
 def test_a_wrong_option_is_one_line() -> None:
     ended = run_to_its_end("doctor", "--port", "eighty")
     assert ended.returncode == 2

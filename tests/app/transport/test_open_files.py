@@ -1,16 +1,17 @@
 """Too few open files for `max_connections` are said, and made up for where that is allowed."""
 
-import logging
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from app.contract.errors import ConfigurationError
-from app.transport.open_files import connections_allowed
+from app.settings import Settings
+from app.transport.open_files import connections_allowed, open_files, shortage
 from tests.support.process import ROOT
+
+Make = Callable[..., Settings]
 
 
 @pytest.fixture(autouse=True)
@@ -26,26 +27,37 @@ def set_soft_limit(soft: int) -> int:
     return hard
 
 
-def test_enough_is_left_as_it_is() -> None:
+def test_enough_is_left_as_it_is(make_settings: Make) -> None:
     set_soft_limit(500)
-    assert connections_allowed(100, 16) == 100
+    assert connections_allowed(make_settings(max_connections=100)) == 100
     assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 500
 
 
-def test_a_soft_limit_is_raised_as_far_as_is_needed(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_soft_limit_is_raised_as_far_as_is_needed(
+    make_settings: Make, caplog: pytest.LogCaptureFixture
+) -> None:
     set_soft_limit(100)
-    assert connections_allowed(200, 16) == 200
-    assert 200 < resource.getrlimit(resource.RLIMIT_NOFILE)[0] < 300
+    settings = make_settings(max_connections=200)
+    assert connections_allowed(settings) == 200
+    assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == open_files(settings)[0]
+    assert shortage(settings) is None
     assert caplog.records == []
+
+
+def test_the_operations_port_needs_some_as_well(make_settings: Make) -> None:
+    needed, _ = open_files(make_settings())
+    assert open_files(make_settings(operations_port=0))[0] > needed
 
 
 def test_a_hard_limit_is_said_and_kept() -> None:
     # In a process of its own, for nobody gets a hard limit back.
     script = (
-        "import logging, resource, sys; from app.transport.open_files import connections_allowed\n"
+        "import logging, resource, sys\n"
+        "from app.settings import load_settings\n"
+        "from app.transport.open_files import connections_allowed\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))\n"
         "logging.basicConfig(stream=sys.stdout)\n"
-        "print(connections_allowed(4096, 16))"
+        "print(connections_allowed(load_settings(['--max-connections', '4096'])))"
     )
     ended = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
@@ -56,9 +68,17 @@ def test_a_hard_limit_is_said_and_kept() -> None:
         assert word in line
 
 
-def test_a_limit_that_leaves_nothing_stops_the_start(caplog: pytest.LogCaptureFixture) -> None:
-    hard = set_soft_limit(64)
-    with caplog.at_level(logging.WARNING), pytest.raises(ConfigurationError) as caught:
-        connections_allowed(hard, hard)
-    assert caught.value.option == "max_connections"
-    assert "raise the limit" in str(caught.value)
+def test_a_limit_that_leaves_nothing_stops_the_start() -> None:
+    script = (
+        "import resource, sys\n"
+        "from app.__main__ import main\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))\n"
+        "sys.argv = ['app', '--port', '0']\n"
+        "sys.exit(main())"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("error: max_connections: 4096 connections need ")
+    assert len(ended.stderr.splitlines()) == 1
