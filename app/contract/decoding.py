@@ -4,16 +4,16 @@ Pillow and its codecs bound neither their memory nor their time. A megabyte of p
 can keep a core busy for minutes, and a WebP of a hundred kilobytes takes half a gigabyte.
 """
 
-import zlib
 from io import BytesIO
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from app.contract.errors import ImageTooLarge, InvalidImage, UnsupportedImageFormat
 from app.contract.image_files.avif import is_avif, read_avif
-from app.contract.image_files.jpeg import JpegFile, read_jpeg, with_other_ends
+from app.contract.image_files.jpeg import read_jpeg
 from app.contract.image_files.png import read_png
 from app.contract.image_files.tiff import read_tiff
+from app.contract.image_files.unended_jpeg import UnendedJpeg
 
 # Decoders of these hold several copies of the picture. At so many pixels the hungriest kind of
 # each (lossless WebP, AVIF of 4:4:4 with alpha, LZW TIFF) stays within 256 MiB.
@@ -21,7 +21,6 @@ _MOST_PIXELS = {"WEBP": 16_000_000, "AVIF": 16_000_000, "TIFF": 16_000_000}
 # Pillow reads each piece of a file (chunk, marker, block, directory entry) by itself, in Python.
 # A PNG of 32 MiB in chunks of the usual 8 KiB needs 12,000 reads.
 _MOST_READS = 20_000
-_ROWS_AT_ONCE = 256
 # Of each pixel: what the hungriest decoders, and the conversions after them, hold at once.
 _BYTES_PER_PIXEL = 12
 # Of each pixel of a baseline JPEG, which is decoded row by row, and of a progressive one, whose
@@ -65,28 +64,27 @@ def open_image(data: bytes, image_format: str, *, max_pixels: int) -> Image.Imag
     Raises:
         ImageTooLarge: if it has too many pixels.
         UnsupportedImageFormat: if it is of a kind that is not accepted.
-        InvalidImage: if it has absurdly many pieces, or a JPEG breaks off within its pixels.
+        InvalidImage: if it has absurdly many pieces.
         Exception: whatever Pillow raises on a corrupt image.
     """
     limit = min(max_pixels, _MOST_PIXELS.get(image_format, max_pixels))
-    jpeg = read_jpeg(data) if image_format == "JPEG" else None
-    if jpeg:
-        data = jpeg.data
+    ended = True
+    if image_format == "JPEG":
+        jpeg = read_jpeg(data)
+        data, ended = jpeg.data, jpeg.ended
     elif image_format == "PNG":
         data = read_png(data)
     elif image_format == "TIFF":
         data = read_tiff(data, limit)
     elif image_format == "AVIF":
         data = read_avif(data, limit)
-    image = _opened(data, image_format)
+    image = _opened(data, image_format) if ended else UnendedJpeg(_BoundedReader(data))
     if image.width * image.height > limit:
         raise ImageTooLarge(
             f"{image.width} x {image.height} pixels; at most {limit} are accepted in {image_format}"
         )
     if image_format == "BMP" and any(tile[0] == "bmp_rle" for tile in image.tile):
         raise UnsupportedImageFormat("a run-length encoded BMP")
-    if jpeg and not jpeg.ended:
-        _check_that_pixels_are_complete(jpeg)
     return image
 
 
@@ -125,27 +123,3 @@ def _opened(data: bytes, image_format: str) -> ImageFile.ImageFile:
             # Its directory has been read, so it is the samples that Pillow does not know.
             raise UnsupportedImageFormat("a TIFF of samples that are not accepted") from error
         raise
-
-
-def _check_that_pixels_are_complete(jpeg: JpegFile) -> None:
-    """Tells a JPEG that lacks its end marker only from one that was cut off.
-
-    A decoder takes the place where a scan's data end for granted, and makes up what is missing.
-    So the pixels are complete where it makes no difference what follows.
-
-    Raises:
-        InvalidImage: if pixels are missing.
-    """
-    one, other = with_other_ends(jpeg)
-    if _checksum(one) != _checksum(other):
-        raise InvalidImage("truncated JPEG image: it ends within its pixels")
-
-
-def _checksum(data: bytes) -> int:
-    checksum = 0
-    with Image.open(BytesIO(data), formats=["JPEG"]) as image:
-        image.load()
-        for top in range(0, image.height, _ROWS_AT_ONCE):
-            rows = image.crop((0, top, image.width, min(top + _ROWS_AT_ONCE, image.height)))
-            checksum = zlib.crc32(rows.tobytes(), checksum)
-    return checksum

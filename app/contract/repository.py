@@ -5,7 +5,7 @@ import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -146,20 +146,13 @@ class ModelRepository:
         return ", ".join(names) or "no model"
 
 
-def select_variant(
-    precision: Literal["auto"] | Precision, provider: str, manifest: Manifest
-) -> Variant:
-    """The variant to serve: the precision asked for, or what suits the provider.
+def select_variant(precision: Precision, manifest: Manifest) -> Variant:
+    """The variant of the precision asked for.
 
     Raises:
         ConfigurationError: if the model lacks the precision asked for.
     """
     variants = {variant.precision: variant for variant in manifest.variants}
-    if precision == "auto":
-        order: tuple[Precision, ...] = (
-            ("int8", "fp32", "fp16") if provider == "cpu" else ("fp16", "fp32", "int8")
-        )
-        return next(variants[name] for name in order if name in variants)
     if precision not in variants:
         raise ConfigurationError(
             "precision",

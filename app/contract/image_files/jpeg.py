@@ -37,9 +37,8 @@ class JpegFile:
     """A JPEG with one image and little else.
 
     Attributes:
-        data: from its start marker to its end marker.
-        ended: whether the end marker was in the file; if not, the file may have been cut off
-            within the last scan.
+        data: from its start marker to its end marker, if it has one.
+        ended: whether it has one; if not, it may have been cut off within its last scan.
     """
 
     data: bytes
@@ -102,18 +101,7 @@ def read_jpeg(data: bytes) -> JpegFile:
     if ended:
         return JpegFile(b"".join([*parts, END]), ended)
     # Half an end marker would give the first byte of what is appended another meaning.
-    return JpegFile(b"".join(parts).rstrip(b"\xff") + END, ended)
-
-
-def with_other_ends(jpeg: JpegFile) -> tuple[bytes, bytes]:
-    """The same with data before its end marker that nothing can take for the same.
-
-    Where a scan's data end early, decoders make up what is missing; here they go on reading. Each
-    bit of one is another in the other.
-    """
-    scan = jpeg.data.removesuffix(END)
-    one, other = b"\x55\x39\x0f\x6c", b"\xaa\xc6\xf0\x93"
-    return scan + one * 256 + END, scan + other * 256 + END
+    return JpegFile(b"".join(parts).rstrip(b"\xff"), ended)
 
 
 def _search(pattern: re.Pattern[bytes], data: bytes, at: int) -> re.Match[bytes] | None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.contract.errors import ImageTooLarge, InvalidImage, UnsupportedImageFormat
+from app.contract.image_files.tiff_strips import with_jpegs_anew
 
 _BYTE, _SHORT, _LONG, _RATIONAL, _UNDEFINED = 1, 3, 4, 5, 7
 _SIZES = {_BYTE: 1, _SHORT: 2, _LONG: 4, _RATIONAL: 8, _UNDEFINED: 1}
@@ -41,9 +42,9 @@ _ENTRIES: Mapping[int, tuple[Sequence[int], int]] = {
     _JPEG_TABLES: ((_UNDEFINED, _BYTE), 1 << 16),
     _REFERENCE_BLACK_WHITE: ((_RATIONAL, _LONG), 6),
 }
-_UNCOMPRESSED = 1
+_UNCOMPRESSED, _JPEG = 1, 7
 # None, LZW, JPEG, Deflate (of Adobe and older), PackBits.
-_COMPRESSIONS = frozenset({_UNCOMPRESSED, 5, 7, 8, 32946, 32773})
+_COMPRESSIONS = frozenset({_UNCOMPRESSED, 5, _JPEG, 8, 32946, 32773})
 _RGB, _SEPARATED, _YCBCR = 2, 5, 6
 _CMYK, _SEPARATE_PLANES, _UNSIGNED = 1, 2, 1
 
@@ -75,18 +76,29 @@ def read_tiff(data: bytes, max_pixels: int) -> bytes:
         UnsupportedImageFormat: if its compression or its samples are of a kind that would not be
             decoded, or not as they look.
         ImageTooLarge: if it or its tiles have more pixels than allowed.
-        InvalidImage: if the directory is malformed or of absurd length.
+        InvalidImage: if the directory is malformed or of absurd length, or a JPEG in it is.
     """
     order = "<" if data.startswith(b"II") else ">"
     directory = _read_directory(data, order)
     _check_samples(directory)
     _check_size(directory, max_pixels)
+    pixels: bytes | bytearray = data
+    if directory.one(_COMPRESSION, _UNCOMPRESSED) == _JPEG:
+        pixels = with_jpegs_anew(data, *_pieces(directory))
     entries = [directory.entries[tag] for tag in sorted(directory.entries)]
     # What the entries point at stays where it was; the directory goes behind it.
     padding = bytes(len(data) % 2)
     head = data[:4] + struct.pack(f"{order}I", len(data) + len(padding))
     count = struct.pack(f"{order}H", len(entries))
-    return b"".join([head, memoryview(data)[8:], padding, count, *entries, bytes(4)])
+    return b"".join([head, memoryview(pixels)[8:], padding, count, *entries, bytes(4)])
+
+
+def _pieces(directory: _Directory) -> tuple[Sequence[int], Sequence[int]]:
+    """Offsets and sizes of the strips or tiles."""
+    tiled = _TILE_OFFSETS in directory.values
+    tags = (_TILE_OFFSETS, _TILE_BYTES) if tiled else (_STRIP_OFFSETS, _STRIP_BYTES)
+    offsets, sizes = (directory.values.get(tag, ()) for tag in tags)
+    return offsets, sizes
 
 
 def _read_directory(data: bytes, order: str) -> _Directory:

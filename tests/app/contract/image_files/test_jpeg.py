@@ -1,11 +1,15 @@
 """JPEG files: what stands between scans, what is missing, and what is not decoded."""
 
+import re
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from app.contract.errors import ImageTooLarge, InvalidImage, UnsupportedImageFormat
 from app.contract.image_files.jpeg import read_jpeg
-from tests.app.contract.image_files.prepared import difference, prepared
+from app.contract.preprocess import preprocess
+from tests.app.contract.image_files.prepared import PLAIN, difference, prepared
 from tests.support.images import encode, encode_oriented, landscape, photo
 
 END = b"\xff\xd9"
@@ -17,6 +21,12 @@ KINDS: dict[str, dict[str, int]] = {
     "4:4:4": {"subsampling": 0},
 }
 FILES = {name: encode(PICTURE, "JPEG", quality=92, **options) for name, options in KINDS.items()}
+
+
+def scaled(data: bytes) -> NDArray[np.uint8]:
+    """The network's input where the decoder may scale."""
+    scaling = PLAIN.model_copy(update={"scaled_decoding": True})
+    return preprocess(data, scaling, max_pixels=1_000_000)
 
 
 def segment(marker: int, body: bytes = b"") -> bytes:
@@ -112,9 +122,34 @@ def test_a_file_that_lacks_its_end_marker_only_has_all_pixels(kind: str, missing
 @pytest.mark.parametrize("kind", FILES)
 def test_a_file_that_lacks_pixels_is_truncated_wherever_it_ends(kind: str) -> None:
     data = FILES[kind]
-    for missing in range(4, len(data) - 2, 7):
+    # Before that, only the last blocks lack a few bits.
+    for missing in range(20, len(data) - 2, 7):
         with pytest.raises(InvalidImage, match="JPEG"):
             prepared(data[:-missing])
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_scaled_down_in_decoding_it_is_judged_alike(kind: str) -> None:
+    data = encode(landscape((1000, 750)), "JPEG", quality=92, **KINDS[kind])
+    assert np.array_equal(scaled(data.removesuffix(END)), scaled(data))
+    for missing in (20, 200, 2000, len(data) // 2):
+        with pytest.raises(InvalidImage, match="truncated"):
+            scaled(data[:-missing])
+
+
+@pytest.mark.parametrize("interval", [1, 7, 30])
+@pytest.mark.parametrize("progressive", [0, 1])
+def test_a_file_that_ends_at_a_restart_is_truncated(interval: int, progressive: int) -> None:
+    options = {"progressive": progressive, "restart_marker_blocks": interval}
+    data = encode(landscape((320, 240)), "JPEG", quality=92, **options)
+    assert np.array_equal(prepared(data.removesuffix(END)), prepared(data))
+    scan = data.rindex(b"\xff\xda")
+    restarts = [found.start() for found in re.finditer(rb"\xff[\xd0-\xd7]", data[scan:])]
+    # After the last ones only blocks of nothing may follow, which need no data.
+    for restart in restarts[: -len(restarts) // 4]:
+        for end in (scan + restart, scan + restart + 2):
+            with pytest.raises(InvalidImage, match="truncated"):
+                prepared(data[:end])
 
 
 def test_a_file_that_ends_between_two_scans_is_truncated() -> None:
