@@ -18,7 +18,7 @@ COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
 LOCK := $(COMPILE) pyproject.toml --overrides requirements/without-torch.txt --no-emit-package torch
 
 .DEFAULT_GOAL := help
-.PHONY: help run test slow test-timm test-client test-ray check train export chaos fuzz images overload soak bench bench-gpu image-test audit sbom lock clean
+.PHONY: help run test slow test-timm test-client test-ray check train export chaos fuzz images overload soak tune bench bench-gpu image-test audit sbom lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -71,6 +71,9 @@ overload: .venv/.dev ## goodput and latency at one, two and four times the capac
 
 soak: .venv/.dev ## tens of thousands of images: memory, threads and files must stay flat
 	.venv/bin/python -m tools.reliability.soak $(ARGS)
+
+tune: $(VENV)/.$(EXTRA) ## find settings for a latency: make tune ARGS="--slo-p99-ms 50 --photos DIR"
+	$(BIN)/python -m tools.tune $(ARGS)
 
 bench: .venv/.dev $(VENV)/.$(EXTRA) ## measure the service beside a bare loop and a plain server (ARGS=--quick: rough)
 	.venv/bin/python -m tools.bench.models --work $(BENCH)

@@ -5,13 +5,14 @@ import shlex
 import sys
 
 from app.contract.errors import ConfigurationError
-from tools.bench import goals, machine, wrk
+from tools.bench import goals, machine
 from tools.bench.contenders import lineup
 from tools.bench.goals import DEFAULT_MODEL, LARGE_MODEL
 from tools.bench.options import Options, read
 from tools.bench.plan import Session
 from tools.bench.report import Report
 from tools.bench.sections import forms, http_path, lone, open_loop, scaling, start, throughput
+from tools.loadtools import wrk
 
 
 def bench(options: Options, command: str) -> Report:

@@ -16,8 +16,8 @@ from app.hardware import available_cores
 from tools.bench import plain_server
 from tools.bench.bare import Bare
 from tools.bench.bare_worker import Job
-from tools.bench.process import Server
-from tools.reliability.client import Connection
+from tools.loadtools.client import Connection
+from tools.loadtools.process import Server
 
 BARE = "bare loop"
 BARE_SAME_THREADS = "bare, with the service's threads"

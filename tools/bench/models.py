@@ -20,7 +20,7 @@ from senet.export.photos import Photos
 from senet.export.pipeline import export
 from senet.networks import build
 from senet.sources import SourceModel
-from tools.bench import pictures
+from tools.loadtools import pictures
 
 LARGEST = "se_resnet50"
 """Exported in every precision; the others in fp32 alone, for they only show what size costs."""

@@ -8,11 +8,12 @@ from typing import cast
 from app.contract.errors import ConfigurationError
 from app.contract.manifest import Precision
 from app.engines.engine import Provider
-from tools.bench import given, pictures
+from tools.bench import given
 from tools.bench.contenders import Subject, subject
 from tools.bench.given import GivenServer
 from tools.bench.goals import DEFAULT_MODEL, LARGE_MODEL
 from tools.bench.plan import FULL, QUICK, SECTIONS, Photos, Plan
+from tools.loadtools import pictures
 
 _MIDDLE_MODEL = "se_resnet18"
 _MODELS = (DEFAULT_MODEL, _MIDDLE_MODEL, LARGE_MODEL)

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.bench import pictures, wrk
-from tools.bench.bodies import Bodies
 from tools.bench.contenders import Endpoint
 from tools.bench.report import Report
+from tools.loadtools import pictures, wrk
+from tools.loadtools.bodies import Bodies
 
 SECTIONS = ("throughput", "lone", "open", "forms", "start", "http", "scaling")
 """The parts of the benchmark, in order."""

@@ -59,8 +59,9 @@ def test_an_interrupted_command_stops_the_service_that_it_started(
         process.send_signal(number)
         _, errors = process.communicate(timeout=BOUND_SECONDS)
     finally:
-        process.kill()
-        process.communicate()
+        # Killed, it would leave the service behind, and with it the pipe open.
+        process.terminate()
+        process.communicate(timeout=BOUND_SECONDS)
     assert not is_there(started)
     assert process.returncode == 128 + number
     assert "Traceback" not in errors

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from functools import partial
 
 from app.hardware import available_cores
-from tools.bench import pictures
-from tools.bench.bodies import Bodies, multipart, raw
 from tools.bench.contenders import BARE, PLAIN, SAME, SHIPPED, Lineup
 from tools.bench.plan import Session
-from tools.bench.process import Server
 from tools.bench.report import Cell, Table
 from tools.bench.rounds import interleave, median_ratio
+from tools.loadtools import pictures
+from tools.loadtools.bodies import Bodies, multipart, raw
+from tools.loadtools.process import Server
 
 # Half of what the service holds by default, so that nothing is refused.
 _IMAGES_UNDER_WAY = 128

@@ -1,11 +1,11 @@
 """What HTTP, decoding, batching and serialisation allow: the service with a null engine."""
 
-from tools.bench.bodies import Bodies, multipart, raw
 from tools.bench.contenders import Subject
-from tools.bench.pictures import SMALL, TINY
 from tools.bench.plan import Session
-from tools.bench.process import Server
 from tools.bench.report import Cell, Table
+from tools.loadtools.bodies import Bodies, multipart, raw
+from tools.loadtools.pictures import SMALL, TINY
+from tools.loadtools.process import Server
 
 _MANY, _CLIENTS_OF_MANY = 64, 2
 

@@ -6,7 +6,6 @@ from functools import partial
 
 from app.hardware import available_cores
 from tools.bench.bare import Bare
-from tools.bench.bodies import raw
 from tools.bench.contenders import (
     BARE,
     BARE_SAME_THREADS,
@@ -20,6 +19,7 @@ from tools.bench.contenders import (
 from tools.bench.plan import Session
 from tools.bench.report import Cell, Table
 from tools.bench.rounds import interleave
+from tools.loadtools.bodies import raw
 
 
 def measure(session: Session, lineup: Lineup) -> None:

@@ -5,7 +5,7 @@ import asyncio
 from tools.bench.contenders import PLAIN_WORKERS, Endpoint, Lineup
 from tools.bench.plan import Session
 from tools.bench.report import Table
-from tools.reliability.overload.load import Generator, Load
+from tools.loadtools.generator import Generator, Load
 
 _SHARE = 0.7
 
@@ -44,7 +44,7 @@ def measure(session: Session, lineup: Lineup) -> None:
 
 
 async def _offer(server: Endpoint, photo: bytes, rate: float, seconds: float) -> Load:
-    generator = Generator(server, photo)
+    generator = Generator(server, [photo])
     try:
         return await generator.offer(rate, seconds, server.path)
     finally:

@@ -10,13 +10,13 @@ from app.contract.manifest import Preprocessing
 from app.contract.preprocess import preprocess
 from tools.bench.bare import Bare
 from tools.bench.bare_worker import MAX_PIXELS
-from tools.bench.bodies import Bodies, multipart, raw
 from tools.bench.contenders import Subject
-from tools.bench.pictures import SIZES, describe
 from tools.bench.plan import Session
-from tools.bench.process import Server
 from tools.bench.report import Table
 from tools.bench.rounds import interleave, median_ratio
+from tools.loadtools.bodies import Bodies, multipart, raw
+from tools.loadtools.pictures import SIZES, describe
+from tools.loadtools.process import Server
 
 _DECODES = 5
 

@@ -2,9 +2,9 @@
 
 from tools.bench.contenders import PLAIN, SAME, SHIPPED, Subject
 from tools.bench.plan import Session
-from tools.bench.process import Server
 from tools.bench.report import Table
 from tools.bench.rounds import interleave
+from tools.loadtools.process import Server
 
 
 def measure(session: Session, subject: Subject) -> None:

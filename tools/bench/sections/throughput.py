@@ -6,12 +6,12 @@ from functools import partial
 
 from app.hardware import available_cores
 from tools.bench.bare import Bare
-from tools.bench.bodies import raw
 from tools.bench.contenders import BARE, BARE_SHIPPED, SHIPPED, Endpoint, Lineup
 from tools.bench.plan import Session
 from tools.bench.report import Table
 from tools.bench.rounds import interleave, median_ratio
-from tools.bench.wrk import Run, together
+from tools.loadtools.bodies import raw
+from tools.loadtools.wrk import Run, together
 
 
 def measure(session: Session, lineup: Lineup) -> None:

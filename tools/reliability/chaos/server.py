@@ -11,7 +11,7 @@ from app.engines.engine import InferenceEngines
 from app.settings import Settings
 from app.transport.http.composition import create_app
 from app.transport.process import DrainingServer, uvicorn_config
-from tools.reliability.service import is_ready
+from tools.loadtools.operations import is_ready
 
 _PAUSE_SECONDS = 0.05
 

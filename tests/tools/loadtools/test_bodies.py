@@ -3,7 +3,7 @@ from email.message import Message
 from pathlib import Path
 from typing import cast
 
-from tools.bench.bodies import RAW_TYPE, multipart, raw
+from tools.loadtools.bodies import RAW_TYPE, multipart, raw
 
 
 def _photos(folder: Path, count: int) -> list[Path]:

@@ -1,7 +1,7 @@
 """The search: for each way to set the service, the highest rate that keeps the objective."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,15 +32,15 @@ class Trial:
 class RunningService(Protocol):
     """A service under test."""
 
-    async def effective(self) -> Options:
+    def effective(self) -> Options:
         """The options that the service has chosen by itself, as it tells them."""
         ...
 
-    async def capacity(self) -> float:
+    def capacity(self) -> float:
         """Requests per second with as many clients as keep it busy, whatever the latency."""
         ...
 
-    async def trial(self, rate: float) -> Trial:
+    def trial(self, rate: float) -> Trial:
         """Sends requests at a rate, at random times, whether or not earlier ones are answered."""
         ...
 
@@ -48,7 +48,7 @@ class RunningService(Protocol):
 class Services(Protocol):
     """Starts services."""
 
-    def running(self, options: Options) -> AbstractAsyncContextManager[RunningService]:
+    def running(self, options: Options) -> AbstractContextManager[RunningService]:
         """A service with these options for the length of a block."""
         ...
 
@@ -93,11 +93,11 @@ class Search:
         self._out_of_time = out_of_time
         self._report = report
 
-    async def run(self) -> Row:
+    def run(self) -> Row:
         """The best settings: all options that were searched, and what they reach."""
-        async with self._services.running({}) as service:
-            effective = dict(await service.effective())
-            found = await self._highest(service, _FIRST_SHARE * await service.capacity())
+        with self._services.running({}) as service:
+            effective = dict(service.effective())
+            found = self._highest(service, _FIRST_SHARE * service.capacity())
         options = {name: effective.get(name, values[0]) for name, values in self._choices.items()}
         best = Row(options, found)
         self._report(best)
@@ -105,40 +105,40 @@ class Search:
             for value in values:
                 if value == best.options[name] or self._out_of_time():
                     continue
-                row = await self._attempt({**best.options, name: value}, best)
+                row = self._attempt({**best.options, name: value}, best)
                 self._report(row)
                 if row.best is not None:
                     best = row
         return best
 
-    async def _attempt(self, options: Options, best: Row) -> Row:
+    def _attempt(self, options: Options, best: Row) -> Row:
         """Tries other settings where the best ones fail: most are out after one trial."""
-        async with self._services.running(options) as service:
+        with self._services.running(options) as service:
             if best.best is None:
-                rate = _FIRST_SHARE * await service.capacity()
-                return Row(options, await self._highest(service, rate))
-            first = await service.trial(best.best.rate * _BETTER)
+                rate = _FIRST_SHARE * service.capacity()
+                return Row(options, self._highest(service, rate))
+            first = service.trial(best.best.rate * _BETTER)
             if first.p99_ms > self._slo:
                 return Row(options, None)
-            return Row(options, await self._refine(service, first))
+            return Row(options, self._refine(service, first))
 
-    async def _highest(self, service: RunningService, rate: float) -> Trial | None:
+    def _highest(self, service: RunningService, rate: float) -> Trial | None:
         """The trial at the highest rate that keeps the objective, searched from `rate`."""
         lowest = rate * _LOWEST_SHARE
         while True:
-            trial = await service.trial(rate)
+            trial = service.trial(rate)
             if trial.p99_ms <= self._slo:
-                return await self._refine(service, trial)
+                return self._refine(service, trial)
             rate /= _STEP**2
             if rate < lowest or self._out_of_time():
                 return None
 
-    async def _refine(self, service: RunningService, good: Trial) -> Trial:
+    def _refine(self, service: RunningService, good: Trial) -> Trial:
         """Climbs until the objective is lost, then closes in."""
         bad = 0.0
         while not self._out_of_time() and not (bad and bad / good.rate < _NEAR_ENOUGH):
             rate = (good.rate * bad) ** 0.5 if bad else good.rate * _STEP
-            trial = await service.trial(rate)
+            trial = service.trial(rate)
             if trial.p99_ms <= self._slo:
                 good = trial
             else:

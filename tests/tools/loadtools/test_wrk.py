@@ -6,7 +6,7 @@ import pytest
 
 from app.contract.errors import ConfigurationError
 from tests.support.process import ROOT
-from tools.bench import wrk
+from tools.loadtools import wrk
 
 OUTPUT = """\
 Running 3s test @ http://127.0.0.1:8000/classify

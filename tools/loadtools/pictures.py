@@ -46,6 +46,14 @@ def draw(size: tuple[int, int], seed: int) -> Image.Image:
     return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
 
 
+def encoded(size: tuple[int, int], seed: int) -> bytes:
+    """A JPEG of such a picture; those above `SMALL` as cameras write them."""
+    buffer = BytesIO()
+    options = _AS_CAMERAS if size[0] > SMALL[0] else _AS_IMAGENET
+    draw(size, seed).save(buffer, "JPEG", **options)
+    return buffer.getvalue()
+
+
 def drawn(folder: Path, size: tuple[int, int]) -> tuple[Path, ...]:
     """JPEGs of `size` in `folder`; drawn unless they are there."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -53,10 +61,7 @@ def drawn(folder: Path, size: tuple[int, int]) -> tuple[Path, ...]:
     for seed in range(_COUNT.get(size, _USUAL_COUNT)):
         file = folder / f"{size[0]}x{size[1]}-{seed}.jpg"
         if not file.exists():
-            buffer = BytesIO()
-            options = _AS_CAMERAS if size[0] > SMALL[0] else _AS_IMAGENET
-            draw(size, seed).save(buffer, "JPEG", **options)
-            file.write_bytes(buffer.getvalue())
+            file.write_bytes(encoded(size, seed))
         files.append(file)
     return tuple(files)
 

@@ -1,4 +1,4 @@
-"""`python -m app tune`, for real and for a moment."""
+"""`python -m tools.tune`, and `python -m app tune` which becomes it, for real and for a moment."""
 
 import contextlib
 import os
@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.tune.command import tune
 from app.contract.errors import ConfigurationError
 from tests.support.process import ROOT, run_to_its_end
 from tests.support.waiting import BOUND_SECONDS, eventually
+from tools.tune.command import tune
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_an_interruption_stops_the_service_as_well(options: list[str | Path]) ->
         [service] = children_of(process.pid)
         process.send_signal(signal.SIGTERM)
         output, _ = process.communicate(timeout=BOUND_SECONDS)
-    assert process.returncode == 130
+    assert process.returncode == 128 + signal.SIGTERM
     assert output.splitlines()[-1] == "interrupted"
     assert not is_alive(service)
 
@@ -89,3 +89,16 @@ def test_a_service_that_does_not_start(options: list[str | Path]) -> None:
     words = ["--slo-p99-ms", "9", "--provider", "tensorrt", *map(str, options)]
     with pytest.raises(ConfigurationError, match="does not start: error: provider"):
         tune(words, say=lambda line: None)
+
+
+def test_an_installed_service_says_where_the_command_is(tmp_path: Path) -> None:
+    (tmp_path / "app").symlink_to(ROOT / "app")
+    ended = subprocess.run(
+        [sys.executable, "-m", "app", "tune", "--slo-p99-ms", "9"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == (
+        "error: tune: an installed service does not bring it; run python -m tools.tune in a"
+        " checkout of the project\n"
+    )

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tools.reliability.overload.light import BROKEN
-from tools.reliability.overload.load import Generator
+from tools.loadtools.generator import BROKEN, Generator
 
 IMAGE = b"x" * 1000
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
@@ -72,7 +71,7 @@ async def served(answer: Callable[[int], bytes]) -> AsyncIterator[FakeServer]:
 )
 async def test_arrivals_are_answered_one_by_one(answers: list[bytes], statuses: set[int]) -> None:
     async with served(lambda number: answers[number % len(answers)]) as server:
-        generator = Generator(server, IMAGE)
+        generator = Generator(server, [IMAGE])
         load = await generator.offer(rate=500, seconds=0.3)
         generator.close()
     assert load.offered == load.statuses.total() == server.bodies > 0
@@ -84,7 +83,7 @@ async def test_arrivals_are_answered_one_by_one(answers: list[bytes], statuses: 
 
 async def test_waiting_clients_keep_their_connections() -> None:
     async with served(lambda _: OK) as server:
-        generator = Generator(server, IMAGE)
+        generator = Generator(server, [IMAGE])
         load = await generator.closed(seconds=0.2, clients=3)
         generator.close()
     assert load.offered == load.statuses[200] == server.bodies > 3
@@ -92,5 +91,19 @@ async def test_waiting_clients_keep_their_connections() -> None:
 
 
 async def test_where_nobody_listens_everything_is_broken(free_port: int) -> None:
-    load = await Generator(FakeServer(lambda _: OK, free_port), IMAGE).offer(200, 0.1)
+    load = await Generator(FakeServer(lambda _: OK, free_port), [IMAGE]).offer(200, 0.1)
     assert load.offered == load.statuses[BROKEN] > 0
+
+
+async def test_a_hopeless_load_is_given_up_at_once() -> None:
+    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()  # until the client has left
+        writer.close()
+
+    listener = await asyncio.start_server(hold, "127.0.0.1", 0)
+    async with listener:
+        server = FakeServer(lambda _: OK, listener.sockets[0].getsockname()[1])
+        generator = Generator(server, [IMAGE])
+        load = await generator.offer(rate=500, seconds=3600, hopeless=lambda load: load.offered > 2)
+        generator.close()
+    assert load.offered == load.statuses[BROKEN] == 3

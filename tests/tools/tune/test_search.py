@@ -1,11 +1,11 @@
 """The search finds what serves most, on a service that is a formula."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
-from app.cli.tune.search import Options, Row, Search, Trial
+from tools.tune.search import Options, Row, Search, Trial
 
 SLO_MS = 100.0
 CHOICES: dict[str, list[int | float | str]] = {
@@ -22,13 +22,13 @@ class Formula:
         self._options = options
         self._owner = owner
 
-    async def effective(self) -> Options:
+    def effective(self) -> Options:
         return {"precision": "int8", "inference_threads": 1}
 
-    async def capacity(self) -> float:
+    def capacity(self) -> float:
         return self._owner.capacity(self._options)
 
-    async def trial(self, rate: float) -> Trial:
+    def trial(self, rate: float) -> Trial:
         self._owner.trials += 1
         free = 1 - rate / self._owner.capacity(self._options)
         latency = self._owner.lone_ms / free if free > 0 else float("inf")
@@ -52,8 +52,8 @@ class Formulas:
         self.trials_of: list[int] = []
         self._running = 0
 
-    @asynccontextmanager
-    async def running(self, options: Options) -> AsyncIterator[Formula]:
+    @contextmanager
+    def running(self, options: Options) -> Iterator[Formula]:
         self.tried.append(options)
         self._running += 1
         assert self._running == 1, "two services would share the cores"
@@ -70,19 +70,17 @@ def of(name: str, **values: float) -> Callable[[Options], float]:
     return lambda options: values.get(f"v{options.get(name)}", values["other"])
 
 
-async def search(
+def search(
     formulas: Formulas, out_of_time: Callable[[], bool] = lambda: False
 ) -> tuple[Row, list[Row]]:
     rows: list[Row] = []
-    found = await Search(
-        formulas, SLO_MS, CHOICES, out_of_time=out_of_time, report=rows.append
-    ).run()
+    found = Search(formulas, SLO_MS, CHOICES, out_of_time=out_of_time, report=rows.append).run()
     return found, rows
 
 
 @pytest.mark.parametrize("capacity", [0.5, 40, 3000])
-async def test_the_rate_found_is_near_the_highest_possible(capacity: float) -> None:
-    found, _ = await search(Formulas(lambda options: capacity))
+def test_the_rate_found_is_near_the_highest_possible(capacity: float) -> None:
+    found, _ = search(Formulas(lambda options: capacity))
     assert found.best is not None
     highest = capacity * (1 - 20 / SLO_MS)
     assert 0.94 * highest <= found.best.rate <= highest
@@ -98,10 +96,10 @@ async def test_the_rate_found_is_near_the_highest_possible(capacity: float) -> N
         (of("max_batch_size", v1=150, v32=200, other=100), "max_batch_size", 32),
     ],
 )
-async def test_the_best_value_of_each_option_is_found(
+def test_the_best_value_of_each_option_is_found(
     capacity: Callable[[Options], float], name: str, value: int | str
 ) -> None:
-    found, rows = await search(Formulas(capacity))
+    found, rows = search(Formulas(capacity))
     expected = {"precision": "int8", "inference_threads": 1, "max_batch_size": 8} | {name: value}
     assert found.options == expected
     assert found.best is not None
@@ -109,30 +107,30 @@ async def test_the_best_value_of_each_option_is_found(
     assert rows[0].options == {"precision": "int8", "inference_threads": 1, "max_batch_size": 8}
 
 
-async def test_what_is_no_better_stays_and_is_out_after_one_trial() -> None:
+def test_what_is_no_better_stays_and_is_out_after_one_trial() -> None:
     formulas = Formulas(lambda options: 100)
-    found, rows = await search(formulas)
+    found, rows = search(formulas)
     assert found is rows[0]
     assert [row.best for row in rows[1:]] == [None] * 4
     assert formulas.trials == formulas.trials_of[0] + 4
 
 
-async def test_an_objective_that_nothing_keeps() -> None:
-    found, rows = await search(Formulas(lambda options: 100, lone_ms=SLO_MS + 1))
+def test_an_objective_that_nothing_keeps() -> None:
+    found, rows = search(Formulas(lambda options: 100, lone_ms=SLO_MS + 1))
     assert found.best is None
     assert len(rows) == 5
 
 
-async def test_an_objective_that_only_other_settings_keep() -> None:
+def test_an_objective_that_only_other_settings_keep() -> None:
     formulas = Formulas(lambda options: 100 if options.get("max_batch_size") == 1 else 0.001)
-    found, _ = await search(formulas)
+    found, _ = search(formulas)
     assert found.best is not None
     assert found.options["max_batch_size"] == 1
     assert found.best.rate > 70
 
 
-async def test_it_ends_when_time_is_up() -> None:
+def test_it_ends_when_time_is_up() -> None:
     formulas = Formulas(lambda options: 100)
-    found, rows = await search(formulas, lambda: formulas.trials >= 3)
+    found, rows = search(formulas, lambda: formulas.trials >= 3)
     assert (formulas.trials, len(rows), len(formulas.tried)) == (3, 1, 1)
     assert found.best is not None

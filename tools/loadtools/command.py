@@ -1,8 +1,11 @@
 """How a command ends: an interrupted one stops what it started before it goes."""
 
 import signal
+import sys
 from collections.abc import Callable
 from types import FrameType
+
+from app.contract.errors import ConfigurationError
 
 
 def run(command: Callable[[], int]) -> int:
@@ -12,7 +15,8 @@ def run(command: Callable[[], int]) -> int:
     cancels the main task. Either way `finally` and `with` have their say.
 
     Returns:
-        What the command returned, or 128 and the number of the signal that ended it.
+        What the command returned, 2 for a mistake of its user's, which is told in one line, or 128
+        and the number of the signal that ended it.
     """
     received = [signal.SIGINT]
 
@@ -24,5 +28,8 @@ def run(command: Callable[[], int]) -> int:
     signal.signal(signal.SIGTERM, interrupt)
     try:
         return command()
+    except ConfigurationError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the one line meant for a person
+        return 2
     except KeyboardInterrupt:
         return 128 + received[-1]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from app.contract.errors import ConfigurationError
 from app.hardware import available_cores
-from tools.bench.bodies import Bodies
+from tools.loadtools.bodies import Bodies
 
 _SCRIPT = Path(__file__).with_name("post.lua")
 _LINE = re.compile(

@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from app.contract.errors import ConfigurationError
-from tools.bench import pictures
+from tools.loadtools import pictures
 
 SMALL = (160, 120)
 

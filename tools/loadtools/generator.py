@@ -4,18 +4,20 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from itertools import cycle
 from typing import Protocol
 
-from tools.reliability.client import head
-from tools.reliability.overload.light import BROKEN, LightConnection
+from tools.loadtools.client import GIVE_UP_SECONDS, Answer, Wire, head
+
+BROKEN = 0
+"""Stands for the status of an answer that never came whole."""
 
 _CLOSED_CLIENTS = 32
 _SAMPLE_SECONDS = 0.2
-# No answer at all within this is a failure of the service, whatever its own deadlines.
-_GIVE_UP_SECONDS = 60.0
+# The same arrivals in every run make runs comparable.
 _SEED = 1
 
 
@@ -32,6 +34,7 @@ class Load:
         busy: this process's own share of one core.
         memory: MiB of the service at its highest.
         last_answer: when it came.
+        given_up: whether it was hopeless, so that its last requests were not waited for.
     """
 
     seconds: float = 0.0
@@ -42,6 +45,7 @@ class Load:
     busy: float = 0.0
     memory: float = 0.0
     last_answer: float = 0.0
+    given_up: bool = False
 
     @property
     def goodput(self) -> float:
@@ -86,30 +90,31 @@ class _Call:
 
 
 class Generator:
-    """Offers one image again and again, over connections that are kept open.
+    """Offers images in turn, over connections that are kept open.
 
     Args:
         service: the target.
-        image: the body of each request.
+        images: each the body of a request.
     """
 
-    def __init__(self, service: Target, image: bytes) -> None:
+    def __init__(self, service: Target, images: Sequence[bytes]) -> None:
         self._service = service
-        self._image = image
-        self._idle: list[LightConnection] = []
+        self._images = images
+        self._idle: list[Wire] = []
+        self._asked: set[Wire] = set()
         self._opening: set[asyncio.Task[None]] = set()
 
     async def closed(
         self, seconds: float, clients: int = _CLOSED_CLIENTS, path: str = "/classify"
     ) -> Load:
         """As many clients, each waiting for its answer: measures the capacity."""
-        load, request = Load(arrival_seconds=seconds), self._request(path)
+        load, requests = Load(arrival_seconds=seconds), self._requests(path)
         end = time.monotonic() + seconds
 
         def next_one() -> None:
             now = time.monotonic()
             if now < end:
-                self._send(_Call(load, request, now, next_one))
+                self._send(_Call(load, next(requests), now, next_one))
 
         async def begin() -> None:
             for _ in range(clients):
@@ -118,9 +123,22 @@ class Generator:
         await self._measure(load, begin())
         return load
 
-    async def offer(self, rate: float, seconds: float, path: str = "/classify") -> Load:
-        """Requests at Poisson times, `rate` a second."""
-        load, request = Load(arrival_seconds=seconds), self._request(path)
+    async def offer(
+        self,
+        rate: float,
+        seconds: float,
+        path: str = "/classify",
+        hopeless: Callable[[Load], bool] = lambda load: False,
+    ) -> Load:
+        """Requests at Poisson times, whether or not earlier ones are answered.
+
+        Args:
+            rate: a second.
+            seconds: how long they arrive.
+            path: where to.
+            hopeless: asked before each; once it holds, nothing more is sent or waited for.
+        """
+        load, requests = Load(arrival_seconds=seconds), self._requests(path)
         draw = random.Random(_SEED)  # noqa: S311 - not for secrets
 
         async def arrivals() -> None:
@@ -129,20 +147,25 @@ class Generator:
             while (due := due + draw.expovariate(rate)) < end:
                 if (ahead := due - time.monotonic()) > 0:
                     await asyncio.sleep(ahead)
-                self._send(_Call(load, request, due))
+                if hopeless(load):
+                    load.given_up = True
+                    for wire in self._asked:
+                        wire.close()
+                    return
+                self._send(_Call(load, next(requests), due))
 
         await self._measure(load, arrivals())
         return load
 
     def close(self) -> None:
         """Closes the connections, when no load is under way."""
-        for connection in self._idle:
-            connection.close()
+        for wire in self._idle:
+            wire.close()
         self._idle.clear()
 
-    def _request(self, path: str) -> bytes:
+    def _requests(self, path: str) -> Iterator[bytes]:
         kind = {"content-type": "application/octet-stream"}
-        return head(path, len(self._image), kind) + self._image
+        return cycle([head(path, len(image), kind) + image for image in self._images])
 
     async def _measure(self, load: Load, work: Coroutine[None, None, None]) -> None:
         """Returns when `work` is done and every request of the load has been answered.
@@ -152,13 +175,16 @@ class Generator:
         """
         started = load.last_answer = time.monotonic()
         processor = time.process_time()
-        async with asyncio.TaskGroup() as group:
-            sender = group.create_task(work)
+        sender = asyncio.create_task(work)
+        try:
             while not sender.done() or load.offered > load.statuses.total():
-                if time.monotonic() - load.last_answer > _GIVE_UP_SECONDS:
-                    raise TimeoutError(f"no answer for {_GIVE_UP_SECONDS:g} s")
+                if time.monotonic() - load.last_answer > GIVE_UP_SECONDS:
+                    raise TimeoutError(f"no answer for {GIVE_UP_SECONDS:g} s")
                 load.memory = max(load.memory, self._service.resident_mib)
                 await asyncio.sleep(_SAMPLE_SECONDS)
+            await sender
+        finally:
+            sender.cancel()
         load.busy = (time.process_time() - processor) / (time.monotonic() - started)
         load.seconds = load.last_answer - started
 
@@ -166,26 +192,32 @@ class Generator:
         """Sends a request on an idle connection, or on one that is opened for it."""
         call.load.offered += 1
         while self._idle:
-            if (connection := self._idle.pop()).is_open:
-                self._ask(connection, call)
+            if (wire := self._idle.pop()).is_open:
+                self._ask(wire, call)
                 return
         opening = asyncio.get_running_loop().create_task(self._open_and_ask(call))
         self._opening.add(opening)
         opening.add_done_callback(self._opening.discard)
 
     async def _open_and_ask(self, call: _Call) -> None:
-        loop, port = asyncio.get_running_loop(), self._service.port
         try:
-            _, connection = await loop.create_connection(LightConnection, "127.0.0.1", port)
+            wire = await Wire.connect(self._service.port)
         except OSError:
             call.end(BROKEN)
         else:
-            self._ask(connection, call)
+            if call.load.given_up:
+                wire.close()
+                call.end(BROKEN)
+            else:
+                self._ask(wire, call)
 
-    def _ask(self, connection: LightConnection, call: _Call) -> None:
-        def on_answer(status: int) -> None:
-            if connection.is_open:
-                self._idle.append(connection)
-            call.end(status)
+    def _ask(self, wire: Wire, call: _Call) -> None:
+        def on_answer(answer: Answer | None) -> None:
+            self._asked.discard(wire)
+            if wire.is_open:
+                self._idle.append(wire)
+            call.end(BROKEN if answer is None else answer.status)
 
-        connection.ask(call.request, on_answer)
+        self._asked.add(wire)
+        wire.send(call.request)
+        wire.expect(on_answer)

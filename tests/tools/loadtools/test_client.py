@@ -2,7 +2,7 @@
 
 import asyncio
 
-from tools.reliability.client import Connection
+from tools.loadtools.client import Connection
 
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
 

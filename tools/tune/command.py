@@ -1,26 +1,26 @@
-"""The command line of `python -m app tune`."""
+"""The command line of `python -m tools.tune`."""
 
 import argparse
-import asyncio
-import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from app.cli.tune.pictures import draw_pictures, read_photos
-from app.cli.tune.search import Options, Row, Search, Value
-from app.cli.tune.service import ChildServices
 from app.contract.errors import ConfigurationError
 from app.contract.repository import ModelRepository
 from app.hardware import available_cores
 from app.selection.candidates import cpu_layouts, cpu_variants
 from app.settings import Settings, load_settings
+from tools.loadtools import pictures
+from tools.tune.search import Options, Row, Search, Value
+from tools.tune.service import ChildServices
 
 _TRIALS = 60
 _SHORTEST_TRIAL_SECONDS, _USUAL_TRIAL_SECONDS = 0.5, 4.0
 _BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64)
 _DELAYS_MS = (0, 1, 2, 5, 10)
+_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+_MOST_PHOTOS, _DRAWN = 256, 8
 # Who may call, and from where, is no part of what is tuned.
 _LEFT_OUT = frozenset(
     {"host", "port", "api_keys_file", "tls_certificate_file", "tls_key_file", "tracing"}
@@ -29,25 +29,26 @@ _LEFT_OUT = frozenset(
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise ConfigurationError("tune", message, "see python -m app tune --help")
+        raise ConfigurationError("tune", message, "see python -m tools.tune --help")
 
 
 def tune(arguments: Sequence[str], say: Callable[[str], None]) -> int:
     """Runs the command.
 
     Args:
-        arguments: the command line after `tune`.
+        arguments: its command line.
         say: told each line of the report.
 
     Returns:
-        The exit code: 0; 1 if the objective cannot be met; 130 if it was interrupted.
+        The exit code: 0; 1 if the objective cannot be met.
 
     Raises:
         ConfigurationError: if an option is wrong, or the service does not start.
+        KeyboardInterrupt: if it was interrupted; no service is left running.
     """
     parsed, others = _parser().parse_known_args(arguments)
     settings = load_settings(others)
-    images = read_photos(parsed.photos) if parsed.photos else draw_pictures()
+    images = _photos(parsed.photos) if parsed.photos else _drawn()
     trial_seconds = min(
         max(parsed.seconds / _TRIALS, _SHORTEST_TRIAL_SECONDS), _USUAL_TRIAL_SECONDS
     )
@@ -63,15 +64,15 @@ def tune(arguments: Sequence[str], say: Callable[[str], None]) -> int:
         report=lambda row: say(_line(row)),
     )
     say(f"load and service share {available_cores()} cores; trials of {trial_seconds:g} s or more")
-    best = asyncio.run(_until_interrupted(search))
-    return _conclude(best, say)
-
-
-def _conclude(best: Row | None, say: Callable[[str], None]) -> int:
-    """Says what came of it; returns the exit code."""
-    if best is None:
+    try:
+        return _conclude(search.run(), say)
+    except KeyboardInterrupt:
         say("interrupted")
-        return 130
+        raise
+
+
+def _conclude(best: Row, say: Callable[[str], None]) -> int:
+    """Says what came of it; returns the exit code."""
     if best.best is None:
         say(
             "no settings were found that keep the objective: raise it, give more --seconds, or use"
@@ -85,21 +86,24 @@ def _conclude(best: Row | None, say: Callable[[str], None]) -> int:
     return 0
 
 
-async def _until_interrupted(search: Search) -> Row | None:
-    """Runs the search; a signal ends it, and with it the service that it has started."""
-    running = asyncio.create_task(search.run())
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, running.cancel)
-    try:
-        return await running
-    except asyncio.CancelledError:
-        return None
+def _photos(folder: Path) -> list[bytes]:
+    """The first photos of a folder and its folders, by name."""
+    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in _SUFFIXES)
+    if not files:
+        raise ConfigurationError(
+            "photos", f"{folder} holds no .jpg, .png or .webp", "give a folder of photos"
+        )
+    return [file.read_bytes() for file in files[:_MOST_PHOTOS]]
+
+
+def _drawn() -> list[bytes]:
+    """The same ones each time."""
+    return [pictures.encoded(pictures.SMALL, seed) for seed in range(_DRAWN)]
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
-        prog="python -m app tune",
+        prog="python -m tools.tune",
         description="Finds by real load the settings that serve most requests within a latency."
         " Further options are the service's own; what they set is kept as it is.",
         allow_abbrev=False,
