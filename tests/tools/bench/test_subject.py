@@ -1,6 +1,5 @@
 from pathlib import Path
 
-import httpx
 import numpy as np
 import pytest
 
@@ -8,15 +7,14 @@ from app.contract.repository import ModelRepository
 from app.settings import Settings
 from tests.support.images import encode, photo
 from tests.support.server import running
-from tools.bench import plain_server
-from tools.bench.contenders import Subject, subject
 from tools.bench.null_engine import NullEngine, NullEngines
 from tools.bench.sections.scaling import core_counts
+from tools.bench.subject import Subject, find
 
 
 @pytest.fixture
 def colours(repository: Path) -> Subject:
-    return subject("colours", [repository], precision="fp32", provider="cpu")
+    return Subject(*find("colours", [repository]), "fp32", "cpu")
 
 
 @pytest.fixture
@@ -26,38 +24,21 @@ def photos(tmp_path: Path) -> list[Path]:
     return [file]
 
 
+@pytest.mark.parametrize("batch", [1, 4])
 def test_the_bare_loop_counts_what_all_its_processes_do(
-    colours: Subject, photos: list[Path]
+    colours: Subject, photos: list[Path], batch: int
 ) -> None:
-    with colours.bare(photos, "fp32", 2) as bare:
+    with colours.bare(photos, 2, batch) as bare:
         # Each process runs at least once, however short the time is.
-        assert bare.run(0.0).images == 2
+        assert bare.run(0.0).images == 2 * batch
 
 
 def test_a_bare_loop_that_cannot_start_says_so(colours: Subject, tmp_path: Path) -> None:
     with (
-        colours.bare([tmp_path / "missing.jpg"], "fp32", 1) as bare,
+        colours.bare([tmp_path / "missing.jpg"], 1) as bare,
         pytest.raises(RuntimeError, match="a bare process has ended"),
     ):
         bare.run(0.0)
-
-
-async def test_the_plain_server_classifies_both_forms(
-    colours: Subject, photos: list[Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(plain_server.FOLDER, str(colours.version.folder))
-    monkeypatch.setenv(plain_server.MODEL_FILE, "model.fp32.onnx")
-    data = photos[0].read_bytes()
-
-    transport = httpx.ASGITransport(plain_server.create_app())
-    async with httpx.AsyncClient(transport=transport, base_url="http://plain") as client:
-        one = await client.post("/classify", content=data)
-        two = await client.post("/upload", files=[("files", data), ("files", data)])
-
-    [result] = one.json()["results"]
-    assert result[0]["score"] > result[-1]["score"]
-    labels = [[each["label"] for each in answer] for answer in two.json()["results"]]
-    assert labels == [[each["label"] for each in result]] * 2
 
 
 def test_the_null_engine_passes_the_self_test_and_answers_all(repository: Path) -> None:
