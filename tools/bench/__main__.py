@@ -33,6 +33,7 @@ def bench(options: Options, command: str) -> Report:
     Raises:
         ConfigurationError: if something that it needs is missing.
         RuntimeError: if a contender does not run.
+        TimeoutError: if one does not answer.
     """
     report = Report(machine.describe(), command)
     session = Session(options.plan, options.photos, options.clients, report)
@@ -99,7 +100,7 @@ def main() -> int:
     options = read(sys.argv[1:])
     try:
         report = bench(options, shlex.join(["python", "-m", "tools.bench", *sys.argv[1:]]))
-    except RuntimeError as error:
+    except (RuntimeError, TimeoutError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     report.write(options.output)
