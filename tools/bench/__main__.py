@@ -48,9 +48,7 @@ def bench(options: Options, command: str) -> Report:
         http_path.measure(session, first)
     if "scaling" in options.sections:
         _tell("scaling")
-        scaling.measure(
-            session, [each for each in options.subjects if each.precision == first.precision]
-        )
+        scaling.measure(session, first)
     if first.provider == "cpu":
         report.tables.insert(0, goals.table(goals.goals(report.figures)))
     return report

@@ -19,7 +19,10 @@ def choose(session: Session, subject: Subject) -> dict[str, Chosen]:
     for peer, settings in peers.settings(subject).items():
         if not session.plan.tryout or len(settings) == 1:
             chosen[peer] = Chosen(settings[0], settings[-1])
-            rows += [(peer, setting.name, None, None) for setting in {settings[0], settings[-1]}]
+            rows += [
+                (peer, setting.name, None, None)
+                for setting in dict.fromkeys((settings[0], settings[-1]))
+            ]
             continue
         rates, latencies = {}, {}
         for setting in settings:

@@ -195,7 +195,9 @@ def _refuse_taken(port: int) -> None:
         socket.create_server(("127.0.0.1", port)).close()
     except OSError as error:
         raise ConfigurationError(
-            "--port", f"127.0.0.1:{port}: {error.strerror}", "name another, or leave it out"
+            "--port",
+            f"127.0.0.1:{port}: {os.strerror(error.errno or 0)}",
+            "name another, or leave it out",
         ) from error
 
 

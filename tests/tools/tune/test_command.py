@@ -102,3 +102,10 @@ def test_an_installed_service_says_where_the_command_is(tmp_path: Path) -> None:
         "error: tune: an installed service does not bring it; run python -m tools.tune in a"
         " checkout of the project\n"
     )
+
+
+def test_a_mistake_is_one_line_on_standard_error() -> None:
+    ended = run_to_its_end("tune", "--slo-p99-ms", "soon")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    [line] = ended.stderr.splitlines()
+    assert line.startswith("error: tune: ")

@@ -1,4 +1,4 @@
-"""Throughput against cores, images in a request, size of the photo, size of the model."""
+"""Throughput against cores, images in a request, size of the photo."""
 
 import os
 import statistics
@@ -21,14 +21,12 @@ from tools.loadtools.process import Server
 _DECODES = 5
 
 
-def measure(session: Session, subjects: Sequence[Subject]) -> None:
-    """Adds the four tables; the first three are of the first subject."""
-    first = subjects[0]
-    _cores(session, first)
-    with first.as_shipped() as server:
-        _images_a_request(session, first, server)
-        _photo_size(session, first, server)
-    _model_size(session, subjects)
+def measure(session: Session, subject: Subject) -> None:
+    """Adds the three tables."""
+    _cores(session, subject)
+    with subject.as_shipped() as server:
+        _images_a_request(session, subject, server)
+        _photo_size(session, subject, server)
 
 
 def core_counts(available: int) -> list[int]:
@@ -107,32 +105,6 @@ def _photo_size(session: Session, subject: Subject, server: Server) -> None:
             f"The service as shipped, raw bodies, {session.clients} clients. Decoding is the"
             " processor time of `preprocess` for one photo, alone.",
             ("photos", "images/s", "decoding, ms"),
-            rows,
-        )
-    )
-
-
-def _model_size(session: Session, subjects: Sequence[Subject]) -> None:
-    photos = session.photos.usual
-    rows = []
-    for subject in subjects:
-        cores = len(os.sched_getaffinity(0))
-        with (
-            subject.same() as server,
-            subject.bare(photos, cores) as bare,
-        ):
-            rates = _beside_bare(session, server, bare, raw(photos))
-        alone = session.record(f"{subject.model}/size/bare", rates["bare"])
-        rate = session.record(f"{subject.model}/size/service", rates["service"])
-        megabytes = subject.file(subject.precision).stat().st_size / 1e6
-        side = str(subject.version.manifest.input.height)
-        ratio = median_ratio(rates["service"], rates["bare"])
-        rows.append((subject.model, megabytes, side, alone, rate, ratio))
-    session.report.tables.append(
-        Table(
-            "Throughput by size of the model",
-            f"The same {subjects[0].precision} file for both, {session.clients} clients.",
-            ("model", "MB", "input, px", "bare images/s", "service images/s", "ratio"),
             rows,
         )
     )
