@@ -4,7 +4,7 @@
 import shlex
 import sys
 
-from tools.bench import goals, machine, tryouts
+from tools.bench import goals, machine, peers, tryouts
 from tools.bench.goals import MIDDLE_MODEL
 from tools.bench.lineup import Lineup, alone, lineup
 from tools.bench.options import Options, read
@@ -38,6 +38,8 @@ def bench(options: Options, command: str) -> Report:
     report = Report(machine.describe(), command)
     session = Session(options.plan, options.photos, options.clients, report)
     first = options.subjects[0]
+    if first.mosec is not None:
+        report.machine["mosec"] = peers.mosec_version(first.mosec)
     if options.given is not None:
         _compare(session, options, alone(first, options.given))
         return report

@@ -1,9 +1,12 @@
 """The peers: what they are called, the ways to set each up, and how each is started."""
 
 import os
+import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
+from app.contract.errors import ConfigurationError
 from app.hardware import available_cores
 from tools.bench.peer import Setting
 from tools.bench.subject import Subject
@@ -40,6 +43,25 @@ def settings(subject: Subject) -> dict[str, tuple[Setting, ...]]:
             ),
         )  # fmt: skip
     return found
+
+
+def mosec_version(python: Path) -> str:
+    """The version of mosec in an environment.
+
+    Args:
+        python: its interpreter.
+
+    Raises:
+        ConfigurationError: if it is not there, or has no mosec.
+    """
+    ask = "from importlib.metadata import version; print(version('mosec'))"
+    try:
+        done = subprocess.run([python, "-c", ask], capture_output=True, text=True, check=True)  # noqa: S603 - the user's own
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise ConfigurationError(
+            "--mosec", f"{python} has no mosec", "make bench installs it; or name another Python"
+        ) from error
+    return done.stdout.strip()
 
 
 def start(peer: str, subject: Subject, setting: Setting) -> Server:

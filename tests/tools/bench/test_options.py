@@ -1,4 +1,3 @@
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from tools.bench.plan import FULL, QUICK, QUICK_SECTIONS, SECTIONS
 def work(tmp_path: Path, repository: Path) -> list[str]:
     """A folder that already holds a model."""
     (tmp_path / "models").symlink_to(repository)
-    return ["--work", str(tmp_path), "--models", "colours", "--mosec", sys.executable]
+    return ["--work", str(tmp_path), "--models", "colours"]
 
 
 def test_everything_is_measured_unless_said_otherwise(work: list[str]) -> None:
@@ -47,7 +46,6 @@ def test_sections_keep_their_order(work: list[str]) -> None:
             ["--precisions", "fp8"],
             "--precisions: 'fp8' is not known; name some of fp32, ",
         ),
-        (["--mosec", "/nowhere"], "--mosec: there is no /nowhere; make bench installs it"),
         (["--photos", "nowhere"], "--photos: no JPEG photo below nowhere"),
         (["--url", "https://127.0.0.1/"], "--url: .* not an http:// address"),
         (["--url", "http://example.org/"], "--url: .* not on this machine"),

@@ -1,11 +1,13 @@
 """Peers do to a photo what the service does, however they are set up."""
 
+import sys
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
 
+from app.contract.errors import ConfigurationError
 from app.contract.preprocess import preprocess
 from tests.support.colours import COLOURS
 from tests.support.images import encode, photo
@@ -69,3 +71,15 @@ def test_every_peer_has_three_settings_of_its_own(subject: Subject) -> None:
 
     assert set(found) == {peers.PLAIN, peers.MOSEC}
     assert all(len({one.name for one in settings}) == 3 for settings in found.values())
+
+
+@pytest.mark.parametrize("python", [Path("/nowhere"), Path(sys.executable)])
+def test_an_environment_without_mosec_is_refused_with_the_remedy(python: Path) -> None:
+    with pytest.raises(ConfigurationError, match="has no mosec; make bench installs it") as raised:
+        peers.mosec_version(python)
+    assert raised.value.option == "--mosec"
+
+
+def test_mosec_answers_at_a_path_of_its_own(subject: Subject, setting: Setting) -> None:
+    assert peers.start(peers.MOSEC, subject, setting).path == "/inference"
+    assert peers.start(peers.PLAIN, subject, setting).path == "/classify"
