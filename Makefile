@@ -18,7 +18,7 @@ COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
 LOCK := $(COMPILE) pyproject.toml --overrides requirements/without-torch.txt --no-emit-package torch
 
 .DEFAULT_GOAL := help
-.PHONY: help run test slow test-timm test-client test-ray check train export chaos fuzz images overload soak bench bench-gpu image-test audit sbom lock clean
+.PHONY: help run test slow test-timm test-client test-ray check train export chaos fuzz images overload soak tune bench bench-gpu image-test audit sbom lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -72,7 +72,10 @@ overload: .venv/.dev ## goodput and latency at one, two and four times the capac
 soak: .venv/.dev ## tens of thousands of images: memory, threads and files must stay flat
 	.venv/bin/python -m tools.reliability.soak $(ARGS)
 
-bench: .venv/.dev $(VENV)/.$(EXTRA) ## measure the service beside a bare loop and a plain server (ARGS=--quick: rough)
+tune: $(VENV)/.$(EXTRA) ## find settings for a latency: make tune ARGS="--slo-p99-ms 50 --photos DIR"
+	$(BIN)/python -m tools.tune $(ARGS)
+
+bench: .venv/.dev $(VENV)/.$(EXTRA) .venv-mosec/.mosec ## measure the service beside its limit, mosec and a plain server (ARGS=--quick: rough)
 	.venv/bin/python -m tools.bench.models --work $(BENCH)
 	$(BIN)/python -m tools.bench --work $(BENCH) $(ARGS)
 
@@ -82,7 +85,7 @@ bench-gpu: ## the same on a machine with an NVIDIA card
 	$(MAKE) .venv/.dev .venv-gpu/.gpu
 	.venv-gpu/bin/python -m pip --disable-pip-version-check install --quiet "python-multipart>=0.0.20"
 	.venv/bin/python -m tools.bench.models --work $(BENCH) --precisions fp32,fp16
-	.venv-gpu/bin/python -m tools.bench --work $(BENCH) --provider cuda --precision fp16 \
+	.venv-gpu/bin/python -m tools.bench --work $(BENCH) --provider cuda \
 		--models imagenette,se_resnet50 $(ARGS)
 
 image-test: ## build the image with buildah and try it under podman; needs root (TARGET=gpu)
@@ -102,13 +105,14 @@ lock: .venv/.dev ## pin the requirements anew from pyproject.toml
 	$(LOCK) --extra cpu --extra export -o requirements/export.txt
 	$(LOCK) --extra cpu --extra otel --extra export --extra dev -o requirements/dev.txt
 	$(COMPILE) --group audit -o requirements/audit.txt
+	$(COMPILE) --group mosec --constraints requirements/cpu.txt -o requirements/mosec.txt
 	$(COMPILE) client/pyproject.toml --extra dev --no-emit-package senet-client \
 		-o client/requirements/dev.txt
 	$(COMPILE) pyproject.toml tests/ray/requirements.in client/pyproject.toml --extra cpu \
 		--extra parquet --extra remote --extra score --no-emit-package senet-client -o tests/ray/requirements.txt
 
 clean: ## remove the environments and all caches
-	rm -rf .venv .venv-gpu .venv-timm .venv-audit .venv-client .venv-ray .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-gpu .venv-timm .venv-audit .venv-mosec .venv-client .venv-ray .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find app senet scripts tools tests -name __pycache__ -prune -exec rm -rf {} +
 
 %/bin/python:
@@ -125,6 +129,10 @@ clean: ## remove the environments and all caches
 	@touch $@
 
 .venv-audit/.audit: requirements/audit.txt | .venv-audit/bin/python
+	$(PIP) --require-hashes -r $<
+	@touch $@
+
+.venv-mosec/.mosec: requirements/mosec.txt | .venv-mosec/bin/python
 	$(PIP) --require-hashes -r $<
 	@touch $@
 

@@ -1,10 +1,12 @@
 """`python -m app`: serves with the options of the command line and the environment."""
 
+import importlib.util
 import logging
 import os
 import signal
 import sys
 from types import FrameType
+from typing import NoReturn
 
 from app.contract.errors import ConfigurationError, EngineHung
 
@@ -33,10 +35,7 @@ def main() -> int:
 
             print(build_engine(arguments[1:]))  # noqa: T201 - the command's result
         elif arguments[:1] == ["tune"]:
-            from app.cli.tune.command import tune
-
-            signal.signal(signal.SIGTERM, _stop)
-            return tune(arguments[1:], say=lambda line: print(line, flush=True))  # noqa: T201 - likewise
+            _become_tune(arguments[1:])
         else:
             from app.settings import load_settings
             from app.transport.process import serve
@@ -61,8 +60,20 @@ def _stop_at_once(_number: int, _frame: FrameType | None) -> None:
     os._exit(0)
 
 
-def _stop(_number: int, _frame: FrameType | None) -> None:
-    sys.exit(0)
+def _become_tune(arguments: list[str]) -> NoReturn:
+    """Hands this process over: tuning loads a service from outside, and is no part of it."""
+    module = "tools.tune"
+    try:
+        found = importlib.util.find_spec(module)
+    except ModuleNotFoundError:
+        found = None
+    if found is None:
+        raise ConfigurationError(
+            "tune",
+            "an installed service does not bring it",
+            f"run python -m {module} in a checkout of the project",
+        )
+    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606 - our own
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""How fast the service is: beside a bare loop without any server, and beside a plain server."""
+"""How fast the service is: beside a loop without any server, beside mosec and a plain server."""

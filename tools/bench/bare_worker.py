@@ -21,8 +21,7 @@ from app.contract.manifest import Preprocessing
 from app.contract.preprocess import preprocess
 from app.engines.engine import Provider
 from app.engines.providers import check_loaded, session_providers
-
-MAX_PIXELS = 40_000_000
+from tools.bench.peer import MAX_PIXELS
 
 
 @dataclass(frozen=True)

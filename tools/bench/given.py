@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from app.contract.errors import ConfigurationError
-from tools.bench.process import resident_mib
+from tools.loadtools.proc import resident_mib
 
 _LOCAL = ("127.0.0.1", "localhost")
 

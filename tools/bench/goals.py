@@ -1,13 +1,35 @@
 """The goals, and whether they were met."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from tools.bench.contenders import BARE, BARE_SAME_THREADS, BARE_SHIPPED_THREADS, SAME, SHIPPED
+from tools.bench.lineup import SAME, SHIPPED
 from tools.bench.report import Cell, Table
+from tools.loadtools.pictures import SMALL
 
-DEFAULT_MODEL, LARGE_MODEL = "imagenette", "se_resnet50"
+DEFAULT_MODEL, MIDDLE_MODEL, LARGE_MODEL = "imagenette", "se_resnet18", "se_resnet50"
+PHOTOS = f"{SMALL[0]}x{SMALL[1]}, raw body"
+"""What the null engine's row of the usual photos is called."""
+
+Get = Callable[[str], float | None]
+_FILES = ("fp32", "int8")
+_OF_LIMIT = {
+    (DEFAULT_MODEL, "fp32"): 0.92,
+    (DEFAULT_MODEL, "int8"): 0.92,
+    (LARGE_MODEL, "fp32"): 0.97,
+    (LARGE_MODEL, "int8"): 1.0,
+}
+# The higher of two runs on 2 cores of an AMD EPYC with AVX-512, 24 November 2026, and how much more
+# is allowed. What a start takes is another machine's on another machine.
+_MEMORY_MIB = {
+    (DEFAULT_MODEL, "fp32"): 174.0,
+    (DEFAULT_MODEL, "int8"): 144.0,
+    (LARGE_MODEL, "fp32"): 292.0,
+    (LARGE_MODEL, "int8"): 238.0,
+}
+_START_SECONDS = {SAME: 0.82, SHIPPED: 0.70}
+_MORE = 1.1
 
 
 @dataclass(frozen=True)
@@ -38,64 +60,98 @@ class Goal:
         )  # fmt: skip
 
 
-def goals(figures: Mapping[str, float], *, vnni: bool) -> list[Goal]:
-    """All goals, with what was measured.
+def goals(figures: Mapping[str, float]) -> list[Goal]:
+    """All goals, the weightiest first, with what was measured.
 
     Args:
         figures: a report's.
-        vnni: whether the processor has VNNI, for which more is asked of int8.
     """
     get = figures.get
+    return [
+        *_throughput(get),
+        *_memory_and_start(get),
+        *_lone(get),
+        Goal(
+            "event loop's processor time an image, null engine, raw body, ms", "service",
+            "at most", 0.25, get(f"null_engine/{PHOTOS}/event_loop_ms"),
+        ),
+        Goal(
+            f"{DEFAULT_MODEL}, goodput at 4x, of the capacity that the generator leaves", SHIPPED,
+            "at least", 0.95, get(f"{DEFAULT_MODEL} {_FILES[0]}/goodput/{SHIPPED}"),
+        ),
+        *_tail(get),
+    ]  # fmt: skip
+
+
+def _throughput(get: Get) -> list[Goal]:
     found: list[Goal] = []
-    for model, same, with_vnni in ((LARGE_MODEL, 1.0, 3.0), (DEFAULT_MODEL, 0.95, 2.0)):
-        for contender, limit in ((SAME, same), (SHIPPED, with_vnni if vnni else 1.3)):
+    for model in (DEFAULT_MODEL, MIDDLE_MODEL, LARGE_MODEL):
+        for contender, file, least in _each(1.0, 1.5):
             found.append(
                 Goal(
-                    f"throughput of {model}, 32 clients, to the bare loop", contender, "at least",
-                    limit, get(f"{model}/ratio/{contender}"),
+                    f"{model} {file}, throughput with 32 clients, to mosec", contender,
+                    "at least", least, get(f"{model} {file}/to_mosec/{contender}"),
                 )
             )  # fmt: skip
-    for model in (LARGE_MODEL, DEFAULT_MODEL):
-        found += _latency(model, figures)
-    for contender in (SAME, SHIPPED):
-        found += [
-            Goal(
-                f"{DEFAULT_MODEL}, start to ready, s", contender, "at most", 1.5,
-                get(f"{DEFAULT_MODEL}/start_s/{contender}"),
-            ),
-            Goal(
-                f"{LARGE_MODEL}, resident memory with 32 clients, MiB", contender, "at most", 350,
-                get(f"{LARGE_MODEL}/memory_mib/{contender}"),
-            ),
-        ]  # fmt: skip
-    return found
-
-
-def _latency(model: str, figures: Mapping[str, float]) -> list[Goal]:
-    def lone(contender: str) -> float | None:
-        return figures.get(f"{model}/lone_ms/{contender}")
-
-    found: list[Goal] = []
-    for contender, bare in ((SAME, BARE_SAME_THREADS), (SHIPPED, BARE_SHIPPED_THREADS)):
-        served, alone = lone(contender), lone(bare)
-        added = served - alone if served is not None and alone is not None else None
-        found.append(
-            Goal(f"{model}, lone client, added to bare, ms", contender, "at most", 1.0, added)
-        )
-        p99 = figures.get(f"{model}/open_p99_ms/{contender}")
-        ratio = p99 / served if p99 is not None and served else None
+    for (model, file), least in _OF_LIMIT.items():
         found.append(
             Goal(
-                f"{model}, p99 at 70 % of capacity, to the lone latency", contender, "at most",
-                3.0, ratio,
+                f"{model} {file}, throughput with 32 clients, of the limit", SAME,
+                "at least", least, get(f"{model} {file}/of_limit/{SAME}"),
             )
         )  # fmt: skip
-    served, alone = lone(SHIPPED), lone(BARE)
-    ratio = served / alone if served is not None and alone else None
-    found.append(
-        Goal(f"{model}, lone latency, to bare with one thread", SHIPPED, "at most", 1.0, ratio)
-    )
     return found
+
+
+def _memory_and_start(get: Get) -> list[Goal]:
+    found = [
+        Goal(
+            f"{model} {file}, resident memory with 32 clients, MiB", SAME, "at most",
+            round(_MORE * before), get(f"{model} {file}/memory_mib/{SAME}"),
+        )
+        for (model, file), before in _MEMORY_MIB.items()
+    ]  # fmt: skip
+    found += [
+        Goal(
+            f"{DEFAULT_MODEL} {_FILES[0]}, start to ready, s", contender, "at most",
+            round(_MORE * before, 2), get(f"{DEFAULT_MODEL} {_FILES[0]}/start_s/{contender}"),
+        )
+        for contender, before in _START_SECONDS.items()
+    ]  # fmt: skip
+    return found
+
+
+def _lone(get: Get) -> list[Goal]:
+    found: list[Goal] = []
+    for what, figure, same, shipped in (
+        ("lone client, to the plain server", "lone_to_plain", 1.0, 0.75),
+        ("lone client, added to decoding and inference, ms", "lone_added_ms", 0.6, 0.6),
+    ):
+        for model in (DEFAULT_MODEL, LARGE_MODEL):
+            for contender, file, most in _each(same, shipped):
+                found.append(
+                    Goal(
+                        f"{model} {file}, {what}", contender, "at most", most,
+                        get(f"{model} {file}/{figure}/{contender}"),
+                    )
+                )  # fmt: skip
+    return found
+
+
+def _tail(get: Get) -> list[Goal]:
+    return [
+        Goal(
+            f"{model} {file}, p99 at 70 % of capacity, to that of a queue", contender,
+            "at most", 1.5, get(f"{model} {file}/open_p99_to_queue/{contender}"),
+        )
+        for model in (DEFAULT_MODEL, LARGE_MODEL)
+        for contender, file, _ in _each(0, 0)
+    ]  # fmt: skip
+
+
+def _each(same: float, shipped: float) -> list[tuple[str, str, float]]:
+    """Contender, file and limit: each file, and the service as shipped beside the first."""
+    return [*((SAME, file, same) for file in _FILES), (SHIPPED, _FILES[0], shipped)]
 
 
 def table(found: list[Goal]) -> Table:

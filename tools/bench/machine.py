@@ -10,7 +10,6 @@ from pathlib import Path
 
 from app.hardware import available_cores
 
-VNNI = frozenset({"avx512_vnni", "avx_vnni"})
 _FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
 _PACKAGES = ("onnxruntime", "onnxruntime-gpu", "pillow", "numpy", "fastapi", "uvicorn")
 
@@ -32,11 +31,6 @@ def describe(cpuinfo: Path = Path("/proc/cpuinfo")) -> dict[str, str]:
         "Python": platform.python_version(),
         **{name: found for name in _PACKAGES if (found := _version(name)) is not None},
     }
-
-
-def has_vnni(machine: Mapping[str, str]) -> bool:
-    """Whether the machine described multiplies int8 with VNNI instructions."""
-    return not VNNI.isdisjoint(machine["instructions"].split())
 
 
 def flags_of(fields: Mapping[str, str]) -> list[str]:

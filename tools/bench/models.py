@@ -20,11 +20,9 @@ from senet.export.photos import Photos
 from senet.export.pipeline import export
 from senet.networks import build
 from senet.sources import SourceModel
-from tools.bench import pictures
+from tools.loadtools import pictures
 
-LARGEST = "se_resnet50"
-"""Exported in every precision; the others in fp32 alone, for they only show what size costs."""
-NAMES = ("se_resnet18", LARGEST)
+NAMES = ("se_resnet18", "se_resnet50")
 _CLASSES = 1000
 _PREPROCESSING = Preprocessing(
     geometry="torchvision", resize_shorter_side=256, crop_height=224, crop_width=224
@@ -38,12 +36,12 @@ def make(work: Path, precisions: tuple[Precision, ...]) -> list[Path]:
 
     Args:
         work: the benchmark's folder; models go to `<work>/models/<name>/1`.
-        precisions: of the largest; fp32 among them.
+        precisions: of each; fp32 among them.
 
     Returns:
         The folders of the versions that were written.
     """
-    orders = [_order(work, name, precisions if name == LARGEST else ("fp32",)) for name in NAMES]
+    orders = [_order(work, name, precisions) for name in NAMES]
     missing = [order for order in orders if not _is_there(order)]
     for order in missing:
         export(order)
@@ -112,7 +110,7 @@ def main() -> int:
         type=_precisions,
         default=("fp32", "int8"),
         metavar="LIST",
-        help="of the largest, separated by commas (default fp32,int8)",
+        help="separated by commas (default fp32,int8)",
     )
     options = parser.parse_args()
     try:

@@ -8,16 +8,20 @@ from typing import cast
 from app.contract.errors import ConfigurationError
 from app.contract.manifest import Precision
 from app.engines.engine import Provider
-from tools.bench import given, pictures
-from tools.bench.contenders import Subject, subject
+from tools.bench import given
 from tools.bench.given import GivenServer
-from tools.bench.goals import DEFAULT_MODEL, LARGE_MODEL
-from tools.bench.plan import FULL, QUICK, SECTIONS, Photos, Plan
+from tools.bench.goals import DEFAULT_MODEL, LARGE_MODEL, MIDDLE_MODEL
+from tools.bench.plan import FULL, QUICK, QUICK_SECTIONS, SECTIONS, Photos, Plan
+from tools.bench.subject import Subject, find
+from tools.loadtools import pictures
 
-_MIDDLE_MODEL = "se_resnet18"
-_MODELS = (DEFAULT_MODEL, _MIDDLE_MODEL, LARGE_MODEL)
+_MODELS = (DEFAULT_MODEL, MIDDLE_MODEL, LARGE_MODEL)
+_MOSEC = Path(".venv-mosec/bin/python")
+_QUICK_MODELS = (DEFAULT_MODEL, LARGE_MODEL)
+_PRECISIONS: dict[str, tuple[Precision, ...]] = {"cpu": ("fp32", "int8"), "cuda": ("fp16",)}
+_KNOWN_PRECISIONS = ("fp32", "fp16", "int8")
 # With random weights there is no accuracy by which the service could choose.
-_SHIPPED = {LARGE_MODEL: {"cpu": "int8", "cuda": "fp16"}}
+_SHIPPED = {"cpu": "int8", "cuda": "fp16"}
 # A server of the user's own is not started, has no forms that are known, and serves one model.
 _GIVEN_SECTIONS = ("throughput", "lone", "open")
 
@@ -27,7 +31,7 @@ class Options:
     """What the command line says.
 
     Attributes:
-        subjects: models, the smallest first.
+        subjects: model files, by model, the smallest first.
         plan: durations.
         sections: parts to run.
         photos: what to send.
@@ -53,25 +57,15 @@ def read(arguments: list[str]) -> Options:
         SystemExit: after argparse has told of one, or printed the help.
     """
     parsed = _parser().parse_args(arguments)
-    provider, precision = cast("Provider", parsed.provider), cast("Precision", parsed.precision)
-    repositories = (Path("models"), parsed.work / "models")
-    subjects = tuple(
-        subject(
-            name, repositories, precision=precision, provider=provider,
-            shipped=_shipped(name, provider),
-        )
-        for name in _list("--models", parsed.models, None)
-    )  # fmt: skip
-    for each in subjects:
-        each.file(precision)
+    subjects = _subjects(parsed)
     photos = Photos(parsed.work / "photos")
     if parsed.photos:
         photos = Photos(photos.folder, *pictures.given(parsed.photos))
-    sections = _list("--sections", parsed.sections, SECTIONS)
-    if not {"throughput", "lone"} <= set(sections) and "open" in sections:
-        raise ConfigurationError(
-            "--sections", "open needs what throughput and lone find", "name them too"
-        )
+    sections: tuple[str, ...] = QUICK_SECTIONS if parsed.quick else SECTIONS
+    if parsed.sections:
+        sections = _list("--sections", parsed.sections, SECTIONS)
+    if "open" in sections and "throughput" not in sections:
+        raise ConfigurationError("--sections", "open needs what throughput finds", "name it too")
     server = given.parse(parsed.url, parsed.pid) if parsed.url else None
     if server is not None:
         subjects = subjects[:1]
@@ -87,9 +81,34 @@ def read(arguments: list[str]) -> Options:
     )
 
 
+def _subjects(parsed: argparse.Namespace) -> tuple[Subject, ...]:
+    """The files of the models."""
+    provider = cast("Provider", parsed.provider)
+    models: tuple[str, ...] = _QUICK_MODELS if parsed.quick else _MODELS
+    if parsed.models:
+        models = _list("--models", parsed.models, None)
+    mosec = parsed.mosec if provider == "cpu" and not parsed.url else None
+    found: list[Subject] = []
+    for name in models:
+        repository, version = find(name, (Path("models"), parsed.work / "models"))
+        present = {variant.precision for variant in version.manifest.variants}
+        named = tuple(each for each in _PRECISIONS[provider] if each in present)
+        if parsed.precisions:
+            listed = _list("--precisions", parsed.precisions, _KNOWN_PRECISIONS)
+            named = tuple(cast("Precision", each) for each in listed)
+        for precision in named:
+            subject = Subject(
+                repository, version, precision, provider, _shipped(name, provider), mosec
+            )
+            subject.file(precision)
+            found.append(subject)
+    return tuple(found)
+
+
 def _shipped(name: str, provider: Provider) -> tuple[str, ...]:
-    precision = _SHIPPED.get(name, {}).get(provider)
-    return ("--precision", precision) if precision else ()
+    if name not in (MIDDLE_MODEL, LARGE_MODEL):
+        return ()
+    return ("--precision", _SHIPPED[provider])
 
 
 def _list(option: str, text: str, known: tuple[str, ...] | None) -> tuple[str, ...]:
@@ -119,14 +138,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--output", type=Path, metavar="DIR", help="for bench.md and bench.json")
     add("--work", type=Path, default=Path("runs/bench"), metavar="DIR", help="models and photos")
     add("--photos", type=Path, metavar="DIR", help="your own JPEG photos, instead of drawn ones")
-    add("--models", default=",".join(_MODELS), metavar="LIST", help="default %(default)s")
-    add("--sections", default=",".join(SECTIONS), metavar="LIST", help="default %(default)s")
+    add("--models", metavar="LIST", help=f"default {','.join(_MODELS)}")
+    add("--sections", metavar="LIST", help=f"default {','.join(SECTIONS)}")
     add("--clients", type=_clients, default=32, help="that keep a server busy (default 32)")
     add("--provider", choices=("cpu", "cuda"), default="cpu", help="default %(default)s")
-    add(
-        "--precision", choices=("fp32", "fp16", "int8"), default="fp32",
-        help="of the file that all contenders share (default %(default)s)",
-    )  # fmt: skip
+    add("--precisions", metavar="LIST", help="of the files (default fp32,int8; fp16 on a card)")
+    add("--mosec", type=Path, default=_MOSEC, help="Python that has mosec (default %(default)s)")
     add("--url", help="measure a server of your own, which takes a photo as the body of a POST")
     add("--pid", type=int, help="process of --url, for its memory")
     return parser

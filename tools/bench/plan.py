@@ -5,13 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.bench import pictures, wrk
-from tools.bench.bodies import Bodies
-from tools.bench.contenders import Endpoint
+from tools.bench.lineup import Endpoint
 from tools.bench.report import Report
+from tools.loadtools import pictures, wrk
+from tools.loadtools.bodies import Bodies
 
-SECTIONS = ("throughput", "lone", "open", "forms", "start", "http", "scaling")
+SECTIONS = ("throughput", "lone", "open", "overload", "forms", "start", "http", "scaling")
 """The parts of the benchmark, in order."""
+QUICK_SECTIONS = ("throughput", "lone", "open", "overload", "start", "http")
+"""Those of a quick run, unless others are asked for."""
 
 
 @dataclass(frozen=True)
@@ -21,15 +23,17 @@ class Plan:
     Attributes:
         rounds: in which contenders take turns.
         warm: before the first round, for each contender.
+        tryout: of one run for each setting of a peer; 0 tries none.
         closed: of one run with many clients, for what the goals are about.
         short: of one such run for everything else.
         lone: of one run with one client.
-        open: of one run at a fixed rate.
+        open: of one run at a fixed rate, or above the capacity.
         starts: of the service.
     """
 
     rounds: int
     warm: int
+    tryout: int
     closed: int
     short: int
     lone: int
@@ -37,8 +41,8 @@ class Plan:
     starts: int
 
 
-FULL = Plan(rounds=3, warm=2, closed=4, short=2, lone=2, open=10, starts=5)
-QUICK = Plan(rounds=2, warm=1, closed=2, short=1, lone=1, open=4, starts=3)
+FULL = Plan(rounds=3, warm=2, tryout=2, closed=4, short=2, lone=2, open=10, starts=5)
+QUICK = Plan(rounds=2, warm=1, tryout=0, closed=1, short=1, lone=1, open=4, starts=3)
 # Of a closed loop, in seconds: until as many requests end as begin.
 _RAMP = 1
 

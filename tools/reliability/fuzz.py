@@ -6,7 +6,6 @@ fault of ours.
 """
 
 import argparse
-import asyncio
 import base64
 import json
 import sys
@@ -18,10 +17,10 @@ from http.client import HTTPConnection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tools.reliability.command import run
+from tools.loadtools.command import run
+from tools.loadtools.process import service
 from tools.reliability.corpus import corpus
 from tools.reliability.corpus.pictures import FORMATS, encode, picture
-from tools.reliability.service import ServiceProcess
 
 Body = tuple[str, bytes]
 """A content type and a request body."""
@@ -153,8 +152,7 @@ def main() -> int:
     parser.add_argument("service", nargs="*", help="options of the service, after --")
     options = parser.parse_args()
     warnings.filterwarnings("ignore", module=r"PIL\.")
-    with ServiceProcess(options.port, options.service) as service:
-        asyncio.run(service.wait_until_ready())
+    with service(["--log-level", "error", *options.service], port=options.port, tells=True):
         connection = HTTPConnection("127.0.0.1", options.port, timeout=60)
 
         def send(body: Body) -> tuple[int, bytes]:

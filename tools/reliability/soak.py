@@ -14,10 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tools.reliability.client import Connection
-from tools.reliability.command import run
+from tools.loadtools.client import Connection
+from tools.loadtools.command import run
+from tools.loadtools.process import Server, service
 from tools.reliability.corpus.pictures import FORMATS, encode, picture
-from tools.reliability.service import ServiceProcess
 
 _CLIENTS = 8
 # Photos of a telephone's size are rare, so that a run is long in images and not in hours.
@@ -39,7 +39,7 @@ class Sample:
     threads: int
 
 
-async def soak(service: ServiceProcess, images: int) -> list[Sample]:
+async def soak(server: Server, images: int) -> list[Sample]:
     """Sends so many images; returns samples taken at rest, equally spaced.
 
     Raises:
@@ -53,7 +53,7 @@ async def soak(service: ServiceProcess, images: int) -> list[Sample]:
         if name != "AVIF" or size[0] <= _AVIF_WIDEST
     ]
     pictures, weights = zip(*kinds, strict=True)
-    connections = [Connection(service.port) for _ in range(_CLIENTS)]
+    connections = [Connection(server.port) for _ in range(_CLIENTS)]
     draw, samples, sent = random.Random(3), list[Sample](), 0  # noqa: S311 - not for secrets
 
     async def client(connection: Connection, share: int) -> None:
@@ -68,7 +68,7 @@ async def soak(service: ServiceProcess, images: int) -> list[Sample]:
     for _ in range(_SAMPLES):
         await asyncio.gather(*(client(connection, share) for connection in connections))
         sent += share * _CLIENTS
-        samples.append(Sample(sent, service.resident_mib, service.open_files, service.threads))
+        samples.append(Sample(sent, server.resident_mib, server.open_files, server.threads))
     for connection in connections:
         connection.close()
     return samples
@@ -100,11 +100,6 @@ def report(samples: Sequence[Sample]) -> bool:
     return rise - 2 * error <= _FLAT_MIB and len(files) == len(threads) == 1
 
 
-async def _soaked(service: ServiceProcess, images: int) -> list[Sample]:
-    await service.wait_until_ready()
-    return await soak(service, images)
-
-
 def main() -> int:
     """Runs the command; the exit code is 1 if memory, files or threads were not flat."""
     parser = argparse.ArgumentParser(prog="python -m tools.reliability.soak", description=__doc__)
@@ -113,8 +108,10 @@ def main() -> int:
     parser.add_argument("service", nargs="*", help="options of the service, after --")
     options = parser.parse_args()
     started = time.monotonic()
-    with ServiceProcess(options.port, options.service) as service:
-        samples = asyncio.run(_soaked(service, options.images))
+    with service(
+        ["--log-level", "error", *options.service], port=options.port, tells=True
+    ) as server:
+        samples = asyncio.run(soak(server, options.images))
     flat = report(samples)
     print(f"{samples[-1].images} images in {time.monotonic() - started:.0f} s")
     return 0 if flat else 1

@@ -1,7 +1,7 @@
 import pytest
 
-from tools.bench.contenders import BARE_SAME_THREADS, SAME, SHIPPED
 from tools.bench.goals import DEFAULT_MODEL, LARGE_MODEL, Goal, goals, table
+from tools.bench.lineup import SAME, SHIPPED
 
 
 def _find(found: list[Goal], start: str, contender: str) -> Goal:
@@ -10,35 +10,39 @@ def _find(found: list[Goal], start: str, contender: str) -> Goal:
 
 
 def test_what_was_not_measured_is_neither_met_nor_missed() -> None:
-    found = goals({}, vnni=True)
+    found = goals({})
 
     assert {goal.met for goal in found} == {None}
     assert {row[-1] for row in table(found).rows} == {"not measured"}
 
 
-@pytest.mark.parametrize(("vnni", "met"), [(True, False), (False, True)])
-def test_more_is_asked_of_a_processor_with_vnni(*, vnni: bool, met: bool) -> None:
-    found = goals({f"{LARGE_MODEL}/ratio/{SHIPPED}": 1.5}, vnni=vnni)
+@pytest.mark.parametrize(
+    ("figure", "contender", "start", "good", "bad"),
+    [
+        (f"{LARGE_MODEL} int8/to_mosec", SAME, f"{LARGE_MODEL} int8, throughput", 1.0, 0.99),
+        (f"{LARGE_MODEL} fp32/to_mosec", SHIPPED, f"{LARGE_MODEL} fp32, throughput", 1.5, 1.49),
+        (f"{LARGE_MODEL} fp32/lone_to_plain", SAME, f"{LARGE_MODEL} fp32, lone client, t", 1, 1.1),
+        (f"{LARGE_MODEL} int8/lone_added_ms", SAME, f"{LARGE_MODEL} int8, lone client, a", 0.6, 1),
+        (f"{DEFAULT_MODEL} fp32/goodput", SHIPPED, f"{DEFAULT_MODEL}, goodput", 0.95, 0.94),
+        (f"{LARGE_MODEL} fp32/open_p99_to_queue", SHIPPED, f"{LARGE_MODEL} fp32, p99", 1.5, 1.6),
+        (f"{LARGE_MODEL} fp32/memory_mib", SAME, f"{LARGE_MODEL} fp32, resident", 320, 330),
+        (f"{DEFAULT_MODEL} fp32/start_s", SHIPPED, f"{DEFAULT_MODEL} fp32, start", 0.7, 0.8),
+    ],
+)  # fmt: skip
+def test_a_goal_is_met_up_to_its_limit(
+    figure: str, contender: str, start: str, good: float, bad: float
+) -> None:
+    if "to_mosec" in figure:
+        start += " with 32 clients, to mosec"
+    met = [
+        _find(goals({f"{figure}/{contender}": value}), start, contender).met
+        for value in (good, bad)
+    ]
 
-    assert _find(found, f"throughput of {LARGE_MODEL}", SHIPPED).met is met
+    assert met == [True, False]
 
 
-@pytest.mark.parametrize(("served", "met"), [(10.9, True), (11.1, False)])
-def test_a_lone_client_is_compared_with_the_same_work_alone(served: float, met: bool) -> None:
-    figures = {
-        f"{DEFAULT_MODEL}/lone_ms/{SAME}": served,
-        f"{DEFAULT_MODEL}/lone_ms/{BARE_SAME_THREADS}": 10.0,
-    }
+def test_every_figure_that_is_measured_counts_for_one_goal_only() -> None:
+    found = goals({})
 
-    assert _find(goals(figures, vnni=True), f"{DEFAULT_MODEL}, lone client", SAME).met is met
-
-
-def test_the_tail_is_compared_with_the_lone_latency() -> None:
-    figures = {
-        f"{DEFAULT_MODEL}/lone_ms/{SHIPPED}": 5.0,
-        f"{DEFAULT_MODEL}/open_p99_ms/{SHIPPED}": 20.0,
-    }
-
-    goal = _find(goals(figures, vnni=True), f"{DEFAULT_MODEL}, p99", SHIPPED)
-
-    assert (goal.measured, goal.met) == (4.0, False)
+    assert len({(goal.what, goal.contender) for goal in found}) == len(found)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from app.hardware import available_cores
 from tests.support.process import ROOT
-from tools.bench import pictures
 from tools.bench.bare import Bare
-from tools.bench.contenders import subject
-from tools.reliability.overload.load import Generator
+from tools.bench.subject import Subject, find
+from tools.loadtools import pictures
+from tools.loadtools.generator import Generator
 
 _ROUNDS = 4
 _SECONDS = 0.7
@@ -20,10 +20,10 @@ _LEAST_RATIO = 0.5
 
 def test_the_service_keeps_up_with_the_bare_loop(tmp_path: Path) -> None:
     photos = pictures.drawn(tmp_path, pictures.SMALL)
-    model = subject("imagenette", [ROOT / "models"], precision="fp32", provider="cpu")
+    model = Subject(*find("imagenette", [ROOT / "models"]), "fp32", "cpu")
 
-    with model.same() as server, model.bare(photos, "fp32", available_cores()) as bare:
-        best = asyncio.run(_best_ratio(Generator(server, photos[0].read_bytes()), bare))
+    with model.same() as server, model.bare(photos, available_cores()) as bare:
+        best = asyncio.run(_best_ratio(Generator(server, [photos[0].read_bytes()]), bare))
 
     assert best >= _LEAST_RATIO
 

@@ -4,7 +4,7 @@ import pytest
 
 from app.contract.errors import ConfigurationError
 from tools.bench import options
-from tools.bench.plan import FULL, QUICK, SECTIONS
+from tools.bench.plan import FULL, QUICK, QUICK_SECTIONS, SECTIONS
 
 
 @pytest.fixture
@@ -18,7 +18,14 @@ def test_everything_is_measured_unless_said_otherwise(work: list[str]) -> None:
     found = options.read(work)
 
     assert (found.sections, found.plan, found.clients) == (SECTIONS, FULL, 32)
-    assert options.read([*work, "--quick"]).plan is QUICK
+    assert [subject.precision for subject in found.subjects] == ["fp32"]
+
+
+def test_a_quick_run_leaves_out_what_no_goal_needs(work: list[str]) -> None:
+    found = options.read([*work, "--quick"])
+
+    assert (found.plan, found.sections) == (QUICK, QUICK_SECTIONS)
+    assert options.read([*work, "--quick", "--sections", "forms"]).sections == ("forms",)
 
 
 def test_sections_keep_their_order(work: list[str]) -> None:
@@ -31,10 +38,14 @@ def test_sections_keep_their_order(work: list[str]) -> None:
     ("more", "message"),
     [
         (["--sections", "speed"], "--sections: 'speed' is not known; name some of throughput, "),
-        (["--sections", "lone,open"], "--sections: open needs what throughput and lone find"),
+        (["--sections", "lone,open"], "--sections: open needs what throughput finds"),
         (["--models", "unknown"], "--models: unknown is in none of models, .*tools.bench.models"),
         (["--models", "colours,"], "--models: a name is empty"),
-        (["--precision", "int8"], "precision: colours:1 has no int8 variant"),
+        (["--precisions", "fp32,int8"], "precision: colours:1 has no int8 variant"),
+        (
+            ["--precisions", "fp8"],
+            "--precisions: 'fp8' is not known; name some of fp32, ",
+        ),
         (["--photos", "nowhere"], "--photos: no JPEG photo below nowhere"),
         (["--url", "https://127.0.0.1/"], "--url: .* not an http:// address"),
         (["--url", "http://example.org/"], "--url: .* not on this machine"),

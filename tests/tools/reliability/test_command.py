@@ -1,6 +1,7 @@
 """An interrupted command leaves nothing running."""
 
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -59,8 +60,22 @@ def test_an_interrupted_command_stops_the_service_that_it_started(
         process.send_signal(number)
         _, errors = process.communicate(timeout=BOUND_SECONDS)
     finally:
-        process.kill()
-        process.communicate()
+        # Killed, it would leave the service behind, and with it the pipe open.
+        process.terminate()
+        process.communicate(timeout=BOUND_SECONDS)
     assert not is_there(started)
     assert process.returncode == 128 + number
     assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("command", NEVER_ENDS)
+def test_a_port_that_is_taken_is_told_in_one_line(command: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        ended = subprocess.run(
+            [sys.executable, "-m", f"tools.reliability.{command}", "--port", str(port)],
+            cwd=ROOT, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    assert (ended.returncode, ended.stdout) == (2, "")
+    [line] = ended.stderr.splitlines()
+    assert line.startswith(f"error: --port: 127.0.0.1:{port}: Address already in use; ")

@@ -4,16 +4,18 @@ from collections.abc import Callable
 from functools import partial
 
 from app.hardware import available_cores
-from tools.bench import pictures
-from tools.bench.bodies import Bodies, multipart, raw
-from tools.bench.contenders import BARE, PLAIN, SAME, SHIPPED, Lineup
+from tools.bench.lineup import SAME, SHIPPED, Lineup
+from tools.bench.peers import PLAIN
 from tools.bench.plan import Session
-from tools.bench.process import Server
 from tools.bench.report import Cell, Table
 from tools.bench.rounds import interleave, median_ratio
+from tools.loadtools import pictures
+from tools.loadtools.bodies import Bodies, multipart, raw
+from tools.loadtools.process import Server
 
 # Half of what the service holds by default, so that nothing is refused.
 _IMAGES_UNDER_WAY = 128
+_BARE = "bare loop"
 _CONTENDERS = (SHIPPED, SAME, PLAIN)
 
 
@@ -52,25 +54,25 @@ def _sizes(session: Session, lineup: Lineup) -> None:
     subject, plan = lineup.subject, session.plan
     rows: list[tuple[Cell, ...]] = []
     for photos in (session.photos.usual, session.photos.large):
-        with subject.bare(photos, subject.precision, available_cores()) as bare:
+        with subject.bare(photos, available_cores()) as bare:
 
             def loop() -> float:
                 done = bare.run(plan.short)
                 return done.images / done.seconds
 
-            measures = {BARE: loop} | _servers(session, lineup, raw(photos), session.clients)
+            measures = {_BARE: loop} | _servers(session, lineup, raw(photos), session.clients)
             rates = interleave(measures, plan.rounds)
         what = pictures.describe(photos)
         medians = session.record_each(f"{subject.name}/{what}", rates)
-        row: list[Cell] = [what, medians[BARE]]
+        row: list[Cell] = [what, medians[_BARE]]
         for name in _CONTENDERS:
-            row += [medians[name], median_ratio(rates[name], rates[BARE])]
+            row += [medians[name], median_ratio(rates[name], rates[_BARE])]
         rows.append(tuple(row))
     session.report.tables.append(
         Table(
             f"{subject.name}: images a second by size of the photo",
             f"Raw bodies, {session.clients} clients, the bare loop in {subject.precision}.",
-            ("photos", BARE, *(head for name in _CONTENDERS for head in (name, "ratio"))),
+            ("photos", _BARE, *(head for name in _CONTENDERS for head in (name, "ratio"))),
             rows,
         )
     )

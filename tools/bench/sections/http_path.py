@@ -1,11 +1,12 @@
 """What HTTP, decoding, batching and serialisation allow: the service with a null engine."""
 
-from tools.bench.bodies import Bodies, multipart, raw
-from tools.bench.contenders import Subject
-from tools.bench.pictures import SMALL, TINY
+from tools.bench.goals import PHOTOS
 from tools.bench.plan import Session
-from tools.bench.process import Server
 from tools.bench.report import Cell, Table
+from tools.bench.subject import Subject
+from tools.loadtools.bodies import Bodies, multipart, raw
+from tools.loadtools.pictures import SMALL, TINY
+from tools.loadtools.process import Server
 
 _MANY, _CLIENTS_OF_MANY = 64, 2
 
@@ -18,7 +19,7 @@ def measure(session: Session, subject: Subject) -> None:
         "--precision", subject.precision, module="tools.bench.null_engine"
     ) as server:
         rows = [
-            _row(session, server, f"{width}x{height}, raw body", raw(photos.of(SMALL))),
+            _row(session, server, PHOTOS, raw(photos.of(SMALL))),
             _row(session, server, f"{TINY[0]}x{TINY[1]}, raw body", raw(photos.of(TINY))),
             _row(
                 session, server, f"{width}x{height}, {_MANY} in multipart",
@@ -29,8 +30,8 @@ def measure(session: Session, subject: Subject) -> None:
         Table(
             "HTTP and decoding alone: the service with an engine that answers at once",
             f"{session.clients} clients ({_CLIENTS_OF_MANY} with many images a request), median of"
-            f" {session.plan.rounds} rounds; the input is that of {subject.name}. Processor time is"
-            " the service's alone. All that cannot be spread over cores runs on the event loop.",
+            f" {session.plan.rounds} rounds; the input is that of {subject.model}. Processor time"
+            " is the service's alone. All that cannot be spread over cores runs on the event loop.",
             (
                 "photos", "images/s", "processor ms an image", "images/s a core",
                 "of it on the event loop, ms", "images/s an event loop", "wrk's cores",

@@ -1,4 +1,4 @@
-"""Throughput against cores, images in a request, size of the photo, size of the model."""
+"""Throughput against cores, images in a request, size of the photo."""
 
 import os
 import statistics
@@ -9,26 +9,24 @@ from pathlib import Path
 from app.contract.manifest import Preprocessing
 from app.contract.preprocess import preprocess
 from tools.bench.bare import Bare
-from tools.bench.bare_worker import MAX_PIXELS
-from tools.bench.bodies import Bodies, multipart, raw
-from tools.bench.contenders import Subject
-from tools.bench.pictures import SIZES, describe
+from tools.bench.peer import MAX_PIXELS
 from tools.bench.plan import Session
-from tools.bench.process import Server
 from tools.bench.report import Table
 from tools.bench.rounds import interleave, median_ratio
+from tools.bench.subject import Subject
+from tools.loadtools.bodies import Bodies, multipart, raw
+from tools.loadtools.pictures import SIZES, describe
+from tools.loadtools.process import Server
 
 _DECODES = 5
 
 
-def measure(session: Session, subjects: Sequence[Subject]) -> None:
-    """Adds the four tables; the first three are of the first subject."""
-    first = subjects[0]
-    _cores(session, first)
-    with first.as_shipped() as server:
-        _images_a_request(session, first, server)
-        _photo_size(session, first, server)
-    _model_size(session, subjects)
+def measure(session: Session, subject: Subject) -> None:
+    """Adds the three tables."""
+    _cores(session, subject)
+    with subject.as_shipped() as server:
+        _images_a_request(session, subject, server)
+        _photo_size(session, subject, server)
 
 
 def core_counts(available: int) -> list[int]:
@@ -44,7 +42,7 @@ def _cores(session: Session, subject: Subject) -> None:
     for count in core_counts(len(cores)):
         with (
             subject.as_shipped(cores[:count]) as server,
-            subject.bare(photos, subject.precision, count) as bare,
+            subject.bare(photos, count) as bare,
         ):
             rates = _beside_bare(session, server, bare, raw(photos))
         name = f"{subject.name}/cores/{count}"
@@ -54,8 +52,8 @@ def _cores(session: Session, subject: Subject) -> None:
         rows.append((str(count), alone, rate, ratio, rate / count))
     session.report.tables.append(
         Table(
-            f"{subject.name}: throughput against cores",
-            "The service as shipped, kept on so many cores by `taskset`; the bare loop in"
+            f"{subject.model}: throughput against cores",
+            "The service as shipped, kept on so many cores; the bare loop in"
             f" {subject.precision} with as many processes. With the last row wrk shares its cores.",
             ("cores", "bare images/s", "service images/s", "ratio", "service images/s a core"),
             rows,
@@ -78,7 +76,7 @@ def _images_a_request(session: Session, subject: Subject, server: Server) -> Non
         rows.append((str(count), rate, statistics.median(latencies)))
     session.report.tables.append(
         Table(
-            f"{subject.name}: one client, by images in a request",
+            f"{subject.model}: one client, by images in a request",
             "The service as shipped, multipart.",
             ("images", "images/s", "median ms a request"),
             rows,
@@ -103,36 +101,10 @@ def _photo_size(session: Session, subject: Subject, server: Server) -> None:
         rows.append((describe(photos), rate, decode))
     session.report.tables.append(
         Table(
-            f"{subject.name}: by size of the photo",
+            f"{subject.model}: by size of the photo",
             f"The service as shipped, raw bodies, {session.clients} clients. Decoding is the"
             " processor time of `preprocess` for one photo, alone.",
             ("photos", "images/s", "decoding, ms"),
-            rows,
-        )
-    )
-
-
-def _model_size(session: Session, subjects: Sequence[Subject]) -> None:
-    photos = session.photos.usual
-    rows = []
-    for subject in subjects:
-        cores = len(os.sched_getaffinity(0))
-        with (
-            subject.same() as server,
-            subject.bare(photos, subject.precision, cores) as bare,
-        ):
-            rates = _beside_bare(session, server, bare, raw(photos))
-        alone = session.record(f"{subject.name}/size/bare", rates["bare"])
-        rate = session.record(f"{subject.name}/size/service", rates["service"])
-        megabytes = subject.file(subject.precision).stat().st_size / 1e6
-        side = str(subject.version.manifest.input.height)
-        ratio = median_ratio(rates["service"], rates["bare"])
-        rows.append((subject.name, megabytes, side, alone, rate, ratio))
-    session.report.tables.append(
-        Table(
-            "Throughput by size of the model",
-            f"The same {subjects[0].precision} file for both, {session.clients} clients.",
-            ("model", "MB", "input, px", "bare images/s", "service images/s", "ratio"),
             rows,
         )
     )

@@ -9,8 +9,8 @@ from collections import Counter
 from pathlib import Path
 
 import tools.reliability.chaos
+from tools.loadtools.command import run
 from tools.reliability.chaos.run import chaos
-from tools.reliability.command import run
 
 
 def main() -> int:

@@ -5,8 +5,8 @@ import base64
 import json
 import random
 
+from tools.loadtools.client import Answer, Connection, head
 from tools.reliability.chaos.tally import Tally
-from tools.reliability.client import Answer, Connection, head
 from tools.reliability.corpus import Case
 from tools.reliability.corpus.pictures import encode, picture
 

@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from tools.loadtools.client import Connection
+from tools.loadtools.operations import is_ready, metrics
 from tools.reliability.chaos.clients import Clients
 from tools.reliability.chaos.engine import FlakyEngines
 from tools.reliability.chaos.server import served
 from tools.reliability.chaos.tally import Tally
-from tools.reliability.client import Connection
 from tools.reliability.corpus import corpus
-from tools.reliability.service import is_ready, metrics
 
 _SLOW_MS = 1_500
 _SETTLE_SECONDS = 10.0

@@ -12,7 +12,7 @@ from app.settings import Settings
 from app.transport.http.composition import create_app
 from app.transport.process import uvicorn_config
 from app.transport.server import DrainingServer
-from tools.reliability.service import is_ready
+from tools.loadtools.operations import is_ready
 
 _PAUSE_SECONDS = 0.05
 

@@ -7,28 +7,27 @@ import sys
 import uvloop
 
 import tools.reliability.overload
-from tools.reliability.command import run
+from tools.loadtools.command import run
+from tools.loadtools.generator import Generator
+from tools.loadtools.process import Server, service
 from tools.reliability.corpus.pictures import encode, picture
 from tools.reliability.overload.bursts import bursts, measured_capacity
-from tools.reliability.overload.load import Generator
 from tools.reliability.overload.neighbours import fairness, priorities
-from tools.reliability.service import ServiceProcess
 
 _TABLES = ("bursts", "priorities", "fairness")
 
 
-async def overload(service: ServiceProcess, options: argparse.Namespace) -> None:
+async def overload(server: Server, options: argparse.Namespace) -> None:
     """Prints the tables that were asked for."""
-    await service.wait_until_ready()
     image = encode(picture(*options.size), "JPEG", quality=85)
-    generator = Generator(service, image)
+    generator = Generator(server, [image])
     capacity = await measured_capacity(generator, options.seconds)
     if "bursts" in options.tables:
         await bursts(generator, capacity, options.seconds)
     if "priorities" in options.tables:
-        await priorities(service, generator, capacity, options.seconds)
+        await priorities(server, generator, capacity, options.seconds)
     if "fairness" in options.tables:
-        await fairness(service, image, capacity, options.seconds, options.in_flight)
+        await fairness(server, image, capacity, options.seconds, options.in_flight)
 
 
 def main() -> int:
@@ -52,12 +51,17 @@ def main() -> int:
     options = parser.parse_args()
     *cores, last = sorted(os.sched_getaffinity(0))
     apart = bool(cores) and not options.share_cores
-    with ServiceProcess(options.port, options.service, cores if apart else None) as service:
+    with service(
+        ["--log-level", "error", *options.service],
+        port=options.port,
+        cores=cores if apart else (),
+        tells=True,
+    ) as server:
         if apart:
             os.sched_setaffinity(0, {last})
         print(f"cores of the service: {len(cores) if apart else len(cores) + 1}")  # noqa: T201
-        uvloop.run(overload(service, options))
-    return service.exit_code or 0
+        uvloop.run(overload(server, options))
+    return server.exit_code or 0
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import Self
 
-from tools.reliability.service import metrics
+from tools.loadtools.operations import metrics
 
 
 @dataclass(frozen=True, slots=True)

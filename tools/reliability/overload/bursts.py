@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tools.reliability.overload.load import Generator, Load
+from tools.loadtools.generator import Generator, Load
 
 _NORMAL_SHARE = 0.5
 _FACTORS = (1.0, 1.25, 2.0, 4.0)

@@ -5,10 +5,10 @@ import asyncio
 import time
 from dataclasses import dataclass
 
-from tools.reliability.client import Connection
+from tools.loadtools.client import Connection
+from tools.loadtools.generator import Generator
+from tools.loadtools.process import Server
 from tools.reliability.overload.batches import Batches
-from tools.reliability.overload.load import Generator
-from tools.reliability.service import ServiceProcess
 
 _RATE_SHARE = 0.1
 _BOUNDARY = "x-greedy-x"
@@ -17,7 +17,7 @@ _IMAGES_PER_REQUEST = 20
 
 
 async def priorities(
-    service: ServiceProcess, generator: Generator, capacity: float, seconds: float
+    service: Server, generator: Generator, capacity: float, seconds: float
 ) -> None:
     """Prints what bulk traffic at twice the capacity does to interactive requests.
 
@@ -55,7 +55,7 @@ class Greedy:
         refused: requests so far.
     """
 
-    service: ServiceProcess
+    service: Server
     image: bytes
     in_flight: int
     patient: bool
@@ -92,7 +92,7 @@ class Greedy:
 
 
 async def fairness(
-    service: ServiceProcess, image: bytes, capacity: float, seconds: float, in_flight: int
+    service: Server, image: bytes, capacity: float, seconds: float, in_flight: int
 ) -> None:
     """Prints what a caller with so many images in flight does to the others."""
     print(
@@ -105,7 +105,7 @@ async def fairness(
         async with asyncio.TaskGroup() as group:
             if name != "absent":
                 group.create_task(greedy.run(seconds))
-            load = await Generator(service, image).offer(_RATE_SHARE * capacity, seconds)
+            load = await Generator(service, [image]).offer(_RATE_SHARE * capacity, seconds)
         refused = load.offered - load.statuses[200]
         print(
             f"| {name} | {load.quantile_ms(0.5):.1f} | {load.quantile_ms(0.95):.1f} |"

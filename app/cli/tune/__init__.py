@@ -1,1 +1,0 @@
-"""`python -m app tune`: finds by real load the settings that serve most within a latency."""

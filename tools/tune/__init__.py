@@ -1,0 +1,1 @@
+"""`python -m tools.tune`: finds by real load the settings that serve most within a latency."""
