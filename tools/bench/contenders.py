@@ -85,7 +85,7 @@ class Subject:
         Raises:
             ConfigurationError: if the model has none.
         """
-        variant = select_variant(precision, self.provider, self.version.manifest)
+        variant = select_variant(precision, self.version.manifest)
         return self.version.folder / variant.file
 
     def service(self, *options: str, cores: Collection[int] = (), module: str = "app") -> Server:
