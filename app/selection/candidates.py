@@ -14,6 +14,7 @@ start, or one at an earlier start."""
 
 # fp16 is exported, and its parity proved, for GPUs.
 _FAST_ON_CPU: tuple[Precision, ...] = ("int8", "fp32")
+_FAST_ON_GPU: tuple[Precision, ...] = ("fp16", "fp32", "int8")
 _BY_EXACTNESS: tuple[Precision, ...] = ("fp32", "fp16", "int8")
 _CORES_FOR_A_MIDDLE = 4
 
@@ -63,6 +64,12 @@ def cpu_variants(manifest: Manifest, max_accuracy_drop: float) -> list[Variant]:
     accurate = accurate_variants(manifest, max_accuracy_drop)
     fast = [variant for variant in accurate if variant.precision in _FAST_ON_CPU]
     return sorted(fast, key=lambda variant: _FAST_ON_CPU.index(variant.precision)) or accurate[:1]
+
+
+def gpu_variant(manifest: Manifest, max_accuracy_drop: float) -> Variant:
+    """That of `accurate_variants` which is likely the fastest on a GPU."""
+    accurate = accurate_variants(manifest, max_accuracy_drop)
+    return min(accurate, key=lambda variant: _FAST_ON_GPU.index(variant.precision))
 
 
 def cpu_layouts(cores: int, inference_threads: int) -> list[Layout]:

@@ -13,7 +13,7 @@ from app.engines.buckets import batch_buckets
 from app.engines.engine import Engine, Engines, Layout, Provider
 from app.hardware import processor
 from app.selection.cache import ChoiceCache
-from app.selection.candidates import Candidate, cpu_layouts, cpu_variants
+from app.selection.candidates import Candidate, cpu_layouts, cpu_variants, gpu_variant
 from app.selection.choice import Choice, Chooser
 from app.selection.proof import prove
 from app.selection.served_model import ServedModel
@@ -114,7 +114,10 @@ class _Loader:
         return self._load_on_cpu() if provider == "cpu" else self._load_on_gpu(provider)
 
     def _load_on_gpu(self, provider: Provider) -> LoadedModel:
-        variant = select_variant(self.precision, provider, self.found.manifest)
+        if self.precision == "auto":
+            variant = gpu_variant(self.found.manifest, self.max_accuracy_drop)
+        else:
+            variant = select_variant(self.precision, self.found.manifest)
         # While one slot copies, the other computes.
         candidate = Candidate(provider, variant, Layout(threads=1, slots=2))
         chosen_by: Literal["rule", "setting"] = "rule" if self.precision == "auto" else "setting"
@@ -126,7 +129,7 @@ class _Loader:
         if self.precision == "auto":
             variants = cpu_variants(self.found.manifest, self.max_accuracy_drop)
         else:
-            variants = [select_variant(self.precision, "cpu", self.found.manifest)]
+            variants = [select_variant(self.precision, self.found.manifest)]
         return self._fastest(self._that_fit(variants))
 
     def _fastest(self, variants: Sequence[Variant]) -> LoadedModel:

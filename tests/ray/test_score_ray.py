@@ -3,6 +3,7 @@
 Runs in an environment of its own, see requirements.txt beside this file.
 """
 
+import json
 import os
 import shutil
 import socket
@@ -129,6 +130,21 @@ def test_a_rerun_does_only_what_is_missing(photos: Path, expected: Rows, tmp_pat
     check(output, expected)
 
 
+def test_auto_gives_up_no_more_accuracy_than_allowed_and_a_rerun_keeps_the_choice(
+    photos: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    journal = output / "_journal.jsonl"
+    one = ("--rows-per-part", str(PHOTOS))
+
+    code, _, errors = run(photos, output, "--max-accuracy-drop", "0", *one)
+
+    assert code == 3, errors
+    header = json.loads(journal.read_text().splitlines()[0])
+    assert header["precision"] == "fp32"  # int8 is a little less accurate
+    assert run(photos, output, *one)[0] == 3
+
+
 @pytest.fixture
 def cluster() -> Iterator[Cluster]:
     """Two nodes on this machine, room for one worker on each."""
@@ -240,6 +256,15 @@ def test_counts_are_positive(capsys: pytest.CaptureFixture[str], value: str) -> 
 
     assert refused.value.code == 2
     assert "--rows-per-part" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("value", ["-1", "nan", "101", "much"])
+def test_accuracy_is_given_up_in_points(capsys: pytest.CaptureFixture[str], value: str) -> None:
+    with pytest.raises(SystemExit) as refused:
+        main(["photos", "--output", "out", "--max-accuracy-drop", value])
+
+    assert refused.value.code == 2
+    assert "--max-accuracy-drop" in capsys.readouterr().err
 
 
 def test_the_kuberay_job_names_options_that_there_are(capsys: pytest.CaptureFixture[str]) -> None:

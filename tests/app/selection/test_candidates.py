@@ -6,7 +6,7 @@ import pytest
 
 from app.contract.manifest import Manifest
 from app.engines.engine import Layout
-from app.selection.candidates import accurate_variants, cpu_layouts, cpu_variants
+from app.selection.candidates import accurate_variants, cpu_layouts, cpu_variants, gpu_variant
 from tests.support.repository import colour_manifest
 
 TOP1: dict[str, Any] = {"dataset": "photos", "images": 1000, "top5": 1.0}
@@ -79,3 +79,18 @@ def test_a_model_in_fp16_alone_runs_as_it_is() -> None:
 )
 def test_layouts(cores: int, fixed: int, expected: list[tuple[int, int]]) -> None:
     assert cpu_layouts(cores, fixed) == [Layout(threads, slots) for threads, slots in expected]
+
+
+@pytest.mark.parametrize(
+    ("fp16", "drop", "chosen"),
+    [(0.899, 0.5, "fp16"), (0.88, 0.5, "fp32"), (0.88, 2.1, "fp16"), (0.9, 0.0, "fp16")],
+)
+def test_on_a_gpu_fp16_serves_where_it_is_accurate_enough(
+    fp16: float, drop: float, chosen: str
+) -> None:
+    model = manifest(int8=accuracy(0.9), fp32=accuracy(0.9), fp16=accuracy(fp16))
+    assert gpu_variant(model, drop).precision == chosen
+
+
+def test_on_a_gpu_the_only_variant_serves() -> None:
+    assert gpu_variant(manifest(int8=accuracy(0.9)), 0.0).precision == "int8"

@@ -92,4 +92,4 @@ def test_what_is_no_jpeg_of_the_kind_is_refused(
     strips: tuple[bytes, ...], sizes: int | None, why: str
 ) -> None:
     with pytest.raises((InvalidImage, UnsupportedImageFormat), match=why):
-        prepared(holding(*strips, sizes=sizes))
+        prepared(holding(*strips, rows=8, sizes=sizes), max_pixels=16_000_000)
