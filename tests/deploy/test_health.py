@@ -73,11 +73,11 @@ def test_with_tls_it_asks_over_tls(settings: Settings, certificate: dict[str, Pa
         assert probe(live.port) == 1
 
 
-def test_without_a_key_it_is_content_with_an_answer(settings: Settings, tmp_path: Path) -> None:
+def test_it_needs_no_key_where_the_rest_does(settings: Settings, tmp_path: Path) -> None:
     keys = tmp_path / "keys.json"
     key = {"name": "one", "sha256": "0" * 64, "scopes": ["classify"]}
     keys.write_text(json.dumps({"keys": [key]}))
     closed = settings.model_copy(update={"api_keys_file": keys, "open_operations": False})
     with running(closed, FakeEngines()) as live, live.client() as client:
-        assert client.get("/readyz").status_code == 401
+        assert client.get("/metrics").status_code == 401
         assert probe(live.port) == 0

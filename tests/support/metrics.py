@@ -1,6 +1,8 @@
-"""Reading Prometheus' text format."""
+"""Reading Prometheus' text formats."""
 
 import httpx
+from prometheus_client import Metric
+from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 
@@ -17,3 +19,8 @@ def samples(client: httpx.Client) -> dict[tuple[str, frozenset[tuple[str, str]]]
 def value(client: httpx.Client, series: str, /, **labels: str) -> float:
     """One sample; 0 if it is not there yet."""
     return samples(client).get((series, frozenset(labels.items())), 0.0)
+
+
+def read_openmetrics(text: str) -> list[Metric]:
+    """The families of a text in OpenMetrics' format, which is read strictly."""
+    return list(openmetrics.text_string_to_metric_families(text))  # type: ignore[no-untyped-call]

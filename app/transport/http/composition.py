@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
@@ -21,7 +22,12 @@ from app.transport.http.body_guard import BodyGuard
 from app.transport.http.classify import CLASSIFY_PATH, classify_endpoint, classify_router
 from app.transport.http.direct import DirectRoute
 from app.transport.http.middleware import HeadAsGet, RequestContext, SecurityHeaders
-from app.transport.http.operations import operations_router, root_router
+from app.transport.http.operations import (
+    operations_router,
+    probes_router,
+    root_router,
+    schema_router,
+)
 from app.transport.http.problems import install_error_handlers
 from app.transport.http.request_log import RequestLog
 from app.transport.http.reservation import Door
@@ -65,7 +71,9 @@ def create_app(
         await service.stop()
         await asyncio.to_thread(tracing.close)
 
-    app: FastAPI = FastAPIOffline(
+    # The pages of the documentation cannot ask for a key, so closed they are not there.
+    make = FastAPIOffline if settings.open_operations else partial(FastAPI, openapi_url=None)
+    app: FastAPI = make(
         redoc_url=None,
         title="SENet service",
         summary="Image classification with squeeze-and-excitation networks.",
@@ -84,9 +92,14 @@ def create_app(
         request_timeout_ms=settings.request_timeout_ms,
     )
     app.include_router(classify_router(classify))
-    operators = None if settings.open_operations else authoriser(identifier(keys, scope=None))
-    app.include_router(operations_router(service, metrics, operators))
-    app.include_router(root_router())
+    app.include_router(probes_router(service))
+    if settings.open_operations:
+        app.include_router(operations_router(service, metrics, None))
+        app.include_router(root_router())
+    else:
+        operators = authoriser(identifier(keys, scope=None))
+        app.include_router(operations_router(service, metrics, operators))
+        app.include_router(schema_router(app, operators))
     install_error_handlers(app)
     app.state.request_log = log
     # The last one added is the outermost.
