@@ -5,45 +5,52 @@ import platform
 import re
 from pathlib import Path
 
+from app import cgroups
+from app.cgroups import MEMBERSHIP, MOUNT
+
 _NO_LIMIT_BYTES = 2**60
 _INFERENCE_FLAGS = re.compile(r"(fma|f16c|avx|amx|asimd|sve|sme2?$|i8mm|bf16)")
 
 
-def available_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
+def available_cores(cgroup: Path = MOUNT, membership: Path = MEMBERSHIP) -> int:
     """Cores this process may use: the lesser of CPU affinity and cgroup quota, at least 1.
 
     A container with a quota of 2 cores on a host of 64 must size its thread pools for 2.
 
     Args:
         cgroup: where the control group file system is mounted (version 2 or 1).
+        membership: where the kernel tells what groups the process is in.
     """
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     cores = affinity or 1
-    quota = core_quota(cgroup)
+    quota = core_quota(cgroup, membership)
     return max(1, min(cores, int(quota)) if quota else cores)
 
 
-def core_quota(cgroup: Path = Path("/sys/fs/cgroup")) -> float | None:
-    """The control group's quota in cores, such as 0.5; None if there is none.
+def core_quota(cgroup: Path = MOUNT, membership: Path = MEMBERSHIP) -> float | None:
+    """The lowest quota of the process's control groups, in cores such as 0.5; None without one.
 
     Args:
         cgroup: where the control group file system is mounted (version 2 or 1).
+        membership: where the kernel tells what groups the process is in.
     """
-    return _quota_v2(cgroup) or _quota_v1(cgroup)
+    folders = cgroups.folders("cpu", cgroup, membership)
+    quotas = [quota for folder in folders if (quota := _quota_v2(folder) or _quota_v1(folder))]
+    return min(quotas, default=None)
 
 
-def _quota_v2(cgroup: Path) -> float | None:
+def _quota_v2(group: Path) -> float | None:
     try:
-        quota, period = (cgroup / "cpu.max").read_text().split()
+        quota, period = (group / "cpu.max").read_text().split()
         return None if quota == "max" else int(quota) / int(period)
     except (OSError, ValueError):
         return None
 
 
-def _quota_v1(cgroup: Path) -> float | None:
+def _quota_v1(group: Path) -> float | None:
     try:
-        quota = int((cgroup / "cpu" / "cpu.cfs_quota_us").read_text())
-        period = int((cgroup / "cpu" / "cpu.cfs_period_us").read_text())
+        quota = int((group / "cpu.cfs_quota_us").read_text())
+        period = int((group / "cpu.cfs_period_us").read_text())
     except (OSError, ValueError):
         return None
     return quota / period if quota > 0 else None
@@ -69,20 +76,29 @@ def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     return " ".join([f"{available_cores()} x {name or platform.machine()}", *relevant])
 
 
-def memory_limit_bytes(cgroup: Path = Path("/sys/fs/cgroup")) -> int | None:
-    """The control group's memory limit; None if there is none.
+def memory_limit_bytes(cgroup: Path = MOUNT, membership: Path = MEMBERSHIP) -> int | None:
+    """The lowest memory limit of the process's control groups; None if there is none.
 
     Args:
         cgroup: where the control group file system is mounted (version 2 or 1).
+        membership: where the kernel tells what groups the process is in.
     """
-    for name in ("memory.max", "memory/memory.limit_in_bytes"):
-        try:
-            limit = int((cgroup / name).read_text())
-        except (OSError, ValueError):  # version 2 writes "max" where there is none
-            continue
-        # Version 1 writes the largest number of pages that it can count.
-        return limit if limit < _NO_LIMIT_BYTES else None
-    return None
+    limits = [
+        limit
+        for folder in cgroups.folders("memory", cgroup, membership)
+        for name in ("memory.max", "memory.limit_in_bytes")
+        if (limit := _memory_limit(folder / name)) is not None
+    ]
+    return min(limits, default=None)
+
+
+def _memory_limit(file: Path) -> int | None:
+    try:
+        limit = int(file.read_text())
+    except (OSError, ValueError):  # version 2 writes "max" where there is none
+        return None
+    # Version 1 writes the largest number of pages that it can count.
+    return limit if limit < _NO_LIMIT_BYTES else None
 
 
 def resident_bytes(statm: Path = Path("/proc/self/statm")) -> int:

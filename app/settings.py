@@ -117,7 +117,8 @@ class Settings(BaseSettings):
     api_keys_file: Path | None = None
     """JSON file of hashed API keys, reread when it changes; without it everybody may call."""
     open_operations: bool = True
-    """Whether health, /metrics and /models answer without an API key."""
+    """Whether /metrics, /models, /docs and /openapi.json answer without an API key; /docs does not
+    answer at all then. Probes always do."""
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     """Comma-separated origins whose pages may call the service; * for all."""
     root_path: str = ""
@@ -203,6 +204,12 @@ class Settings(BaseSettings):
                 "operations_port",
                 f"{self.port} is the service's own port",
                 "choose another --operations-port (SENET_OPERATIONS_PORT), or none",
+            )
+        if not self.open_operations and self.api_keys_file is None:
+            raise ConfigurationError(
+                "open_operations",
+                "it is off, and there are no API keys that would open what it closes",
+                "set api_keys_file too, or leave it on",
             )
         if (self.tls_certificate_file is None) != (self.tls_key_file is None):
             missing = "tls_key_file" if self.tls_key_file is None else "tls_certificate_file"

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # What the operations' tests need beyond Python, from Debian or Ubuntu; run as root.
-#   deploy/install_test_tools.sh          Prometheus, promtool, amtool, faketime, for tests/deploy
+#   deploy/install_test_tools.sh          Prometheus, promtool, amtool, faketime, nginx, HAProxy,
+#                                         systemd-analyze, for tests/deploy
 #   deploy/install_test_tools.sh image    what test_image.sh needs as well
-#   deploy/install_test_tools.sh slow     what `make slow` needs as well: clients and proxies
+#   deploy/install_test_tools.sh slow     what `make slow` needs as well: clients
 set -euo pipefail
-packages=(prometheus prometheus-alertmanager faketime)
+packages=(prometheus prometheus-alertmanager faketime nginx haproxy systemd)
 [ "${1:-}" != image ] || packages+=(buildah podman runc mmdebstrap)
-[ "${1:-}" != slow ] || packages+=(default-jdk-headless curl nginx haproxy)
+[ "${1:-}" != slow ] || packages+=(default-jdk-headless curl)
 for package in "${packages[@]}"; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing=1
 done

@@ -106,3 +106,73 @@ def test_a_processor_is_told_by_what_inference_may_use(
 
 def test_a_processor_that_nobody_describes_has_a_name_too(tmp_path: Path) -> None:
     assert processor(tmp_path / "cpuinfo").startswith("8 x ")
+
+
+SERVICE = "/system.slice/senet.service"
+
+
+def member(folder: Path, text: str) -> Path:
+    file = folder / "membership"
+    file.write_text(text)
+    return file
+
+
+def test_a_service_of_systemd_has_the_limits_of_its_own_group(tmp_path: Path) -> None:
+    group = tmp_path / "system.slice" / "senet.service"
+    group.mkdir(parents=True)
+    version_2(group, "200000 100000\n")
+    (group / "memory.max").write_text(f"{2**30}\n")
+    version_2(group.parent, "max 100000\n")
+    (group.parent / "memory.max").write_text("max\n")
+    membership = member(tmp_path, f"0::{SERVICE}\n")
+    assert available_cores(tmp_path, membership) == 2
+    assert memory_limit_bytes(tmp_path, membership) == 2**30
+
+
+def test_the_lowest_limit_counts_wherever_it_stands(tmp_path: Path) -> None:
+    group = tmp_path / "system.slice" / "senet.service"
+    group.mkdir(parents=True)
+    version_2(group, "400000 100000\n")
+    (group / "memory.max").write_text(f"{2**31}\n")
+    version_2(group.parent, "300000 100000\n")
+    (group.parent / "memory.max").write_text(f"{2**30}\n")
+    membership = member(tmp_path, f"0::{SERVICE}\n")
+    assert core_quota(tmp_path, membership) == 3
+    assert memory_limit_bytes(tmp_path, membership) == 2**30
+
+
+def test_version_1_has_a_tree_for_each_controller(tmp_path: Path) -> None:
+    cpu = tmp_path / "cpu" / "system.slice" / "senet.service"
+    memory = tmp_path / "memory" / "other.slice"
+    for group in (cpu, memory):
+        group.mkdir(parents=True)
+    (cpu / "cpu.cfs_quota_us").write_text("150000")
+    (cpu / "cpu.cfs_period_us").write_text("100000")
+    (memory / "memory.limit_in_bytes").write_text(str(2**29))
+    (tmp_path / "memory" / "memory.limit_in_bytes").write_text("9223372036854771712")
+    membership = member(
+        tmp_path, f"7:cpu,cpuacct:{SERVICE}\n4:memory:/other.slice\n1:name=systemd:/\n0::/\n"
+    )
+    assert core_quota(tmp_path, membership) == 1.5
+    assert memory_limit_bytes(tmp_path, membership) == 2**29
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0::/\n",
+        "0::/docker/0123/of/the/host\n",
+        "0::/../outside\n",
+        "0::/../../../../../../../../etc\n",
+        "nonsense\n\n::\n0:\n",
+        "",
+    ],
+)
+def test_a_container_has_the_limits_that_stand_at_its_mount(tmp_path: Path, text: str) -> None:
+    mount = tmp_path / "mount"
+    mount.mkdir()
+    (tmp_path / "outside").mkdir()
+    version_2(mount, "200000 100000\n")
+    version_2(tmp_path / "outside", "100000 100000\n")
+    assert core_quota(mount, member(tmp_path, text)) == 2
+    assert core_quota(mount, tmp_path / "missing") == 2

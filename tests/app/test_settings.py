@@ -102,6 +102,7 @@ def test_what_is_no_option(arguments: list[str]) -> None:
         (["--max-queue-delay-ms", "50", "--request-timeout-ms", "50"], "max_queue_delay_ms"),
         (["--max-body-bytes", "11", "--max-buffered-bytes", "10"], "max_body_bytes"),
         (["--tls-certificate-file", __file__], "tls_key_file"),
+        (["--open-operations", "false"], "open_operations"),
         (["--tls-key-file", __file__], "tls_certificate_file"),
         (["--tls-key-file", "/missing.pem"], "tls_key_file"),
         (["--api-keys-file", "/missing.json"], "api_keys_file"),

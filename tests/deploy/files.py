@@ -11,7 +11,9 @@ DEPLOY = ROOT / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-PAGE = (ROOT / "docs" / "operations.md").read_text()
+PAGE = "\n".join(
+    (ROOT / "docs" / f"{name}.md").read_text() for name in ("operations", "kubernetes")
+)
 
 
 def one(manifests: list[Manifest], kind: str) -> Manifest:

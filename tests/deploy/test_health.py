@@ -5,7 +5,6 @@ import os
 import ssl
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -25,22 +24,6 @@ PICTURE = encode(photo(COLOURS[1]))
 @pytest.fixture
 def settings(repository: Path) -> Settings:
     return Settings(model_repository=repository, model="colours")
-
-
-@pytest.fixture
-def certificate(tmp_path: Path, tool: Callable[[str], str]) -> dict[str, Path]:
-    """A certificate for another name than the one that the container calls itself by."""
-    files = {
-        "tls_certificate_file": tmp_path / "certificate.pem",
-        "tls_key_file": tmp_path / "key.pem",
-    }
-    command = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1"
-    names = ["-subj", "/CN=photos.example", "-addext", "subjectAltName=DNS:photos.example"]
-    out = ["-out", str(files["tls_certificate_file"]), "-keyout", str(files["tls_key_file"])]
-    subprocess.run(
-        [tool("openssl"), *command.split(), *names, *out], check=True, capture_output=True
-    )
-    return files
 
 
 def probe(port: int, **variables: str) -> int:
@@ -90,11 +73,11 @@ def test_with_tls_it_asks_over_tls(settings: Settings, certificate: dict[str, Pa
         assert probe(live.port) == 1
 
 
-def test_without_a_key_it_is_content_with_an_answer(settings: Settings, tmp_path: Path) -> None:
+def test_it_needs_no_key_where_the_rest_does(settings: Settings, tmp_path: Path) -> None:
     keys = tmp_path / "keys.json"
     key = {"name": "one", "sha256": "0" * 64, "scopes": ["classify"]}
     keys.write_text(json.dumps({"keys": [key]}))
     closed = settings.model_copy(update={"api_keys_file": keys, "open_operations": False})
     with running(closed, FakeEngines()) as live, live.client() as client:
-        assert client.get("/readyz").status_code == 401
+        assert client.get("/metrics").status_code == 401
         assert probe(live.port) == 0

@@ -4,111 +4,40 @@ import json
 import shutil
 import subprocess
 from functools import partial
+from pathlib import Path
 from typing import Any
 
-import jsonschema
-import kubernetes_validate
-import pydantic
 import pytest
 import yaml
-from cloudcoil.models.keda.v1alpha1 import ScaledObject
-from cloudcoil.models.prometheus_operator.v1 import PrometheusRule, ServiceMonitor
 
-from tests.deploy.files import DEPLOY
+from tests.deploy.combinations import COMPONENTS, FOLDERS, combinations, combined, write
+from tests.deploy.files import KUBERNETES
 from tests.deploy.kustomize import Manifest, render
+from tests.deploy.schemas import REFUSALS, check
 
-KUBERNETES = "1.32"
 # A cross-check of our own renderer where it happens to be; no test depends on it.
 _KUBECTL = shutil.which("kubectl")
-OVERLAYS = [
-    "overlays/cpu", "overlays/gpu", "overlays/tensorrt", "components/keda", "kserve",
-]  # fmt: skip
-
-_STRING = {"type": "string", "minLength": 1}
 
 
-def _object(required: dict[str, Any], **optional: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
-    return {
-        "type": "object",
-        "properties": required | optional,
-        "required": list(required),
-        "additionalProperties": False,
-    }
-
-
-def _list(item: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "array", "items": item, "minItems": 1}
-
-
-# Types made from the published definitions of the custom resources.
-PUBLISHED: dict[tuple[str, str], type[pydantic.BaseModel]] = {
-    ("monitoring.coreos.com/v1", "ServiceMonitor"): ServiceMonitor,
-    ("monitoring.coreos.com/v1", "PrometheusRule"): PrometheusRule,
-    ("keda.sh/v1alpha1", "ScaledObject"): ScaledObject,
-}
-# Of KServe there are none: the fields that are used here, with the names and types that its
-# definitions give them (v1alpha1 and v1beta1).
-CUSTOM: dict[tuple[str, str], dict[str, Any]] = {
-    ("serving.kserve.io/v1alpha1", "ServingRuntime"): _object(
-        {
-            "supportedModelFormats": _list(
-                _object({"name": _STRING}, version=_STRING, autoSelect={"type": "boolean"})
-            ),
-            "containers": _list({"type": "object"}),
-        },
-        annotations={"type": "object"},
-        multiModel={"type": "boolean"},
-    ),
-    ("serving.kserve.io/v1beta1", "InferenceService"): _object(
-        {
-            "predictor": _object(
-                {
-                    "model": _object(
-                        {
-                            "modelFormat": _object({"name": _STRING}),
-                            "runtime": _STRING,
-                            "storageUri": _STRING,
-                        }
-                    )
-                }
-            )
-        }
-    ),
-}  # fmt: skip
-
-REFUSALS = (
-    kubernetes_validate.ValidationError,
-    jsonschema.ValidationError,
-    pydantic.ValidationError,
-    AssertionError,
-)
-
-
-def check(manifest: Manifest) -> None:
-    """Raises if the manifest is not what its API takes."""
-    kind = (manifest["apiVersion"], manifest["kind"])
-    if kind in PUBLISHED:
-        read = PUBLISHED[kind].model_validate(manifest)
-        # What the definition doesn't know is dropped in reading.
-        kept = read.model_dump(mode="json", by_alias=True, exclude_unset=True)
-        assert kept == manifest, "a key is unknown"
-    elif kind in CUSTOM:
-        assert set(manifest) == {"apiVersion", "kind", "metadata", "spec"}
-        jsonschema.validate(manifest["spec"], CUSTOM[kind])
-        if "containers" in manifest["spec"]:
-            # Containers are Kubernetes' own wherever they stand.
-            pod = {"containers": manifest["spec"]["containers"]}
-            check({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, "spec": pod})
-    else:
-        kubernetes_validate.validate(manifest, KUBERNETES, strict=True)
-
-
-@pytest.mark.parametrize("overlay", OVERLAYS)
-def test_every_manifest_is_valid(overlay: str) -> None:
-    manifests = render(DEPLOY / "kubernetes" / overlay)
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_every_manifest_is_valid(folder: str) -> None:
+    manifests = render(KUBERNETES / folder)
     assert manifests
     for manifest in manifests:
         check(manifest)
+
+
+@pytest.mark.parametrize(("overlay", "components"), combinations())
+def test_every_overlay_is_valid_with_every_component(
+    overlay: str, components: tuple[str, ...], tmp_path: Path
+) -> None:
+    for manifest in combined(tmp_path, overlay, *components):
+        check(manifest)
+
+
+def test_no_component_is_left_out() -> None:
+    tried = {name for _, components in combinations() for name in components}
+    assert tried | {"hpa"} == set(COMPONENTS)
 
 
 @pytest.mark.parametrize(
@@ -117,19 +46,21 @@ def test_every_manifest_is_valid(overlay: str) -> None:
         ("Deployment", "spec.replica", 2),
         ("Deployment", "spec.template.spec.terminationGracePeriodSeconds", "thirty"),
         ("Deployment", "spec.template.spec.containers.0.readinesProbe", {}),
+        ("Deployment", "spec.template.spec.volumes", [{"name": "a", "emptyDir": {}, "nfs": {}}]),
+        ("Deployment", "spec.template.spec.volumes.0.name", "not-mounted"),
         ("Service", "spec.ports.0.port", "80"),
         ("NetworkPolicy", "spec.ingres", []),
         ("HorizontalPodAutoscaler", "spec.maxReplicas", None),
         ("ServiceMonitor", "spec.endpoints.0.interval", 15),
         ("PrometheusRule", "spec.groups.0.rules.0.exp", "1"),
+        ("HTTPRoute", "spec.rules.0.timeout", "60s"),
+        ("HTTPRoute", "spec.rules.0.timeouts.request", 60),
+        ("Gateway", "spec.listeners.0.tls.mode", "terminate"),
     ],
 )
-def test_a_broken_manifest_is_noticed(kind: str, path: str, value: object) -> None:
-    [manifest] = [
-        found
-        for found in render(DEPLOY / "kubernetes" / "overlays" / "cpu")
-        if found["kind"] == kind
-    ]
+def test_a_broken_manifest_is_noticed(kind: str, path: str, value: object, tmp_path: Path) -> None:
+    manifests = combined(tmp_path, "cpu", "model-volume", "gateway")
+    [manifest] = [found for found in manifests if found["kind"] == kind]
     check(manifest)
     *parents, last = path.split(".")
     place: Any = manifest
@@ -141,17 +72,32 @@ def test_a_broken_manifest_is_noticed(kind: str, path: str, value: object) -> No
 
 
 @pytest.mark.skipif(_KUBECTL is None, reason="kubectl is not installed")
-@pytest.mark.parametrize("overlay", OVERLAYS[:3])
-def test_kustomize_itself_renders_the_same(overlay: str) -> None:
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_kustomize_itself_renders_the_same(folder: str) -> None:
+    assert _sorted(_by_kubectl(KUBERNETES / folder)) == _sorted(render(KUBERNETES / folder))
+
+
+# All that go together: kubectl takes a second each time.
+@pytest.mark.skipif(_KUBECTL is None, reason="kubectl is not installed")
+@pytest.mark.parametrize(
+    ("overlay", "components"), [found for found in combinations() if len(found[1]) > 1]
+)
+def test_kustomize_itself_combines_the_same(
+    overlay: str, components: tuple[str, ...], tmp_path: Path
+) -> None:
+    folder = write(tmp_path, overlay, components)
+    assert _sorted(_by_kubectl(folder)) == _sorted(render(folder))
+
+
+def _by_kubectl(folder: Path) -> list[Manifest]:
     ended = subprocess.run(
-        [str(_KUBECTL), "kustomize", str(DEPLOY / "kubernetes" / overlay)],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    theirs = yaml.safe_load_all(ended.stdout)
-    assert _sorted(theirs) == _sorted(render(DEPLOY / "kubernetes" / overlay))
+        [str(_KUBECTL), "kustomize", str(folder)], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    return list(yaml.safe_load_all(ended.stdout))
 
 
-def _sorted(manifests: Any) -> list[str]:  # noqa: ANN401 - an iterable of parsed YAML
+def _sorted(manifests: list[Manifest]) -> list[str]:
     return sorted(json.dumps(_by_name(manifest), sort_keys=True) for manifest in manifests)
 
 
@@ -166,9 +112,11 @@ def _by_name(value: Any) -> Any:  # noqa: ANN401 - parsed YAML
     return value
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS[:3])
-def test_everything_stands_in_one_namespace(overlay: str) -> None:
-    manifests = render(DEPLOY / "kubernetes" / overlay)
+@pytest.mark.parametrize(("overlay", "components"), combinations())
+def test_everything_stands_in_one_namespace(
+    overlay: str, components: tuple[str, ...], tmp_path: Path
+) -> None:
+    manifests = combined(tmp_path, overlay, *components)
     [namespace] = [found for found in manifests if found["kind"] == "Namespace"]
     for manifest in manifests:
         if manifest is not namespace:

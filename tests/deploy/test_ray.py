@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tests.deploy.files import DEPLOY, ROOT
-from tests.deploy.test_manifests import KUBERNETES
+from tests.deploy.schemas import KUBERNETES
 
 FOLDER = DEPLOY / "kubernetes" / "ray"
 Found = dict[str, Any]

@@ -1,6 +1,8 @@
-"""Reading Prometheus' text format."""
+"""Reading Prometheus' text formats."""
 
 import httpx
+from prometheus_client import Metric
+from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 
@@ -21,3 +23,8 @@ def value(client: httpx.Client, series: str, /, **labels: str) -> float:
         for (name, own), number in samples(client).items()
         if name == series and labels.items() <= own
     )
+
+
+def read_openmetrics(text: str) -> list[Metric]:
+    """The families of a text in OpenMetrics' format, which is read strictly."""
+    return list(openmetrics.text_string_to_metric_families(text))  # type: ignore[no-untyped-call]

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
@@ -22,7 +23,12 @@ from app.transport.http.auth import KeyFile, authoriser, identifier
 from app.transport.http.classify import ClassifyEndpoint, classify_router
 from app.transport.http.classify_route import ClassifyRoute
 from app.transport.http.middleware import HeadAsGet, RequestContext, SecurityHeaders
-from app.transport.http.operations import operations_router, root_router
+from app.transport.http.operations import (
+    operations_router,
+    probes_router,
+    root_router,
+    schema_router,
+)
 from app.transport.http.problems import install_error_handlers
 from app.transport.http.refusal_log import RefusalLog
 from app.transport.http.request_log import RequestLog
@@ -67,7 +73,9 @@ def create_app(
         await service.stop()
         await asyncio.to_thread(tracing.close)
 
-    app: FastAPI = FastAPIOffline(
+    # The pages of the documentation cannot ask for a key, so closed they are not there.
+    make = FastAPIOffline if settings.open_operations else partial(FastAPI, openapi_url=None)
+    app: FastAPI = make(
         redoc_url=None,
         title="SENet service",
         summary="Image classification with squeeze-and-excitation networks.",
@@ -93,9 +101,14 @@ def create_app(
         request_timeout_ms=settings.request_timeout_ms,
     )
     app.include_router(classify_router(classify))
-    operators = None if settings.open_operations else authoriser(identifier(keys, scope=None))
-    app.include_router(operations_router(service, metrics, operators))
-    app.include_router(root_router())
+    app.include_router(probes_router(service))
+    if settings.open_operations:
+        app.include_router(operations_router(service, metrics, None))
+        app.include_router(root_router())
+    else:
+        operators = authoriser(identifier(keys, scope=None))
+        app.include_router(operations_router(service, metrics, operators))
+        app.include_router(schema_router(app, operators))
     install_error_handlers(app)
     app.state.refusal_log = RefusalLog(metrics, log, addresses=settings.log_addresses)
     # The last one added is the outermost.

@@ -2,30 +2,28 @@
 
 from collections.abc import Awaitable, Callable
 
-from fastapi import APIRouter, Depends
-from fastapi.responses import RedirectResponse, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from app.contract.errors import NotReady
 from app.contract.signature import TensorSpec
 from app.inference.service import Service, State
+from app.telemetry.exposition import expose
 from app.telemetry.metrics import Metrics
 from app.transport.http.classify import model_reference
 from app.transport.http.openapi import problem_responses
 from app.transport.http.schemas import InputSize, ModelBody, ModelsBody, StatusBody, TensorBody
 
+_Authorise = Callable[..., Awaitable[str]]
 
-def operations_router(
-    service: Service, metrics: Metrics, authorise: Callable[..., Awaitable[str]] | None
-) -> APIRouter:
-    """The operators' routes.
+
+def probes_router(service: Service) -> APIRouter:
+    """Health, for orchestrators and load balancers, which have no key.
 
     Args:
         service: whose state they tell.
-        metrics: the series to expose.
-        authorise: dependency that refuses callers; None leaves the routes open.
     """
-    router = APIRouter(dependencies=[Depends(authorise)] if authorise else [])
+    router = APIRouter()
     unavailable = problem_responses(503)
 
     @router.get("/livez", summary="Alive: restart the process if this fails", responses=unavailable)
@@ -51,11 +49,31 @@ def operations_router(
             raise NotReady("the model is not loaded")
         return StatusBody(status="started")
 
-    @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
-    async def prometheus() -> Response:
-        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+    return router
 
-    @router.get("/models", summary="The models that are loaded", responses=unavailable)
+
+def operations_router(
+    service: Service, metrics: Metrics, authorise: _Authorise | None
+) -> APIRouter:
+    """What the service measures and has loaded.
+
+    Args:
+        service: whose models they tell.
+        metrics: the series to expose.
+        authorise: dependency that refuses callers; None leaves the routes open.
+    """
+    router = APIRouter(dependencies=[Depends(authorise)] if authorise else [])
+
+    @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
+    async def prometheus(request: Request) -> Response:
+        exposition = expose(
+            metrics.registry,
+            accept=",".join(request.headers.getlist("accept")),
+            accept_encoding=",".join(request.headers.getlist("accept-encoding")),
+        )
+        return Response(exposition.body, headers=exposition.headers)
+
+    @router.get("/models", summary="The models that are loaded", responses=problem_responses(503))
     async def models() -> ModelsBody:
         model = service.table.default.model
         size = model.manifest.input
@@ -76,6 +94,22 @@ def operations_router(
                 )
             ]
         )
+
+    return router
+
+
+def schema_router(app: FastAPI, authorise: _Authorise) -> APIRouter:
+    """The OpenAPI document for who has a key, where the pages around it are closed.
+
+    Args:
+        app: what it describes.
+        authorise: dependency that refuses callers.
+    """
+    router = APIRouter(dependencies=[Depends(authorise)])
+
+    @router.get("/openapi.json", include_in_schema=False)
+    async def schema() -> JSONResponse:
+        return JSONResponse(app.openapi())
 
     return router
 

@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from starlette.types import Scope
 
-from app.telemetry.log import request_id
+from app.telemetry.log import request_id, trace_id
 from app.telemetry.metrics import Metrics
 from app.transport.http.auth import address
 from app.transport.http.problem_body import identity as identity
@@ -61,7 +61,8 @@ class RequestLog:
             fields: what else the line in the log says.
         """
         self.count(route, status, fields)
-        self._duration(route).observe(seconds)
+        trace = trace_id.get()
+        self._duration(route).observe(seconds, {"trace_id": trace} if trace else None)
         succeeded = status is not None and status < HTTPStatus.BAD_REQUEST
         if succeeded and not _is_sampled(request_id.get() or "", self._share):
             return

@@ -20,7 +20,7 @@ from tests.support.colours import COLOURS
 from tests.support.engines import FakeEngine, FakeEngines
 from tests.support.http import post_image
 from tests.support.images import encode, photo
-from tests.support.metrics import value
+from tests.support.metrics import read_openmetrics, value
 from tests.support.process import ROOT
 from tests.support.server import LiveServer, running
 from tests.support.waiting import eventually
@@ -183,3 +183,17 @@ def test_the_services_name_is_the_variables(monkeypatch: pytest.MonkeyPatch) -> 
     tracing = start_tracing(SimpleSpanProcessor(exporter))
     tracing.stage("decode", SAMPLED, 0.0, 1.0)
     assert exporter.get_finished_spans()[0].resource.attributes["service.name"] == "shop"
+
+
+def test_a_scrape_leads_from_a_duration_to_its_trace(server: LiveServer) -> None:
+    with server.client() as client:
+        post_image(client, PICTURE, headers=HEADERS)
+        accept = {"accept": "application/openmetrics-text"}
+        families = read_openmetrics(client.get("/metrics", headers=accept).text)
+    traces = {
+        sample.exemplar.labels["trace_id"]
+        for family in families
+        for sample in family.samples
+        if sample.exemplar and sample.labels["route"] == "/classify"
+    }
+    assert traces == {TRACE}

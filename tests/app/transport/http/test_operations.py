@@ -1,18 +1,20 @@
 """What operators and newcomers look at: health, metrics, models, documentation."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 
+from app.cli.keys import add_key
 from app.hardware import available_cores
 from app.settings import Settings
 from tests.support.colours import COLOURS, INPUT_SIDE
 from tests.support.engines import FakeEngine, FakeEngines
 from tests.support.http import assert_problem, post_image, post_json
 from tests.support.images import encode, photo, truncated_jpeg
-from tests.support.metrics import samples, value
+from tests.support.metrics import read_openmetrics, samples, value
 from tests.support.server import running
 
 PICTURE = encode(photo(COLOURS[0]))
@@ -200,3 +202,56 @@ def test_a_head_request_is_a_problem_without_a_body(client: httpx.Client) -> Non
     assert response.status_code in (200, 405)
     assert response.content == b""
     assert_problem(client.delete("/models"), 405, "method_not_allowed")
+
+
+def test_metrics_come_as_openmetrics_and_compressed_where_that_is_asked_for(
+    client: httpx.Client,
+) -> None:
+    post_image(client, PICTURE)
+    plain = client.get("/metrics", headers={"accept-encoding": "identity"})
+    assert plain.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert "content-encoding" not in plain.headers
+    accepted = {"accept": "application/openmetrics-text", "accept-encoding": "gzip"}
+    shown = client.get("/metrics", headers=accepted)
+    assert shown.headers["content-encoding"] == "gzip"
+    assert shown.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
+    families = read_openmetrics(shown.text)
+    assert "senet_request_duration_seconds" in {family.name for family in families}
+    for text in (plain.text, shown.text):
+        assert "_created" not in text
+
+
+@pytest.fixture
+def closed(
+    make_settings: Callable[..., Settings], tmp_path: Path
+) -> Iterator[tuple[httpx.Client, str]]:
+    """A client without a key of a service whose operations want one, and such a key."""
+    key = add_key(tmp_path / "keys.json", "operator", ["classify"])
+    settings = make_settings(api_keys_file=tmp_path / "keys.json", open_operations=False)
+    with running(settings, FakeEngines()) as live, live.client() as client:
+        yield client, key
+
+
+def test_probes_are_open_where_all_else_is_closed(closed: tuple[httpx.Client, str]) -> None:
+    client, _ = closed
+    for path in ("/livez", "/readyz", "/startupz"):
+        assert client.get(path).status_code == 200
+        assert client.head(path).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/models", "/openapi.json"])
+def test_what_tells_of_the_service_wants_a_key_where_it_is_closed(
+    closed: tuple[httpx.Client, str], path: str
+) -> None:
+    client, key = closed
+    assert_problem(client.get(path), 401, "unauthenticated")
+    assert client.head(path).status_code == 401
+    assert client.get(path, headers={"x-api-key": key}).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/docs/", "/static-offline-docs/swagger-ui.css"])
+def test_pages_that_cannot_send_a_key_are_not_there_where_it_is_closed(
+    closed: tuple[httpx.Client, str], path: str
+) -> None:
+    client, key = closed
+    assert client.get(path, headers={"x-api-key": key}).status_code == 404
