@@ -185,7 +185,7 @@ class Manifest(Strict):
 
     @model_validator(mode="before")
     @classmethod
-    def _signs_schema_1(cls, content: Any) -> Any:  # noqa: ANN401 - JSON that is not checked yet
+    def _completes_schema_1(cls, content: Any) -> Any:  # noqa: ANN401 - JSON that is not checked yet
         if not isinstance(content, dict) or content.get("schema_version", 1) != 1:
             return content
         if found := [key for key in _NEW_IN_2 if key in content]:

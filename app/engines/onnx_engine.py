@@ -15,7 +15,7 @@ from app.engines.freed_memory import return_freed_memory
 from app.engines.gpu_engine import GpuPlan, load_gpu
 from app.engines.pinned_memory import cuda_pinned_memory
 from app.engines.providers import candidates, check_loaded, session_providers
-from app.engines.signed_session import check_signature
+from app.engines.signature_check import check_signature
 from app.engines.tensorrt_cache import find_engine
 from app.engines.tensorrt_target import detect
 

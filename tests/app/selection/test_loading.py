@@ -149,7 +149,7 @@ def test_every_output_is_tried_before_anybody_asks_for_it(repository: Path) -> N
     assert frozenset().union(*engines.engine.outputs) == {"logits", "embedding", "cam"}
 
 
-def test_an_output_of_another_size_than_signed_is_refused(repository: Path) -> None:
+def test_an_output_of_another_size_than_the_signature_says_is_refused(repository: Path) -> None:
     def respond(
         images: NDArray[np.uint8], outputs: Collection[str]
     ) -> dict[str, NDArray[np.float32]]:
@@ -164,7 +164,7 @@ def test_an_output_of_another_size_than_signed_is_refused(repository: Path) -> N
     assert "says float32 [batch, 3]" in error.cause
 
 
-def test_a_file_that_is_not_what_its_manifest_signs_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_differs_from_its_signature_is_refused(tmp_path: Path) -> None:
     write_model(tmp_path, model=without_output("cam"))
     error = refusal(tmp_path, OnnxEngines("cpu"))
     assert error.option == "model_repository"

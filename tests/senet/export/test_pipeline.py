@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from app.contract.errors import ConfigurationError
 from app.contract.manifest import Manifest
 from app.contract.repository import ModelRepository
-from app.engines.signed_session import check_signature
+from app.engines.signature_check import check_signature
 from senet.export.order import Order
 from senet.export.photos import Photos, unlabelled
 from senet.export.pipeline import export
@@ -81,7 +81,7 @@ def test_the_report_is_written_for_people_and_programs(published: tuple[Path, Re
     assert report.inputs == {"images": f"uint8 [batch, {SIDE}, {SIDE}, 3]"}
 
 
-def test_the_manifest_signs_what_every_file_has(published: tuple[Path, Report]) -> None:
+def test_the_signature_is_that_of_every_file(published: tuple[Path, Report]) -> None:
     folder, report = published
     manifest = Manifest.model_validate_json((folder / "manifest.json").read_bytes())
     assert manifest.schema_version == 2

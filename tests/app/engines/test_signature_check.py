@@ -9,7 +9,7 @@ from onnx import TensorProto, helper
 
 from app.contract.errors import ConfigurationError
 from app.contract.signature import Signature, of_schema_1
-from app.engines.signed_session import check_signature
+from app.engines.signature_check import check_signature
 from tests.support.colours import COLOURS, INPUT_SIDE
 from tests.support.repository import COLOUR_SIGNATURE, colour_model
 from tests.support.signatures import with_names, without_output
@@ -22,7 +22,7 @@ def check(model: bytes, signature: Signature = COLOUR_SIGNATURE) -> None:
     check_signature(session, signature, FILE)
 
 
-def signed(outputs: dict[str, list[object]] | None = None, **names: str) -> Signature:
+def changed(outputs: dict[str, list[object]] | None = None, **names: str) -> Signature:
     """The colour classifier's signature with other shapes of outputs, or names."""
     content = COLOUR_SIGNATURE.model_dump(mode="json")
     for spec in (*content["inputs"], *content["outputs"]):
@@ -61,10 +61,10 @@ def half() -> bytes:
     return content
 
 
-def test_a_file_as_it_was_signed_passes() -> None:
+def test_a_file_with_its_signature_passes() -> None:
     check(colour_model())
     check(colour_model(), of_schema_1(INPUT_SIDE, INPUT_SIDE, len(COLOURS)))
-    check(with_names({"images": "picture", "cam": "maps"}), signed(images="picture", cam="maps"))
+    check(with_names({"images": "picture", "cam": "maps"}), changed(images="picture", cam="maps"))
 
 
 @pytest.mark.parametrize("shape", [["n", len(COLOURS), None, "w"]])
@@ -87,12 +87,12 @@ def test_a_size_that_the_file_leaves_open_is_left_to_the_self_test(
         ),
         (
             colour_model(),
-            signed({"embedding": ["batch", 4]}),
+            changed({"embedding": ["batch", 4]}),
             "its output embedding is float32 [batch, 3], not float32 [batch, 4]",
         ),
         (
             colour_model(),
-            signed({"images": ["batch", 8, 9, 3]}),
+            changed({"images": ["batch", 8, 9, 3]}),
             "its input images is uint8 [batch, 8, 8, 3], not uint8 [batch, 8, 9, 3]",
         ),
         (fixed_batch(), COLOUR_SIGNATURE, "its input images is uint8 [4, 8, 8, 3]"),

@@ -1,4 +1,4 @@
-"""A file's real inputs and outputs must be those that its manifest signs."""
+"""A file's real inputs and outputs must be those of its manifest's signature."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
