@@ -10,6 +10,7 @@ _NEXT_SIZE = re.compile(rb"\r\n([0-9A-Fa-f]{1,16})" + _EXTENSION + rb"\r\n")
 _TRAILERS = re.compile(
     rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]++:[^\x00-\x08\x0a-\x1f\x7f]*+\r\n)*+\r\n"
 )  # fmt: skip
+_LITTLE = 2048
 
 
 class ChunkedBody:
@@ -29,11 +30,10 @@ class ChunkedBody:
     def __init__(self, *, max_line_bytes: int) -> None:
         self.is_complete = False
         self._max_line_bytes = max_line_bytes
-        self._size = _FIRST_SIZE
+        self._line = _FIRST_SIZE
         self._content_left = 0
         # The beginning of a line, or of the trailers, whose end has not come.
         self._unread = b""
-        self._is_last = False
 
     def feed(self, data: bytes, start: int) -> tuple[bytes | memoryview, int]:
         """Reads on.
@@ -48,45 +48,40 @@ class ChunkedBody:
         Raises:
             httptools.HttpParserError: if it is no chunked body.
         """
-        pieces: list[memoryview] = []
+        pieces: list[bytes | memoryview] = []
         known = len(self._unread)
         whole = self._unread + data[start:] if known else data
-        at = 0 if known else start
         self._unread = b""
         view = memoryview(whole)
-        while at < len(whole) and not self.is_complete:
-            if self._content_left:
-                piece = view[at : at + self._content_left]
-                pieces.append(piece)
-                at += len(piece)
-                self._content_left -= len(piece)
-            elif (line := self._pattern.match(whole, at)) is not None:
-                at = line.end()
-                self._take(line)
-            else:
+        at, end, left, line = 0 if known else start, len(whole), self._content_left, self._line
+        while at < end:
+            if left:
+                # Much is not copied; little is copied faster than a view of it is made.
+                pieces.append((whole if left < _LITTLE else view)[at : at + left])
+                at += left
+                left = at - end if at > end else 0
+            elif (found := line.match(whole, at)) is None:
                 self._check_unfinished(whole, at)
                 self._unread = whole[at:]
-                at = len(whole)
+                break
+            elif line is _TRAILERS:
+                self.is_complete = True
+                end = found.end()
+                break
+            else:
+                at = found.end()
+                left = int(found[1], 16)
+                line = _NEXT_SIZE if left else _TRAILERS
+                self._line = line
+        self._content_left = left
         content = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        return content, at - known + start if known else at
-
-    @property
-    def _pattern(self) -> re.Pattern[bytes]:
-        return _TRAILERS if self._is_last else self._size
-
-    def _take(self, line: re.Match[bytes]) -> None:
-        if self._is_last:
-            self.is_complete = True
-            return
-        self._content_left = int(line[1], 16)
-        self._is_last = not self._content_left
-        self._size = _NEXT_SIZE
+        return content, end - known + start if known else end
 
     def _check_unfinished(self, data: bytes, at: int) -> None:
         """Refuses what cannot become a line, or trailers, whatever comes."""
-        if self._is_last:
+        if self._line is _TRAILERS:
             is_finished = data.startswith(b"\r\n", at) or data.find(b"\n\r\n", at) >= 0
-        elif self._size is _NEXT_SIZE:
+        elif self._line is _NEXT_SIZE:
             is_finished = not b"\r\n".startswith(data[at : at + 2]) or data.find(b"\n", at + 2) >= 0
         else:
             is_finished = data.find(b"\n", at) >= 0
