@@ -21,8 +21,9 @@ _MOST_PIXELS = {"WEBP": 16_000_000, "AVIF": 16_000_000, "TIFF": 16_000_000}
 # Pillow reads each piece of a file (chunk, marker, block, directory entry) by itself, in Python.
 # A PNG of 32 MiB in chunks of the usual 8 KiB needs 12,000 reads.
 _MOST_READS = 20_000
-# Of each pixel: what the hungriest decoders, and the conversions after them, hold at once.
-_BYTES_PER_PIXEL = 12
+BYTES_PER_PIXEL = 12
+"""What the hungriest decoders, and the conversions after them, hold at once."""
+
 # Of each pixel of a baseline JPEG, which is decoded row by row, and of a progressive one, whose
 # coefficients are all held until the last scan.
 _BYTES_PER_JPEG_PIXEL = 4
@@ -96,7 +97,7 @@ def decoding_bytes(image: Image.Image, stored: tuple[int, int]) -> int:
         stored: the width and height that the file says.
     """
     if image.format != "JPEG":
-        return image.width * image.height * _BYTES_PER_PIXEL
+        return image.width * image.height * BYTES_PER_PIXEL
     pixels = image.width * image.height * _BYTES_PER_JPEG_PIXEL
     if image.info.get("progressive"):
         pixels += stored[0] * stored[1] * _BYTES_PER_COEFFICIENTS

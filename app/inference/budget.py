@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from app.contract.decoding import BYTES_PER_PIXEL
 from app.contract.errors import ConfigurationError
-from app.inference.stages import DECODING_BYTES_BESIDE_OTHERS
 from app.settings import MEMORY_PER_BODY_BYTE
 
 _MOST_BYTES = 512 * 2**20
@@ -11,6 +11,11 @@ _MOST_BYTES = 512 * 2**20
 _LARGE_IMAGE_BYTES = 256 * 2**20
 # What allocators keep beyond what is asked of them.
 _USABLE_SHARE = 0.9
+# What an image may take that is decoded beside others, where memory is plenty; and how much all of
+# them may take together, however many threads there are.
+_BESIDE_OTHERS_BYTES = 32 * 2**20
+_LEAST_BESIDE_OTHERS_BYTES = 96 * 2**20
+_SHARE_BESIDE_OTHERS = 1 / 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +28,7 @@ class Budget:
         threads: threads that decode.
         decoded_bytes: of all the images that may be in flight, once they are decoded.
         max_body_bytes: largest body.
+        max_image_pixels: largest width * height of an image.
     """
 
     limit_bytes: int | None
@@ -30,6 +36,7 @@ class Budget:
     threads: int
     decoded_bytes: int
     max_body_bytes: int
+    max_image_pixels: int
 
     def for_requests(self, configured_bytes: int) -> int:
         """The bytes that requests may hold.
@@ -52,14 +59,27 @@ class Budget:
                 f" requests, which need {_mib(wanted)}: the process takes"
                 f" {_mib(self.resident_bytes)}, decoding in {self.threads} threads"
                 f" {_mib(self._decoding)}, decoded images {_mib(self.decoded_bytes)}",
-                "raise the memory limit, or lower max_body_bytes, max_buffered_bytes or"
-                " decode_threads",
+                "raise the memory limit, or lower max_body_bytes, max_buffered_bytes,"
+                " max_image_pixels or decode_threads",
             )
         return configured_bytes or max(least, min(_MOST_BYTES, left))
 
     @property
+    def beside_others_bytes(self) -> int:
+        """What decoding an image may take beside others; one that takes more waits its turn."""
+        least = min(self._largest, _BESIDE_OTHERS_BYTES)
+        if self.limit_bytes is None or self.threads == 1:
+            return least
+        all_together = max(_LEAST_BESIDE_OTHERS_BYTES, int(_SHARE_BESIDE_OTHERS * self.limit_bytes))
+        return min(least, all_together // (self.threads - 1))
+
+    @property
+    def _largest(self) -> int:
+        return min(_LARGE_IMAGE_BYTES, BYTES_PER_PIXEL * self.max_image_pixels)
+
+    @property
     def _decoding(self) -> int:
-        return _LARGE_IMAGE_BYTES + (self.threads - 1) * DECODING_BYTES_BESIDE_OTHERS
+        return self._largest + (self.threads - 1) * self.beside_others_bytes
 
     def _left(self, limit_bytes: int) -> int:
         usable = int(limit_bytes * _USABLE_SHARE)

@@ -50,8 +50,10 @@ class ModelHost:
         slots: run its batches.
         observers: are told what it does.
         tracing: records decoding and batches.
-        threads: threads that decode, beside as many as there are slots.
+        threads: threads that decode, infer and rank.
         max_image_pixels: largest width * height of an image.
+        decoding_bytes: memory that decoding an image may take beside others; one that takes more
+            waits until no other such image is decoded.
         max_queue_delay_seconds: how long a batch that is not full waits for more images.
         inference_timeout_seconds: after which a batch counts as hung.
         clock: monotonic time in seconds, the deadlines' clock.
@@ -59,7 +61,6 @@ class ModelHost:
     Attributes:
         model: what it answers with.
         state: where it stands.
-        threads: how many it has in all.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class ModelHost:
         *,
         threads: int,
         max_image_pixels: int,
+        decoding_bytes: int,
         max_queue_delay_seconds: float = 0.0,
         inference_timeout_seconds: float = 30.0,
         clock: Callable[[], float] = time.monotonic,
@@ -92,10 +94,10 @@ class ModelHost:
             tracing,
             self._hand_over,
             max_image_pixels=max_image_pixels,
+            decoding_bytes=decoding_bytes,
             clock=clock,
         )
-        self.threads = threads + len(slots)
-        self._workers = Workers(scheduler, stages.work, self._refuse, self.threads, clock=clock)
+        self._workers = Workers(scheduler, stages.work, self._refuse, threads, clock=clock)
         self._leases = 0
         self._unleased = asyncio.Event()
         self._unleased.set()

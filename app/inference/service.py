@@ -165,27 +165,31 @@ class Service:
 
     def _open(self, loaded: LoadedModel) -> None:
         settings, model = self._settings, loaded.model
-        host = ModelHost(
-            model,
-            loaded.engine.open_slots(),
-            [MetricsObserver(self._metrics, model)],
-            self._tracing,
-            threads=settings.decode_threads or available_cores(),
-            max_image_pixels=settings.max_image_pixels,
-            max_queue_delay_seconds=settings.max_queue_delay_ms / 1000,
-            inference_timeout_seconds=settings.inference_timeout_ms / 1000,
-        )
+        slots = loaded.engine.open_slots()
+        threads = (settings.decode_threads or available_cores()) + len(slots)
         size = model.manifest.input
         budget = Budget(
             limit_bytes=memory_limit_bytes(),
             resident_bytes=resident_bytes(),
-            threads=host.threads,
+            threads=threads,
             decoded_bytes=settings.max_queue_size * 3 * size.height * size.width,
             max_body_bytes=settings.max_body_bytes,
+            max_image_pixels=settings.max_image_pixels,
         )
         memory = budget.for_requests(settings.max_buffered_bytes)
         logger.info("requests may hold %d MiB", memory >> 20)
         self._memory = Memory(memory, self._metrics)
+        host = ModelHost(
+            model,
+            slots,
+            [MetricsObserver(self._metrics, model)],
+            self._tracing,
+            threads=threads,
+            max_image_pixels=settings.max_image_pixels,
+            decoding_bytes=budget.beside_others_bytes,
+            max_queue_delay_seconds=settings.max_queue_delay_ms / 1000,
+            inference_timeout_seconds=settings.inference_timeout_ms / 1000,
+        )
         host.start(on_death=self._fail)
         self._table = ModelTable.of(host)
         self._metrics.queue_depth.labels(model.name, model.version).set_function(

@@ -22,9 +22,6 @@ from app.telemetry.tracing import TracedImage, Tracing
 
 logger = logging.getLogger(__name__)
 
-DECODING_BYTES_BESIDE_OTHERS = 32 * 2**20
-"""Memory that decoding an image may take beside others; one that takes more waits its turn."""
-
 Answers = Sequence[tuple[QueuedImage, Answer]]
 
 
@@ -37,6 +34,7 @@ class Stages:
         tracing: records decoding and batches.
         answer: takes the answers of a task; called in the thread that did it.
         max_image_pixels: largest width * height of an image.
+        decoding_bytes: memory that decoding an image may take beside others.
         clock: monotonic time in seconds.
     """
 
@@ -48,6 +46,7 @@ class Stages:
         answer: Callable[[Answers], None],
         *,
         max_image_pixels: int,
+        decoding_bytes: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._model = model
@@ -55,6 +54,7 @@ class Stages:
         self._tracing = tracing
         self._answer = answer
         self._max_image_pixels = max_image_pixels
+        self._decoding_bytes = decoding_bytes
         self._clock = clock
         self._logits = model.signature.logits.name
         calibration = model.manifest.calibration
@@ -71,7 +71,7 @@ class Stages:
                 image.data,
                 self._model.manifest.preprocessing,
                 max_pixels=self._max_image_pixels,
-                max_bytes=None if task.is_large else DECODING_BYTES_BESIDE_OTHERS,
+                max_bytes=None if task.is_large else self._decoding_bytes,
             )
         except LargeImage:
             return lambda scheduler: scheduler.postpone(image)

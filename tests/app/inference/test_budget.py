@@ -8,13 +8,14 @@ from app.inference.budget import Budget
 MIB = 2**20
 
 
-def budget(limit: int | None) -> Budget:
+def budget(limit: int | None, max_image_pixels: int = 40_000_000, threads: int = 3) -> Budget:
     return Budget(
         limit_bytes=limit and limit * MIB,
         resident_bytes=120 * MIB,
-        threads=3,
+        threads=threads,
         decoded_bytes=20 * MIB,
         max_body_bytes=32 * MIB,
+        max_image_pixels=max_image_pixels,
     )
 
 
@@ -37,3 +38,16 @@ def test_what_cannot_fit_is_refused_with_the_figures() -> None:
     with pytest.raises(ConfigurationError, match="need 450 MiB") as raised:
         budget(1000).for_requests(450 * MIB)
     assert raised.value.option == "max_buffered_bytes"
+
+
+def test_smaller_images_leave_more() -> None:
+    # Two megapixels take 24 MB in each of the three threads.
+    left = int(0.9 * 512 * MIB) - 120 * MIB - 3 * 24_000_000 - 20 * MIB
+    assert budget(512, 2_000_000).for_requests(0) == left
+
+
+def test_many_threads_share_what_decoding_may_take() -> None:
+    assert budget(None, threads=33).beside_others_bytes == 32 * MIB
+    assert budget(1024, threads=33).beside_others_bytes == 4 * MIB
+    assert budget(1024, threads=1).beside_others_bytes == 32 * MIB
+    assert budget(1024, threads=33).for_requests(0) > 300 * MIB

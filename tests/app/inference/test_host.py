@@ -54,8 +54,9 @@ async def make(
             engine.open_slots(),
             [MetricsObserver(metrics, served)],
             Tracing(),
-            threads=1,
+            threads=2,
             max_image_pixels=10**6,
+            decoding_bytes=10**6,
             inference_timeout_seconds=inference_timeout_seconds,
         )
         host.start(on_death=deaths.append)
