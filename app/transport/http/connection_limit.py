@@ -68,6 +68,7 @@ class ConnectionLimit:
         if is_allowed:
             self._sources[connection] = source
             self._held[source] += 1
+            self._idle_of.setdefault(source, {})
             self.set_idle(connection)
         return is_allowed
 
@@ -75,17 +76,13 @@ class ConnectionLimit:
         """The connection may make way from now on."""
         if (source := self._sources.get(connection)) is not None:
             self._idle[connection] = None
-            self._idle_of.setdefault(source, {})[connection] = None
+            self._idle_of[source][connection] = None
 
     def set_busy(self, connection: Connection) -> None:
         """Something is being answered on the connection."""
         if connection in self._idle:
             del self._idle[connection]
-            source = self._sources[connection]
-            idle = self._idle_of[source]
-            del idle[connection]
-            if not idle:
-                del self._idle_of[source]
+            del self._idle_of[self._sources[connection]][connection]
 
     def close(self, connection: Connection) -> None:
         """The connection is gone; a second time nothing happens."""
@@ -94,7 +91,8 @@ class ConnectionLimit:
         if (source := self._sources.pop(connection, None)) is not None:
             self._held[source] -= 1
             if not self._held[source]:
-                del self._held[source]
+                # Clients come and go; the tables must not grow with them.
+                del self._held[source], self._idle_of[source]
 
     def _judge(self, source: str, *, is_bounded: bool) -> tuple[bool, Connection | None]:
         """Whether one more of that source is allowed, and who makes way for it."""

@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from http import HTTPStatus
 
 # RFC 3986, 3.2.2 and 3.2.3: a name, an IPv4 address or a bracketed IPv6 one, and a port.
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|(?:[\w.~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)(?::[0-9]*)?")
 _SERVED_VERSIONS = frozenset(("1.0", "1.1"))
+_HOSTS = "a request has exactly one Host header, this one has %d"
+_LENGTHS = "a request says once how long its body is"
 
 
 class RefusedHead(Exception):
@@ -46,29 +49,38 @@ def body_length(method: bytes, version: str, headers: Sequence[tuple[bytes, byte
             "http_version_not_supported",
             "HTTP/1.1 and HTTP/1.0 are served",
         )
-    hosts = []
-    lengths = []
-    codings = 0
-    for name, value in headers:
-        if name == b"host":
-            hosts.append(value)
-        elif name == b"content-length":
-            lengths.append(int(value))
-        elif name == b"transfer-encoding":
-            codings += 1
-            if value.strip().lower() != b"chunked":
-                raise RefusedHead(
-                    HTTPStatus.NOT_IMPLEMENTED,
-                    "not_implemented",
-                    "chunked is the only transfer coding that is understood",
-                )
-    if len(hosts) > 1 or (not hosts and version != "1.0"):
-        raise _malformed(f"a request has exactly one Host header, this one has {len(hosts)}")
-    if hosts and _HOST.fullmatch(hosts[0].strip()) is None:
+    fields = dict(headers)
+    if len(fields) < len(headers):
+        _check_repeated([name for name, _ in headers])
+    host = fields.get(b"host")
+    if host is None and version != "1.0":
+        raise _malformed(_HOSTS % 0)
+    if host is not None and not _is_host(host):
         raise _malformed("the Host header is no host name or address with an optional port")
-    if len(lengths) + codings > 1:
-        raise _malformed("a request says once how long its body is")
-    return None if codings else sum(lengths)
+    length, coding = fields.get(b"content-length"), fields.get(b"transfer-encoding")
+    if coding is None:
+        return int(length or 0)
+    if coding.strip().lower() != b"chunked":
+        raise RefusedHead(
+            HTTPStatus.NOT_IMPLEMENTED,
+            "not_implemented",
+            "chunked is the only transfer coding that is understood",
+        )
+    if length is not None:
+        raise _malformed(_LENGTHS)
+    return None
+
+
+@lru_cache(maxsize=64)  # the clients of a service call it by few names
+def _is_host(value: bytes) -> bool:
+    return _HOST.fullmatch(value.strip()) is not None
+
+
+def _check_repeated(names: Sequence[bytes]) -> None:
+    if (hosts := names.count(b"host")) > 1:
+        raise _malformed(_HOSTS % hosts)
+    if names.count(b"content-length") > 1 or names.count(b"transfer-encoding") > 1:
+        raise _malformed(_LENGTHS)
 
 
 def _malformed(detail: str) -> RefusedHead:

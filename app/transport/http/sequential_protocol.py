@@ -76,7 +76,7 @@ class SequentialProtocol(HttpToolsProtocol):
         self._unread = b""
 
     def bound_message(self) -> None:
-        """Checks the message after each piece that was parsed; to be overridden."""
+        """Checks a message that goes on after a piece was parsed; to be overridden."""
 
     def _read_on(self) -> None:
         if self.parser is None or self.transport.is_closing():  # the connection is lost
@@ -102,7 +102,8 @@ class SequentialProtocol(HttpToolsProtocol):
         except httptools.HttpParserError:
             self.send_400_response("this is no HTTP request")
             return len(data)
-        self.bound_message()
+        if self.parser.in_message:
+            self.bound_message()
         return end
 
     def _take_turn(self) -> None:
