@@ -85,3 +85,10 @@ def test_all_that_the_image_copies_is_there_and_not_ignored() -> None:
     for source in sources:
         assert (ROOT / source).exists(), source
         assert any(f"{name}/".startswith(f"{source}/") for name in admitted), source
+
+
+def test_the_image_has_every_script_that_the_job_imports() -> None:
+    copied = set(re.findall(r"\bscripts/(\w+)\.py\b", (FOLDER / "Dockerfile").read_text()))
+    for name in copied:
+        text = (ROOT / "scripts" / f"{name}.py").read_text()
+        assert set(re.findall(r"^from scripts\.(\w+) import", text, re.MULTILINE)) <= copied

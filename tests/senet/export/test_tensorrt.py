@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -162,11 +160,3 @@ def test_an_engine_that_changes_classes_is_not_kept(version: ModelVersion, drawn
     with pytest.raises(ConfigurationError, match=r"0\.00 % of the photos another class"):
         _build(version, drawn, compile_on_cpu(), max_accuracy_drop=-1)
     assert not list((version.folder / "tensorrt").iterdir())
-
-
-def test_building_engines_needs_no_torch() -> None:
-    program = (
-        "import sys, scripts.build_tensorrt;"
-        "sys.exit(bool({'torch', 'tqdm', 'senet'} & {name.split('.')[0] for name in sys.modules}))"
-    )
-    subprocess.run([sys.executable, "-c", program], check=True)
