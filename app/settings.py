@@ -47,6 +47,9 @@ class Settings(BaseSettings):
     """Address to listen on; 0.0.0.0 for every interface."""
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     """TCP port to listen on; 0 lets the system choose one."""
+    uds: Path | None = None
+    """Unix socket to listen on in place of host and port. A socket that systemd passes goes before
+    both."""
     model_repository: Path = Path("models")
     """Folder that holds <name>/<version>/manifest.json."""
     model: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}(:[1-9][0-9]*)?$")] = (

@@ -24,6 +24,7 @@ from app.transport.http.composition import create_app
 from app.transport.http.early_answers import EarlyAnswer
 from app.transport.http.protocol import BoundedHttpProtocol
 from app.transport.http.request_log import RequestLog
+from app.transport.local_sockets import passed_socket, unix_socket
 from app.transport.tls import RenewedCertificate
 
 logger = logging.getLogger(__name__)
@@ -62,17 +63,21 @@ def serve(settings: Settings) -> None:
     app = create_app(settings, on_ready=_keep_what_is_loaded, on_failure=on_failure)
     certificate = certificate_of(settings)
     config = uvicorn_config(app, settings, certificate)
-    listener = _listen(settings)
+    listener = passed_socket(os.environ) or (
+        unix_socket(settings.uds) if settings.uds else _listen(settings)
+    )
+    place = _place(listener)
     server = DrainingServer(
         config, app.state.service, settings.drain_seconds, settings.log_level, certificate
     )
-    if settings.api_keys_file is None and not _is_loopback(settings.host):
+    is_local = listener.family == socket.AF_UNIX or _is_loopback(listener.getsockname()[0])
+    if settings.api_keys_file is None and not is_local:
         logger.warning(
             "listening on %s without API keys: everybody who reaches it may call;"
             " see --api-keys-file (SENET_API_KEYS_FILE)",
-            settings.host,
+            place.rpartition(":")[0],
         )
-    logger.info("listening on %s:%d", *listener.getsockname()[:2])
+    logger.info("listening on %s", place)
     server.run(sockets=[listener])
     logger.info("stopped")
     if failures:
@@ -220,6 +225,14 @@ def _bounded_protocol(settings: Settings, app: FastAPI) -> type[BoundedHttpProto
             log.note("-", "unmatched", status, 0.0, {"outcome": code})
 
     return Protocol
+
+
+def _place(listener: socket.socket) -> str:
+    """Where it listens: a path, or host:port."""
+    if listener.family == socket.AF_UNIX:
+        return str(listener.getsockname())
+    host, port = listener.getsockname()[:2]
+    return f"{host}:{port}"
 
 
 def _is_loopback(host: str) -> bool:

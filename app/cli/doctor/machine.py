@@ -67,6 +67,9 @@ def _cache(folder: Path | None) -> str:
 
 def port(settings: Settings) -> Iterator[Finding]:
     """Whether the port is free, or this service's already."""
+    if settings.uds is not None:
+        yield Finding("port", "ok", f"none is needed, the service listens on {settings.uds}")
+        return
     where = f"{settings.host}:{settings.port}"
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listener:
