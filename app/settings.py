@@ -51,6 +51,9 @@ class Settings(BaseSettings):
     """Address to listen on; 0.0.0.0 for every interface."""
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     """TCP port to listen on; 0 lets the system choose one."""
+    uds: Path | None = None
+    """Unix socket to listen on in place of host and port. A socket that systemd passes goes before
+    both."""
     operations_port: Annotated[int, Field(ge=0, le=65535)] | None = None
     """A second TCP port, on which health and /metrics answer as well, and nothing else. It is the
     last one to close; none by default."""

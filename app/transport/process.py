@@ -21,6 +21,7 @@ from app.transport.http.early_answers import EarlyAnswer
 from app.transport.http.protocol import BoundedHttpProtocol
 from app.transport.http.refusal_log import RefusalLog
 from app.transport.listening import listen
+from app.transport.local_sockets import passed_socket, unix_socket
 from app.transport.open_files import connections_allowed
 from app.transport.server import DrainingServer, Operations
 from app.transport.tls import RenewedCertificate
@@ -62,7 +63,10 @@ def serve(settings: Settings) -> None:
     app = create_app(settings, on_ready=_keep_what_is_loaded, on_failure=on_failure)
     certificate = certificate_of(settings)
     config = uvicorn_config(app, settings)
-    listener = listen(settings.host, settings.port, "port")
+    listener = passed_socket(os.environ) or (
+        unix_socket(settings.uds) if settings.uds else listen(settings.host, settings.port, "port")
+    )
+    place = _place(listener)
     operations = None
     if settings.operations_port is not None:
         second = listen(settings.host, settings.operations_port, "operations_port")
@@ -75,15 +79,16 @@ def serve(settings: Settings) -> None:
         certificate,
         operations,
     )
-    if settings.api_keys_file is None and not _is_loopback(settings.host):
+    is_local = listener.family == socket.AF_UNIX or _is_loopback(listener.getsockname()[0])
+    if settings.api_keys_file is None and not is_local:
         logger.warning(
             "listening on %s without API keys: everybody who reaches it may call;"
             " see --api-keys-file (SENET_API_KEYS_FILE)",
-            settings.host,
+            place.rpartition(":")[0],
         )
     if operations is not None:
         logger.info("probes and metrics on %s:%d", *operations.listener.getsockname()[:2])
-    logger.info("listening on %s:%d", *listener.getsockname()[:2])
+    logger.info("listening on %s", place)
     server.run(sockets=[listener])
     logger.info("stopped")
     if failures:
@@ -160,6 +165,14 @@ def _protocol(
             log.note(status, code, detail, self.address)
 
     return Protocol
+
+
+def _place(listener: socket.socket) -> str:
+    """Where it listens: a path, or host:port."""
+    if listener.family == socket.AF_UNIX:
+        return str(listener.getsockname())
+    host, port = listener.getsockname()[:2]
+    return f"{host}:{port}"
 
 
 def _is_loopback(host: str) -> bool:

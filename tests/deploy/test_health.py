@@ -2,9 +2,11 @@
 
 import json
 import os
+import socket
 import ssl
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -81,3 +83,21 @@ def test_it_needs_no_key_where_the_rest_does(settings: Settings, tmp_path: Path)
     with running(closed, FakeEngines()) as live, live.client() as client:
         assert client.get("/metrics").status_code == 401
         assert probe(live.port) == 0
+
+
+def test_on_a_unix_socket_it_asks_there(tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.mktemp("s") / "senet.sock"
+    assert probe(0, SENET_UDS=str(path)) == 1
+    answer = b"HTTP/1.1 %b\r\nContent-Length: 0\r\n\r\n"
+    for status, code in ((b"200 OK", 0), (b"503 Service Unavailable", 1)):
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(path))
+            listener.listen()
+            with ThreadPoolExecutor(1) as threads:
+                asked = threads.submit(probe, 0, SENET_UDS=str(path))
+                connection, _ = listener.accept()
+                with connection:
+                    assert connection.recv(4096).startswith(b"GET /readyz ")
+                    connection.sendall(answer % status)
+                assert asked.result() == code
+        path.unlink()

@@ -77,7 +77,10 @@ def files(settings: Settings) -> Iterator[Finding]:
 
 def ports(settings: Settings) -> Iterator[Finding]:
     """Whether the ports are free, or this service's already."""
-    yield _port(settings.host, settings.port, "port")
+    if settings.uds is not None:
+        yield Finding("port", "ok", f"none is needed, the service listens on {settings.uds}")
+    else:
+        yield _port(settings.host, settings.port, "port")
     if settings.operations_port is not None:
         yield _port(settings.host, settings.operations_port, "operations port")
 

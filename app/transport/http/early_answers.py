@@ -17,14 +17,11 @@ class EarlyAnswer(NamedTuple):
         status: of HTTP.
         head: the header lines, Content-Length among them, as they go over the wire.
         body: the answer's.
-        pause_seconds: how long nothing more is read from the connection, so that the body stays
-            with its sender.
     """
 
     status: int
     head: bytes
     body: bytes
-    pause_seconds: float = 0.0
 
 
 class EarlyAnswers(SequentialProtocol):
@@ -52,7 +49,6 @@ class EarlyAnswers(SequentialProtocol):
     _rest_pace: Pace
     _rest_timer: asyncio.TimerHandle | None = None
     _closes_after_rest = False
-    _pause: asyncio.TimerHandle | None = None
 
     @property
     def awaits_rest(self) -> bool:
@@ -62,8 +58,6 @@ class EarlyAnswers(SequentialProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stops the clocks."""
         self._stop_rest_clock()
-        if self._pause is not None:
-            self._pause.cancel()
         super().connection_lost(exc)
 
     def on_headers_complete(self) -> None:
@@ -114,9 +108,6 @@ class EarlyAnswers(SequentialProtocol):
             b"%b%b%b\r\n%b" % (STATUS_LINE[answer.status], own, answer.head, answer.body)
         )
         self._await_rest()
-        if answer.pause_seconds:
-            self.flow.pause_reading()
-            self._pause = self.loop.call_later(answer.pause_seconds, self._end_pause)
 
     def close_after_rest(self) -> None:
         """Closes the connection once the body of the answered request is in."""
@@ -142,16 +133,6 @@ class EarlyAnswers(SequentialProtocol):
         super()._read_on()
         if self._awaits_rest and self._rest_timer is None:
             self._start_rest_clock(self.body_pace)
-
-    def _is_next_awaited(self) -> bool:
-        return super()._is_next_awaited() or (
-            self._pause is not None and not self.parser.in_message
-        )
-
-    def _end_pause(self) -> None:
-        self._pause = None
-        self.flow.resume_reading()
-        self._take_turn()
 
     def _await_rest(self) -> None:
         self._awaits_rest = True
