@@ -11,6 +11,8 @@ from typing import Any, Literal
 from pythonjsonlogger.core import BaseJsonFormatter, LogData
 from pythonjsonlogger.orjson import OrjsonFormatter
 
+from app.telemetry.log_thread import LogThread
+
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 trace_id: ContextVar[str | None] = ContextVar("trace_id", default=None)
 request_fields: ContextVar[dict[str, Any] | None] = ContextVar("request_fields", default=None)
@@ -55,15 +57,17 @@ def _one_line(text: str) -> str:
     return text if text.isprintable() else json.dumps(text)[1:-1]
 
 
-def configure_logging(log_format: Literal["json", "text"], level: str) -> None:
+def configure_logging(log_format: Literal["json", "text"], level: str) -> LogThread:
     """Sends all logging of the process to standard output in the given format.
 
     Args:
         log_format: "json" for machines, "text" for a person's terminal.
         level: name of the lowest level that is written.
+
+    Returns:
+        The handler, whose thread writes the lines. Python closes it as the process ends.
     """
     handler = logging.StreamHandler(sys.stdout)
-    handler.addFilter(_RequestIdFilter())
     formatter = OrjsonFormatter if log_format == "json" else _TextFormatter
     handler.setFormatter(
         formatter(
@@ -77,7 +81,10 @@ def configure_logging(log_format: Literal["json", "text"], level: str) -> None:
     warnings.filterwarnings("ignore", module=r"PIL\.")
     # It logs what is wrong with a client's bytes.
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
-    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    thread = LogThread(handler)
+    thread.addFilter(_RequestIdFilter())  # in the thread that logs, which knows the request
+    logging.basicConfig(handlers=[thread], level=level.upper(), force=True)
+    return thread
 
 
 def toggle_debug(level: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from app.telemetry.log import configure_logging, request_id
+from app.telemetry.log_thread import LogThread
 
 
 @pytest.fixture(autouse=True)
@@ -20,15 +21,21 @@ def _logging_as_before() -> Iterator[None]:
     root.setLevel(level)
 
 
+def written(log: LogThread, capsys: pytest.CaptureFixture[str]) -> str:
+    """What has been written to standard output."""
+    log.close()
+    return capsys.readouterr().out
+
+
 def test_json_lines_carry_level_logger_time_and_extra_fields(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    configure_logging("json", "info")
+    log = configure_logging("json", "info")
     token = request_id.set("abc")
     logging.getLogger("app.test").info("first\nsecond", extra={"status": 200})
     request_id.reset(token)
     logging.getLogger("app.test").debug("too quiet")
-    [line] = capsys.readouterr().out.splitlines()
+    [line] = written(log, capsys).splitlines()
     entry = json.loads(line)
     assert entry.pop("time")
     assert entry == {
@@ -41,12 +48,12 @@ def test_json_lines_carry_level_logger_time_and_extra_fields(
 
 
 def test_tracebacks_stay_within_their_line(capsys: pytest.CaptureFixture[str]) -> None:
-    configure_logging("json", "info")
+    log = configure_logging("json", "info")
     try:
         raise ZeroDivisionError("why")
     except ZeroDivisionError:
         logging.getLogger("app.test").exception("it failed")
-    [line] = capsys.readouterr().out.splitlines()
+    [line] = written(log, capsys).splitlines()
     entry = json.loads(line)
     assert "ZeroDivisionError: why" in entry["exc_info"]
     assert entry["request_id"] is None
@@ -56,10 +63,11 @@ def test_text_shows_all_that_json_shows(capsys: pytest.CaptureFixture[str]) -> N
     fields = {"route": "/classify", "status": 200, "outcome": "ok", "duration_ms": 1.5}
     token = request_id.set("abc")
     for log_format in ("json", "text"):
-        configure_logging(log_format, "info")
+        log = configure_logging(log_format, "info")
         logging.getLogger("app.test").info("request", extra=fields)
+        log.flush()
     request_id.reset(token)
-    as_json, as_text = capsys.readouterr().out.splitlines()
+    as_json, as_text = written(log, capsys).splitlines()
     entry = json.loads(as_json)
     assert entry.pop("time")[:17] == as_text[:17]
     head = " ".join(f"{entry.pop(name):{width}}" for name, width in (("level", 7), ("logger", 0)))
@@ -68,28 +76,28 @@ def test_text_shows_all_that_json_shows(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_text_of_others_stays_within_its_line(capsys: pytest.CaptureFixture[str]) -> None:
-    configure_logging("text", "info")
+    log = configure_logging("text", "info")
     hostile = 'x\n2026-01-01 "INFO" forged=yes\x1b[2J\ud800'
     logging.getLogger("app.test").info("name: %s", hostile, extra={"name_": hostile, "empty": ""})
-    [line] = capsys.readouterr().out.splitlines()
+    [line] = written(log, capsys).splitlines()
     assert line.isprintable()
     assert line.endswith(' empty=""')
     assert json.loads(line.partition("name_=")[2].removesuffix(' empty=""')) == hostile
 
 
 def test_text_shows_tracebacks_as_python_does(capsys: pytest.CaptureFixture[str]) -> None:
-    configure_logging("text", "info")
+    log = configure_logging("text", "info")
     try:
         raise ZeroDivisionError("why")
     except ZeroDivisionError:
         logging.getLogger("app.test").exception("it failed")
-    first, *others = capsys.readouterr().out.splitlines()
+    first, *others = written(log, capsys).splitlines()
     assert first.endswith("ERROR   app.test: it failed")
     assert others[0] == "Traceback (most recent call last):"
     assert others[-1] == "ZeroDivisionError: why"
 
 
 def test_text_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
-    configure_logging("text", "warning")
+    log = configure_logging("text", "warning")
     logging.getLogger("app.test").warning("look")
-    assert capsys.readouterr().out.endswith("WARNING app.test: look\n")
+    assert written(log, capsys).endswith("WARNING app.test: look\n")
