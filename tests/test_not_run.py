@@ -41,7 +41,8 @@ def run(
     for name, text in suite.items():
         (folder / name).write_text(f"import pytest\n{text}\n")
     (folder / "pytest.ini").write_text("[pytest]\nmarkers =\n    slow\n    needs_data\n")
-    environment = {name: value for name, value in os.environ.items() if name != "CI"}
+    outside = {"CI", "PYTEST_ADDOPTS"}
+    environment = {name: value for name, value in os.environ.items() if name not in outside}
     environment |= {"PYTHONPATH": str(PLUGINS), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     environment |= {"CI": "true"} if ci else {}
     return subprocess.run(
