@@ -21,7 +21,7 @@ _OF_LIMIT = {
     (LARGE_MODEL, "int8"): 1.0,
 }
 # The higher of two runs on 2 cores of an AMD EPYC with AVX-512, 24 November 2026, and how much more
-# is allowed. What a start takes is another machine's on another machine.
+# is allowed. The seconds of a start hold for that kind of machine alone.
 _MEMORY_MIB = {
     (DEFAULT_MODEL, "fp32"): 174.0,
     (DEFAULT_MODEL, "int8"): 144.0,
