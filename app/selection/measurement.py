@@ -28,18 +28,18 @@ _HUGE_SECONDS = 0.5
 _ROUNDS = 3
 _LONE_RUNS = 5
 # After which cores and threads have gone to sleep, as they have when a lone client's image comes.
-_REST_SECONDS = 0.003
+_SLEEP_SECONDS = 0.003
 # Of processor time for an image of 500 x 375, scaled by the JPEG decoder.
 _DECODE_SECONDS = 0.002
 
 
 @dataclass(frozen=True, slots=True)
 class Clocks:
-    """Times in seconds: one that goes on steadily, the processor time of this process, and rest."""
+    """Times in seconds: one that goes on steadily, the processor time of this process, and sleep."""
 
     wall: Callable[[], float] = time.perf_counter
     processor: Callable[[], float] = time.process_time
-    rest: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None] = time.sleep
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ def _alone(slot: Slot, image: NDArray[np.uint8], output: str, clocks: Clocks) ->
     slot.run([image], [output])
     times: list[float] = []
     while len(times) < _LONE_RUNS and sum(times) < _HUGE_SECONDS:
-        clocks.rest(_REST_SECONDS)
+        clocks.sleep(_SLEEP_SECONDS)
         started = clocks.wall()
         slot.run([image], [output])
         times.append(clocks.wall() - started)

@@ -60,7 +60,7 @@ class Metrics:
         )
         self.rejected = Counter(
             "senet_rejected_total",
-            "Images or bodies refused for want of room.",
+            "Images or bodies refused because a limit was reached.",
             ("reason",),
             registry=registry,
         )

@@ -75,7 +75,7 @@ class Trial:
             cores=CORES,
             circumstances={"runtime": runtime},
             cache=self.cache,
-            clocks=Clocks(self.clock, self.engines.processor, rest=self.clock.advance),
+            clocks=Clocks(self.clock, self.engines.processor, sleep=self.clock.advance),
         )
         return chooser.choose(variants, cpu_layouts(CORES, inference_threads))
 
