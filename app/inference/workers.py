@@ -1,8 +1,11 @@
 """The threads that decode and infer, as the scheduler says."""
 
+import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
+from queue import Empty, SimpleQueue
 
 from app.inference.queued_image import QueuedImage
 from app.inference.scheduler import Idle, Infer, Scheduler, Task
@@ -37,7 +40,9 @@ class Workers:
         self._do = work
         self._refuse = refuse
         self._clock = clock
-        self._changed = threading.Condition(threading.Lock())
+        self._lock = threading.Lock()
+        self._come: deque[QueuedImage] = deque()
+        self._wake: SimpleQueue[None] = SimpleQueue()
         self._idle = 0
         self._is_stopped = False
         self._on_death: Callable[[BaseException], None]
@@ -48,7 +53,7 @@ class Workers:
     @property
     def waiting(self) -> int:
         """Images that wait for a thread or for a batch."""
-        return self._scheduler.waiting
+        return len(self._come) + self._scheduler.waiting
 
     def start(self, on_death: Callable[[BaseException], None]) -> None:
         """Starts the threads.
@@ -60,22 +65,20 @@ class Workers:
         for thread in self._threads:
             thread.start()
 
-    def add(self, images: Iterable[QueuedImage]) -> bool:
-        """Queues images; false if the pool was stopped."""
-        with self._changed:
-            if self._is_stopped:
-                return False
-            count = 0
-            for image in images:
-                self._scheduler.add(image)
-                count += 1
-            if self._idle:
-                self._changed.notify(count)
+    def add(self, images: Sequence[QueuedImage]) -> bool:
+        """Queues images; false if the pool was stopped. Takes no lock: the event loop calls it."""
+        if self._is_stopped:
+            return False
+        self._come.extend(images)
+        # A thread counts itself as idle before it looks a last time. So either it sees these
+        # images, or it is seen here.
+        for _ in range(min(self._idle, len(images))):
+            self._wake.put(None)
         return True
 
     def overdue(self, seconds: float) -> Sequence[Infer]:
         """The batches that have been under way for longer than this."""
-        with self._changed:
+        with self._lock:
             return self._scheduler.overdue(self._clock() - seconds)
 
     def stop(self) -> None:
@@ -83,9 +86,9 @@ class Workers:
 
         Does not wait for them: one may hang.
         """
-        with self._changed:
-            self._is_stopped = True
-            self._changed.notify_all()
+        self._is_stopped = True
+        for _ in self._threads:
+            self._wake.put(None)
         self._refuse_all()
 
     def _work(self) -> None:
@@ -98,22 +101,38 @@ class Workers:
             self._on_death(error)
 
     def _next(self, done: Done | None) -> Task | None:
-        with self._changed:
-            if done is not None:
-                done(self._scheduler)
-            while not self._is_stopped and threading.main_thread().is_alive():
-                task = self._scheduler.next(self._clock())
+        while not self._is_stopped and threading.main_thread().is_alive():
+            with self._lock:
+                if done is not None:
+                    done(self._scheduler)
+                    done = None
+                task = self._take()
                 if not isinstance(task, Idle):
                     return task
-                seconds = _LOOK_UP_SECONDS if task.seconds is None else task.seconds
                 self._idle += 1
-                self._changed.wait(min(_LOOK_UP_SECONDS, seconds))
+                if self._come:
+                    self._idle -= 1
+                    continue
+            seconds = _LOOK_UP_SECONDS if task.seconds is None else task.seconds
+            with contextlib.suppress(Empty):
+                self._wake.get(timeout=min(_LOOK_UP_SECONDS, seconds))
+            with self._lock:
                 self._idle -= 1
+        if done is not None:
+            with self._lock:
+                done(self._scheduler)
         self._refuse_all()  # what came out of the last task
         return None
 
+    def _take(self) -> Task | Idle:
+        while self._come:
+            self._scheduler.add(self._come.popleft())
+        return self._scheduler.next(self._clock())
+
     def _refuse_all(self) -> None:
-        with self._changed:
+        with self._lock:
             images = self._scheduler.clear()
+            while self._come:
+                images.append(self._come.popleft())
         for image in images:
             self._refuse(image)

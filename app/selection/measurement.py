@@ -35,7 +35,7 @@ _DECODE_SECONDS = 0.002
 
 @dataclass(frozen=True, slots=True)
 class Clocks:
-    """Times in seconds: one that goes on steadily, the processor time of this process, and sleep."""
+    """A time in seconds that goes on steadily, this process's processor time, and sleep."""
 
     wall: Callable[[], float] = time.perf_counter
     processor: Callable[[], float] = time.process_time

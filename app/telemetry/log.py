@@ -67,7 +67,8 @@ def configure_logging(log_format: Literal["json", "text"], level: str) -> LogThr
     Returns:
         The handler, whose thread writes the lines. Python closes it as the process ends.
     """
-    handler = logging.StreamHandler(sys.stdout)
+    handler = LogThread(sys.stdout)
+    handler.addFilter(_RequestIdFilter())  # in the thread that logs, which knows the request
     formatter = OrjsonFormatter if log_format == "json" else _TextFormatter
     handler.setFormatter(
         formatter(
@@ -81,10 +82,8 @@ def configure_logging(log_format: Literal["json", "text"], level: str) -> LogThr
     warnings.filterwarnings("ignore", module=r"PIL\.")
     # It logs what is wrong with a client's bytes.
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
-    thread = LogThread(handler)
-    thread.addFilter(_RequestIdFilter())  # in the thread that logs, which knows the request
-    logging.basicConfig(handlers=[thread], level=level.upper(), force=True)
-    return thread
+    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    return handler
 
 
 def toggle_debug(level: str) -> None:

@@ -2,73 +2,91 @@
 
 import logging
 import threading
+import time
 from collections import deque
+from typing import TextIO
+
+# Lines that come within this time of each other are written in one go.
+_GATHER_SECONDS = 0.01
 
 
 class LogThread(logging.Handler):
-    """Hands records to a thread, which hands them to another handler.
+    """Hands records to a thread, which formats and writes them.
 
     Formatting and writing a line is a part of each request's time on the event loop, and a reader
     of standard output that stops reading would stop the service. So lines wait here, up to a bound,
     and those beyond it are dropped and counted.
 
     Args:
-        handler: formats and writes; its filters run in the thread that logs.
+        stream: gets the lines.
         capacity: most lines that wait.
     """
 
-    def __init__(self, handler: logging.Handler, capacity: int = 10_000) -> None:
+    def __init__(self, stream: TextIO, capacity: int = 10_000) -> None:
         super().__init__()
-        self._handler = handler
-        self._capacity = capacity
+        self._stream = stream
         self._lines: deque[logging.LogRecord] = deque()
+        self._capacity = capacity
         self._dropped = 0
-        self._changed = threading.Condition()
-        self._is_writing = False
         self._is_closed = False
+        self._come = threading.Event()
+        self._written = threading.Condition()
         # A daemon: a process that ends without closing it, told to end at once, does not wait.
         self._thread = threading.Thread(target=self._work, name="log", daemon=True)
         self._thread.start()
 
+    def createLock(self) -> None:  # noqa: N802 - logging's name
+        """Needs none: a deque may be used from several threads at once."""
+        self.lock = None
+
     def emit(self, record: logging.LogRecord) -> None:
         """Takes a record."""
-        with self._changed:
-            if self._is_closed or len(self._lines) >= self._capacity:
-                self._dropped += 1
-                return
-            self._lines.append(record)
-            self._changed.notify()
+        if self._is_closed or len(self._lines) >= self._capacity:
+            self._dropped += 1
+            return
+        self._lines.append(record)
+        if not self._come.is_set():
+            self._come.set()
 
     def flush(self) -> None:
         """Returns once all lines are written that were logged before."""
-        with self._changed:
-            self._changed.wait_for(lambda: not (self._lines or self._is_writing))
+        self._come.set()
+        with self._written:
+            self._written.wait_for(lambda: not self._come.is_set())
 
     def close(self) -> None:
         """Writes what waits, and ends the thread."""
-        with self._changed:
-            self._is_closed = True
-            self._changed.notify_all()
+        self._is_closed = True
+        self._come.set()
         if threading.current_thread() is not self._thread:
             self._thread.join()
         super().close()
 
     def _work(self) -> None:
-        while True:
-            with self._changed:
-                self._is_writing = False
-                self._changed.notify_all()
-                self._changed.wait_for(lambda: self._lines or self._is_closed)
-                if not self._lines:
-                    return
-                lines, dropped = list(self._lines), self._dropped
-                self._lines.clear()
-                self._dropped = 0
-                self._is_writing = True
-            for record in lines:
-                self._handler.handle(record)
+        while not self._is_closed:
+            self._come.wait()
+            if not self._is_closed:
+                time.sleep(_GATHER_SECONDS)
+            self._write()
+
+    def _write(self) -> None:
+        # In this order: a line that comes after the last look at them sets the event again.
+        with self._written:
+            self._come.clear()
+            lines = [self._lines.popleft() for _ in range(len(self._lines))]
+            dropped, self._dropped = self._dropped, 0
             if dropped:
-                self._handler.handle(_notice(dropped))
+                lines.append(_notice(dropped))
+            self._stream.write("".join(self._text(record) for record in lines))
+            self._stream.flush()
+            self._written.notify_all()
+
+    def _text(self, record: logging.LogRecord) -> str:
+        try:
+            return self.format(record) + "\n"
+        except Exception:  # noqa: BLE001 - one line that cannot be formatted ends nothing else
+            self.handleError(record)
+            return ""
 
 
 def _notice(dropped: int) -> logging.LogRecord:

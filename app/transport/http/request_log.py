@@ -71,7 +71,10 @@ class RequestLog:
             return
         outcome = "ok" if succeeded else "client_left"
         basics = {"route": route, "status": status, "duration_ms": round(seconds * 1000, 3)}
-        logger.log(level, "request", extra={"outcome": outcome, **fields, **basics})
+        # What `logger.log` does, but that looks for the line of code that calls it.
+        record = logging.LogRecord(logger.name, level, __file__, 0, "request", None, None)
+        vars(record).update({"outcome": outcome, **fields, **basics})
+        logger.handle(record)
 
 
 def _is_sampled(identity: str, share: float) -> bool:

@@ -1,5 +1,6 @@
 """Whoever logs waits for nobody."""
 
+import io
 import logging
 from collections.abc import Iterator
 
@@ -9,61 +10,83 @@ from app.telemetry.log_thread import LogThread
 from tests.support.engines import Gate
 
 
-class Held(logging.Handler):
-    """Writes to a list, once its gate is open."""
+class Pipe(io.StringIO):
+    """Takes lines while its gate is open."""
 
     def __init__(self) -> None:
         super().__init__()
         self.gate = Gate()
-        self.lines: list[str] = []
 
-    def emit(self, record: logging.LogRecord) -> None:
+    def write(self, text: str) -> int:
         self.gate.pass_through()
-        self.lines.append(record.getMessage())
+        return super().write(text)
+
+    @property
+    def lines(self) -> list[str]:
+        return self.getvalue().splitlines()
 
 
 @pytest.fixture
-def held() -> Held:
-    return Held()
+def pipe() -> Pipe:
+    return Pipe()
 
 
 @pytest.fixture
-def log(held: Held) -> Iterator[logging.Logger]:
-    handler = LogThread(held, capacity=3)
-    logger = logging.Logger("of the test")
-    logger.addHandler(handler)
-    yield logger
-    held.gate.open()
+def handler(pipe: Pipe) -> Iterator[LogThread]:
+    handler = LogThread(pipe, capacity=3)
+    yield handler
+    pipe.gate.open()
     handler.close()
 
 
-def test_lines_come_in_order(log: logging.Logger, held: Held) -> None:
+@pytest.fixture
+def log(handler: LogThread) -> logging.Logger:
+    logger = logging.Logger("of the test")
+    logger.addHandler(handler)
+    return logger
+
+
+def test_lines_come_in_order(log: logging.Logger, handler: LogThread, pipe: Pipe) -> None:
     for number in range(3):
         log.warning("line %d", number)
-    log.handlers[0].flush()
-    assert held.lines == ["line 0", "line 1", "line 2"]
+    handler.flush()
+    assert pipe.lines == ["line 0", "line 1", "line 2"]
 
 
-def test_a_reader_that_stops_reading_stops_nobody(log: logging.Logger, held: Held) -> None:
-    held.gate.close()
+def test_a_reader_that_stops_reading_stops_nobody(
+    log: logging.Logger, handler: LogThread, pipe: Pipe
+) -> None:
+    pipe.gate.close()
     log.warning("first")
-    held.gate.wait_until_held()
+    pipe.gate.wait_until_held()
     for number in range(5):
         log.warning("line %d", number)
-    held.gate.open()
-    log.handlers[0].flush()
+    pipe.gate.open()
+    handler.flush()
     log.warning("last")
-    log.handlers[0].flush()
-    assert held.lines[:4] == ["first", "line 0", "line 1", "line 2"]
-    assert held.lines[4].startswith("2 log lines were dropped")
-    assert held.lines[5:] == ["last"]
+    handler.flush()
+    assert pipe.lines[:4] == ["first", "line 0", "line 1", "line 2"]
+    assert pipe.lines[4].startswith("2 log lines were dropped")
+    assert pipe.lines[5:] == ["last"]
 
 
-def test_what_waits_is_written_before_the_end(log: logging.Logger, held: Held) -> None:
-    held.gate.close()
+def test_what_waits_is_written_before_the_end(
+    log: logging.Logger, handler: LogThread, pipe: Pipe
+) -> None:
+    pipe.gate.close()
     log.warning("first")
     log.warning("last")
-    held.gate.open()
-    log.handlers[0].close()
+    pipe.gate.open()
+    handler.close()
     log.warning("too late")
-    assert held.lines == ["first", "last"]
+    assert pipe.lines == ["first", "last"]
+
+
+def test_a_line_that_cannot_be_formatted_ends_nothing(
+    log: logging.Logger, handler: LogThread, pipe: Pipe, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log.warning("%d", "no number")
+    log.warning("good")
+    handler.flush()
+    assert pipe.lines == ["good"]
+    assert "Logging error" in capsys.readouterr().err
