@@ -28,8 +28,8 @@ RUN python3 -m pip --python /opt/venv/bin/python3 install --no-cache-dir \
 # hadolint ignore=DL3006
 FROM ${TENSORRT_IMAGE} AS tensorrt-libraries
 RUN mkdir -p /opt/tensorrt/lib \
-    && cp -a /usr/lib/x86_64-linux-gnu/libnvinfer*.so.10* \
-    /usr/lib/x86_64-linux-gnu/libnvonnxparser.so.10* /opt/tensorrt/lib/
+    && cp -a /usr/lib/*-linux-gnu/libnvinfer*.so.10* \
+    /usr/lib/*-linux-gnu/libnvonnxparser.so.10* /opt/tensorrt/lib/
 
 # hadolint ignore=DL3006
 FROM ${PYTHON_IMAGE} AS runtime

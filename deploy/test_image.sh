@@ -106,6 +106,8 @@ if what == "ready":
     sys.exit("not ready within 60 s")
 request = urllib.request.Request(url + "/classify", png(), {"content-type": "image/png"})
 answer = json.load(urllib.request.urlopen(request, timeout=20))
+if what == "version":
+    sys.exit(print(answer["model"]["version"]))
 print(answer["model"]["name"], answer["results"][0]["predictions"][0])
 PYTHON
 }
@@ -121,6 +123,27 @@ code=$("${podman[@]}" inspect --format '{{.State.ExitCode}}' senet-test)
 echo "stopped on SIGTERM after $took s with exit code $code"
 [ "$code" = 0 ] && [ "$took" -le 20 ]
 "${podman[@]}" rm senet-test >/dev/null
+
+echo "== models of one's own baked in, and an image of nothing else"
+mkdir -p "$work/context/models/imagenette"
+cp -r models/imagenette/1 "$work/context/models/imagenette/2"
+sed -i '0,/"version": 1/s//"version": 2/' "$work/context/models/imagenette/2/manifest.json"
+bake() { # BASE TAG
+    buildah "${storage[@]}" bud --isolation chroot --format docker --pull-never \
+        -f deploy/kubernetes/models.Dockerfile --build-arg "BASE=$1" -t "$2" "$work/context"
+}
+bake "$image" senet-baked:test
+bake scratch senet-models:test
+container=$(buildah "${storage[@]}" from --pull-never senet-models:test)
+[ -e "$(buildah "${storage[@]}" mount "$container")/models/imagenette/2/manifest.json" ]
+buildah "${storage[@]}" rm "$container" >/dev/null
+served=$image image=senet-baked:test
+mounted=("${models[@]}") models=(-e SENET_MODEL=imagenette:2)
+start 512m
+image=$served models=("${mounted[@]}")
+ask ready || { "${podman[@]}" logs senet-test; exit 1; }
+ask version | grep -x 2
+"${podman[@]}" rm -f -t 1 senet-test >/dev/null
 
 echo "== SIGTERM while starting"
 start 512m
