@@ -18,7 +18,7 @@ COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
 LOCK := $(COMPILE) pyproject.toml --overrides requirements/without-torch.txt --no-emit-package torch
 
 .DEFAULT_GOAL := help
-.PHONY: help run test slow test-timm test-client test-ray check train export chaos fuzz images overload soak tune bench bench-gpu image-test arm64 audit sbom lock clean
+.PHONY: help run test slow test-timm test-client test-ray check train export chaos fuzz images overload soak tune bench bench-gpu image-test arm-wheels audit sbom lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -92,8 +92,8 @@ image-test: ## build the image with buildah and try it under podman; needs root 
 	deploy/install_test_tools.sh image
 	deploy/test_image.sh
 
-arm64: .venv/.dev ## look whether all that the images install is there for arm64, in the bytes that are pinned
-	for extra in cpu gpu; do .venv/bin/uv pip install --quiet --dry-run --target .venv/none --python-version 3.11 \
+arm-wheels: .venv/.dev ## look whether all that the images install is there for arm64, in the bytes that are pinned
+	for extra in cpu gpu; do .venv/bin/uv pip install --quiet --dry-run --target $$(mktemp -d) --python-version 3.11 \
 		--python-platform aarch64-manylinux_2_36 --only-binary :all: --require-hashes \
 		-r requirements/$$extra.txt || exit 1; done
 
