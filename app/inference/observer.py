@@ -1,12 +1,15 @@
 """Who is told what a model does."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Protocol
 
+from prometheus_client import Histogram
+
 from app.contract.manifest import Label
 from app.inference.classification import Classification
+from app.inference.priority import PRIORITIES, Priority
 from app.selection.served_model import ServedModel
 from app.telemetry.metrics import Metrics
 
@@ -19,11 +22,13 @@ class Seen:
         label: its best class.
         score: that class's, between 0 and 1.
         classification: its answer.
+        priority: the image's.
     """
 
     label: Label
     score: float
     classification: Classification
+    priority: Priority
 
 
 class Observer(Protocol):
@@ -58,7 +63,9 @@ class MetricsObserver:
     def __init__(self, metrics: Metrics, model: ServedModel) -> None:
         labels = (model.name, model.version)
         self._decode_seconds = metrics.decode.labels(*labels)
-        self._queue_seconds = metrics.queue.labels(*labels)
+        self._queue_seconds: Mapping[Priority, Histogram] = {
+            priority: metrics.queue.labels(*labels, priority) for priority in PRIORITIES
+        }
         self._inference_seconds = metrics.inference.labels(*labels)
         self._batch_size = metrics.batch_size.labels(*labels)
         self._top1_score = metrics.top1_score.labels(*labels)
@@ -75,7 +82,7 @@ class MetricsObserver:
         self._inference_seconds.observe(seconds)
         self._batch_size.observe(len(batch))
         for seen in batch:
-            self._queue_seconds.observe(seen.classification.queue_seconds)
+            self._queue_seconds[seen.priority].observe(seen.classification.queue_seconds)
             self._top1_score.observe(seen.score)
             self._predicted(seen.label.name).inc()
 

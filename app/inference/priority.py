@@ -7,6 +7,8 @@ from typing import Generic, Literal, TypeVar
 Item = TypeVar("Item")
 Priority = Literal["interactive", "bulk"]
 
+PRIORITIES: tuple[Priority, ...] = ("interactive", "bulk")
+
 
 class Turns(Generic[Item]):
     """A queue in which callers take turns, so that nobody waits behind all that another queued."""

@@ -141,7 +141,7 @@ class Stages:
             )
             answers.append((image, answer))
             best = self._model.manifest.labels[ranked[0].class_index]
-            seen.append(Seen(best, ranked[0].score, answer))
+            seen.append(Seen(best, ranked[0].score, answer, image.caller.priority))
         for observer in self._observers:
             observer.seen(seen, seconds)
         self._answer(answers)

@@ -32,7 +32,7 @@ class Metrics:
         self.request_duration = Histogram(
             "senet_request_duration_seconds",
             "From the request's headers to the end of its response.",
-            ("route",),
+            ("route", *_MODEL, "priority"),
             buckets=_SECONDS,
             registry=registry,
         )
@@ -43,7 +43,9 @@ class Metrics:
             registry=registry,
         )
         self.decode = self._stage("senet_decode_seconds", "Decoding and resizing of one image.")
-        self.queue = self._stage("senet_queue_seconds", "Wait of one image for its batch.")
+        self.queue = self._stage(
+            "senet_queue_seconds", "Wait of one image for a thread and its batch.", "priority"
+        )
         self.inference = self._stage("senet_inference_seconds", "One batch in the engine.")
         self.batch_size = Histogram(
             "senet_batch_size",
@@ -93,5 +95,5 @@ class Metrics:
             "senet_predictions_total", "Best classes.", (*_MODEL, "label"), registry=registry
         )
 
-    def _stage(self, name: str, text: str) -> Histogram:
-        return Histogram(name, text, _MODEL, buckets=_SECONDS, registry=self.registry)
+    def _stage(self, name: str, text: str, *labels: str) -> Histogram:
+        return Histogram(name, text, (*_MODEL, *labels), buckets=_SECONDS, registry=self.registry)

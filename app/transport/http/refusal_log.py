@@ -50,7 +50,7 @@ class RefusalLog:
         """
         self._count(code).inc()
         if status is not None:
-            self._requests.count("unmatched", status, {})
+            self._requests.count("unmatched", status)
         if not self._lines:
             self._later(1.0, self._end_second)
         self._lines += 1

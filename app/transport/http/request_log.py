@@ -41,11 +41,9 @@ class RequestLog:
         """
         return {"caller": address(scope)} if self._addresses else {}
 
-    def count(self, route: str, status: int | None, fields: Mapping[str, object]) -> None:
-        """Counts a request that is over; its arguments are those of `note`."""
-        # Empty where the request reached no model.
-        model = [str(fields.get(name, "")) for name in ("model", "version", "priority")]
-        self._requests(route, str(status or CLIENT_CLOSED_REQUEST), *model).inc()
+    def count(self, route: str, status: int | None) -> None:
+        """Counts a request that reached no model; its arguments are those of `note`."""
+        self._requests(route, str(status or CLIENT_CLOSED_REQUEST), "", "", "").inc()
 
     def note(
         self, method: str, route: str, status: int | None, seconds: float,
@@ -60,9 +58,15 @@ class RequestLog:
             seconds: from its head to the end of its answer.
             fields: what else the line in the log says.
         """
-        self.count(route, status, fields)
+        # Empty where the request reached no model.
+        model, version, priority = (
+            str(fields.get(name, "")) for name in ("model", "version", "priority")
+        )
+        self._requests(route, str(status or CLIENT_CLOSED_REQUEST), model, version, priority).inc()
         trace = trace_id.get()
-        self._duration(route).observe(seconds, {"trace_id": trace} if trace else None)
+        self._duration(route, model, version, priority).observe(
+            seconds, {"trace_id": trace} if trace else None
+        )
         succeeded = status is not None and status < HTTPStatus.BAD_REQUEST
         if succeeded and not _is_sampled(request_id.get() or "", self._share):
             return
