@@ -132,11 +132,12 @@ class ModelHost:
             if not self._leases:
                 self._unleased.set()
 
-    async def infer(self, images: Sequence[bytes], visit: "Visit") -> list[Answer]:
+    async def infer(self, images: list[bytes], visit: "Visit") -> list[Answer]:
         """Classifies each image on its own; one that fails does not touch the others.
 
         Args:
-            images: encoded images, which the visit has admitted.
+            images: encoded images, which the visit has admitted. The list is emptied, so that
+                each is forgotten as soon as it is decoded.
             visit: whose they are.
 
         Returns:
@@ -145,7 +146,8 @@ class ModelHost:
         Raises:
             ClientLeft: if the visit's client leaves before.
         """
-        answers = Answers(len(images), future := self._loop.create_future())
+        count = len(images)
+        answers = Answers(count, future := self._loop.create_future())
         now, parent = self._clock(), self._tracing.parent()
         visit.await_answers(answers)
         timer = self._loop.call_later(max(0.0, visit.deadline - now), answers.settle_all, _too_late)
@@ -155,14 +157,15 @@ class ModelHost:
             )
             for index, data in enumerate(images)
         ]
+        images.clear()
         if not self._workers.add(queued):
             answers.settle_all(_draining)
-        del queued  # it would keep the images alive that are decoded
+        del queued
         try:
             with self.lease():
                 results: list[Answer] = await future
         except (ClientLeft, asyncio.CancelledError):
-            self._settled("client_left", len(images))
+            self._settled("client_left", count)
             raise
         finally:
             timer.cancel()

@@ -109,8 +109,22 @@ async def test_images_of_a_request_are_answered_in_order(
     make: Make, engine: FakeEngine, metrics: Metrics
 ) -> None:
     host = await make(engine)
-    answers = await host.infer(PICTURES, visit(host, metrics))
+    answers = await host.infer(PICTURES[:], visit(host, metrics))
     assert [top(answer) for answer in answers] == list(range(8))
+
+
+async def test_an_image_is_forgotten_as_soon_as_it_is_decoded(
+    make: Make, engine: FakeEngine, metrics: Metrics
+) -> None:
+    host = await make(engine)
+    engine.gate.close()
+    data = bytes(bytearray(PICTURES[0]))  # nobody else's
+    images = [data]
+    task = asyncio.create_task(host.infer(images, visit(host, metrics)))
+    await held(engine)
+    assert sys.getrefcount(data) == 2  # this name and the question
+    engine.gate.open()
+    await task
 
 
 async def test_an_image_that_is_none_fails_alone(
@@ -279,7 +293,7 @@ async def test_metrics_tell_batches_and_outcomes(
     value = metrics.registry.get_sample_value
     assert value("senet_batch_size_count", labels) == 1
     assert value("senet_inference_seconds_count", labels) == 1
-    assert value("senet_queue_seconds_count", labels) == 1
+    assert value("senet_queue_seconds_count", labels | {"priority": "interactive"}) == 1
     assert value("senet_decode_seconds_count", labels) == 1
     assert value("senet_images_total", labels | {"outcome": "ok"}) == 1
     failed = labels | {"outcome": "unsupported_image_format"}
