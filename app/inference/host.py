@@ -4,8 +4,7 @@ import asyncio
 import contextlib
 import enum
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from app.contract.errors import (
@@ -120,17 +119,16 @@ class ModelHost:
         self._watching = asyncio.create_task(self._watch(on_death))
         self.state = HostState.READY
 
-    @contextmanager
-    def lease(self) -> Iterator[None]:
-        """Keeps the host in memory for the length of a `with` block."""
+    def lease(self) -> None:
+        """Keeps the host in memory until the lease is given back."""
         self._leases += 1
         self._unleased.clear()
-        try:
-            yield
-        finally:
-            self._leases -= 1
-            if not self._leases:
-                self._unleased.set()
+
+    def give_back_lease(self) -> None:
+        """Gives back what `lease` took."""
+        self._leases -= 1
+        if not self._leases:
+            self._unleased.set()
 
     async def infer(self, images: list[bytes], visit: "Visit") -> list[Answer]:
         """Classifies each image on its own; one that fails does not touch the others.
@@ -162,8 +160,7 @@ class ModelHost:
             answers.settle_all(_draining)
         del queued
         try:
-            with self.lease():
-                results: list[Answer] = await future
+            results: list[Answer] = await future
         except (ClientLeft, asyncio.CancelledError):
             self._settled("client_left", count)
             raise

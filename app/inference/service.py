@@ -122,6 +122,7 @@ class Service:
         host = self.table.find(model, version)
         assert self._memory is not None  # noqa: S101 - it is there before the table is
         self._admission.expect(caller)
+        host.lease()
         return Visit(
             caller,
             address,

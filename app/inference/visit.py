@@ -16,7 +16,7 @@ class Visit:
         caller: who sends it.
         address: of the client, whose share of the memory it takes.
         options: what it asks for.
-        host: the model that answers.
+        host: the model that answers; its lease, which the visit gives back, is taken.
         deadline: when the answer is due, on the monotonic clock in seconds.
         admission: has the places for images.
         memory: has the bytes that requests may hold.
@@ -43,6 +43,7 @@ class Visit:
         self._bytes = 0
         self._images = 0
         self._answers: Answers | None = None
+        self._is_open = True
 
     def hold(self, size: int) -> None:
         """Says how many bytes the request holds now, instead of what it held before.
@@ -74,8 +75,10 @@ class Visit:
 
     def close(self) -> None:
         """Gives back all that the request holds. May be called more than once."""
+        if not self._is_open:
+            return
+        self._is_open = False
         if self._images:
             self._admission.release(self.caller, self._images)
-            self._images = 0
         self._memory.hold(self._address, self._bytes, 0)
-        self._bytes = 0
+        self.host.give_back_lease()

@@ -167,15 +167,24 @@ class Arrivals:
             model=parameters.model,
             version=parameters.version,
         )
+        try:
+            self._check(visit, arrival, length)
+        except RequestError:
+            visit.close()
+            raise
+        return visit
+
+    def _check(self, visit: Visit, arrival: Arrival, length: int) -> None:
         model = visit.host.model
         arrival.fields |= {
-            "model": model.name, "version": model.version, "priority": parameters.priority
-        }  # fmt: skip
+            "model": model.name,
+            "version": model.version,
+            "priority": visit.caller.priority,
+        }
         check_weight(model, visit.options, 1, self._max_answer_bytes)  # told before the upload
         if length > self._max_body_bytes:
             raise BodyTooLarge(f"{length} bytes; at most {self._max_body_bytes} are accepted")
         visit.hold(expected_memory(arrival.headers, length))
-        return visit
 
     def _refuse(self, arrival: Arrival, error: Overloaded) -> EarlyAnswer:
         body = problem_body(_STATUS, error.code, _TITLE, str(error), arrival.id)

@@ -77,6 +77,7 @@ def visit(
     priority: Priority = "interactive",
     include: frozenset[Include] = frozenset(),
 ) -> Visit:
+    host.lease()
     return Visit(
         Caller("alice", priority),
         "127.0.0.1",
@@ -242,17 +243,18 @@ async def test_closing_waits_for_whoever_holds_a_lease(
     make: Make, engine: FakeEngine, metrics: Metrics
 ) -> None:
     host = await make(engine)
-    engine.gate.close()
-    task = asyncio.create_task(host.infer(PICTURES[:1], visit(host, metrics)))
-    await held(engine)
+    own = visit(host, metrics)
     closing = asyncio.create_task(host.close())
     await asyncio.sleep(0)
-    assert not closing.done()
-    engine.gate.open()
-    [answer] = await task
+    assert host.state is HostState.DRAINING
+    [answer] = await host.infer(PICTURES[:1], own)
     assert top(answer) == 0
+    assert not closing.done()
+    own.close()
+    own.close()  # once is enough
     await closing
-    assert host.state is HostState.GONE
+    [late] = await host.infer(PICTURES[:1], visit(host, metrics))
+    assert isinstance(late, Draining)
 
 
 async def test_an_engine_that_hangs_is_reported_and_nobody_waits_for_it(
