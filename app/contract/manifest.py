@@ -16,6 +16,7 @@ Mean = Annotated[float, Field(allow_inf_nan=False)]
 Deviation = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Precision = Literal["fp32", "fp16", "int8"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
+Output = Literal["logits", "embedding", "cam"]
 Geometry = Literal["exact", "torchvision", "squash"]
 
 
@@ -149,6 +150,10 @@ class Manifest(_Strict):
     input: Input
     preprocessing: Preprocessing
     labels: Annotated[tuple[Label, ...], Field(min_length=1)]
+    outputs: tuple[Output, ...] = ("logits", "embedding", "cam")
+    """Of the graph; a network without an exact class activation map has no `cam`."""
+    untrained: bool = False
+    """Whether the export skipped its checks that the network has learned something."""
     variants: Annotated[tuple[Variant, ...], Field(min_length=1)]
     calibration: Calibration | None = None
     golden: Golden

@@ -49,7 +49,7 @@ def _self_test(
     # In no larger batches than it will serve: ONNX Runtime keeps the memory of the largest. All
     # outputs: one that is missing would later fail every batch that somebody asks it of.
     batches = [
-        _run(engine, found, inputs[start : start + max_batch_size], ["logits", "embedding", "cam"])
+        _run(engine, found, inputs[start : start + max_batch_size], found.manifest.outputs)
         for start in range(0, len(inputs), max_batch_size)
     ]
     logits = np.concatenate([outputs["logits"] for outputs in batches])

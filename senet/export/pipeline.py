@@ -5,19 +5,22 @@ from importlib.metadata import version
 from pathlib import Path
 
 from onnx import ModelProto
+from pydantic import TypeAdapter
 
-from app.contract.manifest import Golden, Manifest, Precision, Variant
-from senet.export import golden, onnx_file, parity, photos, publish, report, speed
+from app.contract.manifest import Golden, Manifest, Output, Precision, Variant
+from senet.export import card, golden, onnx_file, parity, photos, publish, report, speed, untrained
 from senet.export.assess import Assessment, assess
 from senet.export.candidates import Candidate, write_fp32, write_reduced
 from senet.export.excitation import Excitation, excitation
 from senet.export.fold import fold_constant_gates
-from senet.export.graph import ServedGraph, torch_runner
+from senet.export.maps import map_errors
 from senet.export.order import Order
+from senet.export.reference import served
 from senet.export.report import Report, VariantReport
 from senet.export.runtime import onnx_runner
-from senet.heads import Heads
+from senet.export.verdict import reasons_against
 
+_OUTPUTS: TypeAdapter[tuple[Output, ...]] = TypeAdapter(tuple[Output, ...])
 _TOOLS = ("torch", "onnx", "onnxruntime")
 
 
@@ -32,22 +35,42 @@ def export(order: Order) -> Report:
     publish.refuse_existing(order.target, force=order.force)
     source, size = order.source, order.size
     images = photos.sample(order.photos, source.preprocessing)
-    heads = Heads(source.network, size.height, size.width)
-    graph = ServedGraph(heads, source.preprocessing).eval()
-    torch_run = torch_runner(graph)
-    model, folded = fold_constant_gates(onnx_file.to_onnx(graph, size), images)
+    graph, source_run = served(source, size)
+    if not order.allow_untrained:
+        untrained.refuse_constant(source_run(images)["logits"])
+    model, folded = fold_constant_gates(graph, images)
 
     with publish.staged(order.target, force=order.force) as stage:
         fp32 = write_fp32(model, stage)
-        agreed = parity.verify(torch_run, onnx_runner(fp32.path), images)
+        agreed = parity.verify(source_run, onnx_runner(fp32.path), images, source.reference)
         candidates = [fp32, *write_reduced(order, model, stage)]
         runs = {
             candidate.precision: onnx_runner(candidate.path, ["logits"]) for candidate in candidates
         }
-        assessment = assess(order, torch_run, runs, agreed, len(images))
-        tolerance = golden.write(stage, size, torch_run, runs)
-        _write_manifest(order, candidates, assessment, tolerance, stage)
+        assessment = assess(order, source_run, runs, agreed, len(images))
+        if not order.allow_untrained:
+            untrained.refuse_chance(assessment.skill)
+        tolerance, variation = golden.write(stage, size, source_run, runs)
         ratios = speed.ratios(runs, images)
+        left_out: dict[Precision, tuple[str, ...]] = {}
+        for candidate in candidates[1:]:
+            precision = candidate.precision
+            reasons = reasons_against(
+                precision,
+                assessment.figures[precision],
+                order=order,
+                speed_ratio=ratios[precision],
+                tolerance=tolerance[precision],
+                variation=variation,
+            )
+            if reasons:
+                left_out[precision] = reasons
+                candidate.path.unlink()
+        candidates = [entry for entry in candidates if entry.precision not in left_out]
+        _write_manifest(order, model, candidates, assessment, tolerance, stage)
+        maps = map_errors(
+            {entry.precision: onnx_runner(entry.path) for entry in candidates}, images
+        )
         seen, _ = excitation(
             model,
             order.evaluation or order.photos,
@@ -55,13 +78,17 @@ def export(order: Order) -> Report:
             source.labels,
             progress=order.progress,
         )
-        finished = _report(order, model, candidates, assessment, ratios, seen, folded)
+        finished = _report(
+            order, model, candidates, assessment, ratios, seen, folded, left_out, maps
+        )
         report.write(finished, stage)
+        card.write(finished, tuple(label.name for label in source.labels), stage)
     return finished
 
 
 def _write_manifest(
     order: Order,
+    model: ModelProto,
     candidates: Sequence[Candidate],
     assessment: Assessment,
     tolerance: dict[Precision, float],
@@ -76,6 +103,8 @@ def _write_manifest(
         input=order.size,
         preprocessing=source.preprocessing,
         labels=source.labels,
+        outputs=_OUTPUTS.validate_python([output.name for output in model.graph.output]),
+        untrained=order.allow_untrained,
         variants=tuple(
             Variant(
                 precision=candidate.precision,
@@ -88,7 +117,11 @@ def _write_manifest(
             for candidate in candidates
         ),
         calibration=assessment.calibration,
-        golden=Golden(inputs=golden.INPUTS, logits=golden.LOGITS, tolerance=tolerance),
+        golden=Golden(
+            inputs=golden.INPUTS,
+            logits=golden.LOGITS,
+            tolerance={entry.precision: tolerance[entry.precision] for entry in candidates},
+        ),
     )
     (directory / "manifest.json").write_text(manifest.model_dump_json(indent=1) + "\n")
 
@@ -101,6 +134,8 @@ def _report(
     ratios: Mapping[Precision, float],
     seen: Excitation,
     folded: tuple[str, ...],
+    left_out: dict[Precision, tuple[str, ...]],
+    maps: Mapping[Precision, float],
 ) -> Report:
     variants = []
     for candidate in candidates:
@@ -116,7 +151,9 @@ def _report(
                 parity=figures.parity,
                 parity_photos=figures.photos,
                 accuracy=figures.accuracy,
+                top1_change=str(figures.flips) if candidate.precision != "fp32" else None,
                 ece=figures.ece,
+                map_error=maps.get(candidate.precision),
                 speed_ratio=ratios[candidate.precision],
             )
         )
@@ -129,11 +166,12 @@ def _report(
         inputs=onnx_file.signature(model.graph.input),
         outputs=onnx_file.signature(model.graph.output),
         variants=tuple(variants),
+        left_out=left_out,
         calibration=assessment.calibration,
         gates=seen,
         folded_gates=folded,
         shapes=order.shapes(),
-        notes=order.source.notes,
+        notes=order.notes(),
         machine=speed.machine(),
         speed_batch=speed.BATCH,
         tools={tool: version(tool) for tool in _TOOLS},

@@ -1,4 +1,4 @@
-"""The served graph's inputs and outputs, and running an ONNX file of it; needs no torch."""
+"""Running the ONNX file of a served graph; needs no torch."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -8,28 +8,29 @@ import onnxruntime
 from numpy.typing import NDArray
 
 INPUT = "images"
-OUTPUTS = ("logits", "embedding", "cam")
 Images = NDArray[np.uint8]
 Outputs = dict[str, NDArray[np.float32]]
 Run = Callable[[Images], Outputs]
 """uint8 [batch, height, width, 3] -> some or all of the outputs, by name."""
 
 
-def onnx_runner(model: Path | bytes, outputs: Sequence[str] = OUTPUTS, *, threads: int = 0) -> Run:
+def onnx_runner(
+    model: Path | bytes, outputs: Sequence[str] | None = None, *, threads: int = 0
+) -> Run:
     """Runs an ONNX file on the CPU.
 
     Args:
         model: the file, or its content.
-        outputs: the names of the outputs to give.
+        outputs: the names of the outputs to give; None for all that it has.
         threads: of one run; 0 lets ONNX Runtime take one per core.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    names = list(outputs or (output.name for output in session.get_outputs()))
 
     def run(images: Images) -> Outputs:
-        values = session.run(list(outputs), {INPUT: images})
-        return dict(zip(outputs, values, strict=True))
+        return dict(zip(names, session.run(names, {INPUT: images}), strict=True))
 
     return run

@@ -4,7 +4,7 @@ Maps of every class of a large model fill megabytes an image, and while they are
 nobody else is served.
 """
 
-from app.contract.errors import AnswerTooLarge
+from app.contract.errors import AnswerTooLarge, InvalidParameter
 from app.inference.classification import ClassifyOptions
 from app.selection.served_model import ServedModel
 
@@ -24,8 +24,11 @@ def check_weight(model: ServedModel, options: ClassifyOptions, images: int, limi
         limit: in bytes.
 
     Raises:
+        InvalidParameter: if the model has not all outputs that are asked for.
         AnswerTooLarge: if the estimate is above the limit.
     """
+    if missing := sorted(options.include - model.output_sizes.keys()):
+        raise InvalidParameter(f"include: {model.name} gives no {missing[0]}")
     weight = answer_bytes(model, options, images)
     if weight > limit:
         raise AnswerTooLarge(

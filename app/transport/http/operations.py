@@ -66,6 +66,7 @@ def operations_router(
                     provider=model.provider,
                     input=InputSize(height=size.height, width=size.width),
                     labels=len(model.manifest.labels),
+                    untrained=model.manifest.untrained,
                     threads=model.layout.threads,
                     slots=model.layout.slots,
                     max_batch_size=model.max_batch_size,

@@ -69,6 +69,7 @@ class ModelBody(ModelReference):
     provider: str
     input: InputSize
     labels: int
+    untrained: bool
     threads: int
     slots: int
     max_batch_size: int

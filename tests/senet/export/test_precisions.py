@@ -18,8 +18,8 @@ from senet.export.onnx_file import save, to_onnx
 from senet.export.photos import Photos, read
 from senet.export.regions import regions
 from senet.export.report import Report
-from senet.export.runtime import OUTPUTS, onnx_runner
-from senet.heads import Heads
+from senet.export.runtime import onnx_runner
+from senet.heads import OUTPUTS, Heads
 from tests.senet.export.conftest import PREPROCESSING, SIDE
 
 
