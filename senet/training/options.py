@@ -42,6 +42,9 @@ class TrainingOptions(BaseModel):
     """Epochs at the beginning in which only the last layer learns; for fine-tuning."""
     head_learning_rate: PositiveFloat = 2e-3
     """Learning rate of those epochs."""
+    frozen_statistics: bool = False
+    """Keep the mean and variance of every normalisation as they are in `start_from`: for small
+    batches, and for weights whose normalisations were folded into their convolutions."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Decides the initial weights, the order of the photos and the augmentation."""
     size: Side = 128
@@ -118,6 +121,10 @@ def refuse_contradictions(options: TrainingOptions) -> None:
     if options.head_epochs and options.start_from is None:
         raise ConfigurationError(
             "--head-epochs", "the other layers would stay random", "give --start-from, or leave out"
+        )
+    if options.frozen_statistics and options.start_from is None:
+        raise ConfigurationError(
+            "--frozen-statistics", "random weights have none", "give --start-from, or leave out"
         )
     if min(options.std) == 0:
         raise ConfigurationError("--std", "0 is divided by", "give the deviations of the training")

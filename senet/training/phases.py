@@ -19,14 +19,24 @@ def classifier_of(network: nn.Module) -> str:
     return str(stated.get("classifier") or _OURS)
 
 
-def prepare(network: nn.Module, *, head_only: bool) -> None:
-    """Sets a network for a step: what is trained, and in which mode it computes."""
+def prepare(network: nn.Module, *, head_only: bool, frozen_statistics: bool) -> None:
+    """Sets a network for a step: what is trained, and in which mode it computes.
+
+    Args:
+        network: changed in place.
+        head_only: whether the last layer learns alone.
+        frozen_statistics: whether normalisations keep their means and variances.
+    """
     classifier = classifier_of(network)
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(not head_only or name.startswith(f"{classifier}."))
     network.train(not head_only)
     if head_only:
         network.get_submodule(classifier).train()
+    if frozen_statistics:
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
 
 
 def learning_rate(options: TrainingOptions, steps: int, done: int) -> float:

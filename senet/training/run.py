@@ -191,8 +191,12 @@ class Training:
         done = epoch * self._batches.steps + step
         for group in state.optimizer.param_groups:
             group["lr"] = phases.learning_rate(options, self._batches.steps, done)
-        head_only = epoch < options.head_epochs
-        value = replicas.backward(loss, partial(phases.prepare, head_only=head_only))
+        prepare = partial(
+            phases.prepare,
+            head_only=epoch < options.head_epochs,
+            frozen_statistics=options.frozen_statistics,
+        )
+        value = replicas.backward(loss, prepare)
         state.optimizer.step()
         state.average.update(state.network, done)
         return value

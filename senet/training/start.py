@@ -74,6 +74,15 @@ def _published(
         if "is not a file" in error.cause:
             error = not_ours
         raise _refusal(error.cause, error.remedy) from error
+    means = [m.running_mean for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
+    folded = bool(means) and not any(mean is not None and mean.any() for mean in means)
+    if folded and not options.frozen_statistics:
+        raise ConfigurationError(
+            "--frozen-statistics",
+            f"every mean in the normalisations of {path} is 0: they were folded into convolutions,"
+            " and normalising by the batch would undo the weights",
+            "give it",
+        )
     stated = getattr(network, "pretrained_cfg", None) or {}
     if "mean" in stated:
         _refuse_other_normalisation(

@@ -278,6 +278,7 @@ def test_wrong_preprocessing_is_refused(
         (f"{TINY}:broken", r"failed \(OSError: no licence\)"),
         (f"{TINY}:not_a_network", "gave a str"),
         (f"{TINY}:NeedsBigImages", "--crop-height: the network fails on an image of 32 x 32"),
+        (f"{TINY}:Greyscale", "images of one channel"),
         (f"{TINY}:TwoOutputs", "does not return one tensor of logits"),
     ],
 )

@@ -291,6 +291,23 @@ def test_in_the_first_phase_only_the_last_layer_learns(data: Path, tmp_path: Pat
     )
 
 
+def test_statistics_may_stay_as_they_came(data: Path, tmp_path: Path) -> None:
+    training(data, tmp_path / "first", epochs=1).run()
+    start = tmp_path / "first" / "checkpoint.pt"
+    tuned = training(
+        data, tmp_path / "tuned", epochs=1, start_from=str(start), frozen_statistics=True
+    )
+    tuned.run()
+    before = checkpoint.load(start).weights
+    state = checkpoint.load_training(tmp_path / "tuned" / "checkpoint.pt")
+    assert state is not None
+    after = state["network"]
+    for name, value in before.items():
+        if "running_" in name:
+            torch.testing.assert_close(after[name], value, rtol=0, atol=0)
+    assert not torch.equal(after["layer4.0.conv1.weight"], before["layer4.0.conv1.weight"])
+
+
 def test_two_phases_stopped_anywhere_end_with_the_same_bits(data: Path, tmp_path: Path) -> None:
     training(data, tmp_path / "first", epochs=1).run()
     phases = {"head_epochs": 1, "start_from": str(tmp_path / "first" / "checkpoint.pt")}
@@ -307,6 +324,7 @@ def test_two_phases_stopped_anywhere_end_with_the_same_bits(data: Path, tmp_path
         ({"head_epochs": 1}, "--head-epochs"),
         ({"head_epochs": 3, "start_from": "any.pt"}, "--head-epochs"),
         ({"std": (0.5, 0, 0.5)}, "--std"),
+        ({"frozen_statistics": True}, "--frozen-statistics"),
     ],
 )
 def test_phases_and_units_that_contradict_are_refused(

@@ -94,6 +94,7 @@ def test_another_architecture_is_refused(flowers: Path) -> None:
 def test_published_weights_give_all_but_the_classifier(tmp_path: Path) -> None:
     torch.manual_seed(2)
     published = networks.build("resnet_mini", 7)
+    published(torch.randn(4, 3, 64, 64))  # so that its normalisations have seen something
     file = tmp_path / "published.pth"
     state = {f"module.{name}": value for name, value in published.state_dict().items()}
     torch.save({"state_dict": state, "epoch": 90}, file)
@@ -107,6 +108,17 @@ def test_published_weights_give_all_but_the_classifier(tmp_path: Path) -> None:
     for name, value in published.state_dict().items():
         if not name.startswith("last_linear."):
             torch.testing.assert_close(after[name], value, rtol=0, atol=0)
+
+
+def test_folded_normalisations_must_stay_as_they_are(tmp_path: Path) -> None:
+    file = tmp_path / "folded.pth"
+    # Fresh normalisations have the means of folded ones.
+    torch.save(networks.build("resnet_mini", 7).state_dict(), file)
+    network = networks.build("resnet_mini", len(COLOURS))
+    with pytest.raises(ConfigurationError, match=r"^--frozen-statistics: .* folded"):
+        start(network, options(file), COLOURS)
+    frozen = options(file).model_copy(update={"frozen_statistics": True})
+    assert "folded.pth" in start(network, frozen, COLOURS)
 
 
 def test_files_that_are_no_weights_of_the_network_are_refused(tmp_path: Path) -> None:
