@@ -4,11 +4,12 @@ import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from app.contract.errors import ConfigurationError
 from senet import checkpoint
@@ -44,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _lines(file: Path, data: Path, sizes: list[int]) -> Iterator[str]:
     trained = checkpoint.load(file)
-    network = load_source(SourceOptions(checkpoint=file)).network
+    network = cast("nn.Module", load_source(SourceOptions(checkpoint=file)).network)
     own = trained.preprocessing
     for size in sizes or [own.resize_shorter_side]:
         scale = size / own.resize_shorter_side
@@ -68,6 +69,7 @@ def _lines(file: Path, data: Path, sizes: list[int]) -> Iterator[str]:
         )
     shapes = shapes_of("accuracy", photos.files)
     yield f"{shapes}."
+    yield from photos.notes
     yield from warnings_on([shapes])
 
 

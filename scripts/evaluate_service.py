@@ -49,9 +49,9 @@ def _compare(options: argparse.Namespace) -> int:
     manifest = loaded.model.manifest
     logits = manifest.signature.logits.name
     slot = loaded.engine.open_slots()[0]
-    photos = list_photos("--photos", options.photos, manifest.labels)
-    files = [path for path, _ in photos]
-    targets = np.array([index for _, index in photos])
+    listing = list_photos("--photos", options.photos, manifest.labels)
+    files = [path for path, _ in listing.photos]
+    targets = np.array([index for _, index in listing.photos])
     over_http = asyncio.run(_classify_all(options.url, files, options.connections))
     direct = evaluate(
         lambda images: slot.run(list(images), [logits])[logits],
@@ -67,7 +67,7 @@ def _compare(options: argparse.Namespace) -> int:
     print(f"different    {different} photos")  # noqa: T201
     shapes = shapes_of("accuracy", files)
     print(f"not square   {shapes.not_square} photos")  # noqa: T201
-    for warning in warnings_on([shapes]):
+    for warning in (*listing.notes, *warnings_on([shapes])):
         print(warning)  # noqa: T201
     return int(different > 0)
 

@@ -84,6 +84,9 @@ def _order(parsed: argparse.Namespace) -> Order:
         precisions=parsed.precision,
         int8_layout=parsed.int8_layout,
         max_accuracy_drop=parsed.max_accuracy_drop,
+        min_agreement=parsed.min_agreement,
+        min_speedup=parsed.min_speedup,
+        allow_untrained=parsed.allow_untrained,
         force=parsed.force,
         progress=True,
     )
@@ -112,6 +115,8 @@ def _source_options(parsed: argparse.Namespace) -> SourceOptions:
         test_size=parsed.test_size,
         module=parsed.module,
         program=parsed.exported_program,
+        onnx=parsed.onnx,
+        hub=parsed.hf_hub,
         labels=parsed.labels,
         preprocessing=PreprocessingOptions(
             geometry=parsed.geometry,
@@ -146,7 +151,8 @@ def _add_source(group: argparse._ArgumentGroup) -> None:
         "--checkpoint",
         type=Path,
         metavar="FILE",
-        help="weights, of torch.save or safetensors; alone: a checkpoint of this training",
+        help="weights, of torch.save or safetensors; alone: a checkpoint of this training, or a"
+        " folder of the Hugging Face hub (config.json, model.safetensors)",
     )
     add("--architecture", metavar="NAME", help="network that --checkpoint holds the weights of")
     add("--timm", metavar="NAME", help="network of the timm library")
@@ -158,6 +164,8 @@ def _add_source(group: argparse._ArgumentGroup) -> None:
     )
     add("--module", metavar="PACKAGE.MODULE:FACTORY", help="makes a network of your own")
     add("--exported-program", type=Path, metavar="FILE", help=".pt2 file of torch.export.save")
+    add("--onnx", type=Path, metavar="FILE", help="ONNX file of another exporter, float NCHW")
+    add("--hf-hub", metavar="ORG/NAME", help="network of timm on the Hugging Face hub")
     add("--labels", type=Path, metavar="FILE", help="lines `index id name` or names, or JSON")
     add("--licence", metavar="TEXT", help="licence of the weights, for the manifest")
 
@@ -221,7 +229,30 @@ def _add_measurement(group: argparse._ArgumentGroup) -> None:
         type=float,
         default=0.5,
         metavar="POINTS",
-        help="of top-1 that fp16 and int8 may lose against fp32 (default %(default)s)",
+        help="of top-1 that fp16 and int8 may lose against fp32, beyond chance, or be left out"
+        " (default %(default)s)",
+    )
+    add(
+        "--min-agreement",
+        type=float,
+        default=0.97,
+        metavar="SHARE",
+        help="of photos on which fp16 and int8 must have fp32's class, within the 95%% interval, or"
+        " be left out (default %(default)s)",
+    )
+    add(
+        "--min-speedup",
+        type=float,
+        default=1.0,
+        metavar="RATIO",
+        help="of int8 against fp32 on this machine, or it is left out; 0 where a smaller file is"
+        " all that is wanted (default %(default)s)",
+    )
+    add(
+        "--allow-untrained",
+        action="store_true",
+        help="publish a network that shows no sign of having learned, to measure speed; the"
+        " manifest and /models say so",
     )
 
 

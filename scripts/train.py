@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from tqdm import tqdm
 
 from app.contract.errors import ConfigurationError
 from app.hardware import available_cores
+from senet.training.epoch_lines import EpochLines
 from senet.training.options import TrainingOptions, flag
 from senet.training.photos import class_labels
 from senet.training.run import Training
@@ -27,7 +29,9 @@ def main(arguments: list[str] | None = None) -> int:
         training = Training(options, labels, output)
         if training.history:
             _say(f"continuing after epoch {len(training.history)} of {options.epochs}")
-        training.run(_bar)
+        for note in training.notes:
+            _say(note)
+        training.run(_bar, EpochLines(options.epochs, partial(tqdm.write, file=sys.stderr)))
     except ConfigurationError as error:
         _say(f"error: {error}")
         return 2
@@ -35,6 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
         _say("stopped; the same command continues")
         return 130
     last = training.history[-1]
+    if training.done and len(training.history) < options.epochs:
+        _say(f"stopped after epoch {len(training.history)}: top-1 rises no more (--patience)")
     if dead := last.get("dead_blocks"):
         _say(f"warning: the gates of {', '.join(dead)} hardly depend on the photo (gate_spread)")
     sys.stdout.write(f"{output / CHECKPOINT}: top-1 {last['top1']:.2%}, top-5 {last['top5']:.2%}\n")
@@ -73,7 +79,8 @@ def _options(parsed: dict[str, Any]) -> TrainingOptions:
 
 
 def _bar(steps: Iterable[int], title: str) -> Iterable[int]:
-    return tqdm(steps, desc=title, unit="step", leave=False)
+    # None leaves it to tqdm, which shows a bar on a terminal only: a log has a line an epoch.
+    return tqdm(steps, desc=title, unit="step", leave=False, disable=None)
 
 
 def _say(line: str) -> None:

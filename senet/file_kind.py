@@ -25,7 +25,7 @@ REMEDIES = MappingProxyType(
         FileKind.EXPORTED_PROGRAM: "give it as --exported-program",
         FileKind.TORCHSCRIPT: "save its weights with"
         " torch.save(torch.jit.load(FILE).state_dict(), NEW) and give NEW with the network's name",
-        FileKind.ONNX: "give the weights that it was exported from",
+        FileKind.ONNX: "give it as --onnx",
         FileKind.HDF5: "give the weights of a PyTorch network",
         FileKind.COMPRESSED: "unpack it first",
         FileKind.POINTER: "fetch the file itself: git lfs pull",

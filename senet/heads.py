@@ -12,6 +12,8 @@ from torch.export import Dim, ExportedProgram, export
 from torch.nn import functional
 
 from app.contract.errors import ConfigurationError
+from app.contract.signature import NAMES
+from senet.pooling import simplify_pooling
 
 _ATEN = torch.ops.aten
 # Operator of a fully connected layer -> positions of its input and weight, and whether the
@@ -21,6 +23,8 @@ _CLASSIFIERS: dict[object, tuple[int, int, bool]] = {
     _ATEN.addmm.default: (1, 2, True),
     _ATEN.mm.default: (0, 1, True),
 }
+_SIGMOIDS = (_ATEN.sigmoid.default, _ATEN.hardsigmoid.default)
+OUTPUTS = (NAMES["logits"], NAMES["embedding"], NAMES["class_activation_map"])
 _PROBE_BATCH = 2
 _TOLERANCE = 1e-3
 
@@ -29,8 +33,9 @@ class Heads(nn.Module):
     """Gives the logits of a network, the classifier's input and class activation maps.
 
     The two inner tensors are found in the network's graph by their values on a drawn input, so
-    that any network serves that averages a feature map over space and classifies the average
-    with one fully connected layer.
+    that any network serves whose last layer is fully connected. Class activation maps need more:
+    that layer must classify the spatial average of a feature map of several positions. Where
+    other layers stand between, no map is exact, and there is none.
 
     Args:
         network: maps float32 [batch, 3, height, width] to logits [batch, classes]; or such a
@@ -39,11 +44,14 @@ class Heads(nn.Module):
         width: width in pixels of the images.
 
     Raises:
-        ConfigurationError: if the network cannot be traced with a dynamic batch, if its output
-            is not a fully connected layer's, or if that layer's input is no spatial average.
+        ConfigurationError: if the network cannot be traced with a dynamic batch, or if its output
+            is not a fully connected layer's.
+
+    Attributes:
+        outputs: the names of what `forward` returns, in that order.
     """
 
-    map_weight: Tensor
+    map_weight: Tensor | None
 
     def __init__(self, network: nn.Module | ExportedProgram, height: int, width: int) -> None:
         super().__init__()
@@ -56,25 +64,33 @@ class Heads(nn.Module):
         else:
             program = _trace(network, images)
         body = program.module(check_guards=False)
-        weight = _expose(body, _values(body, images))
+        values = _values(body, images)
+        simplify_pooling(body, values)
+        weight = _expose(body, values)
         # A constant of its own: int8 is fast with weights that the file holds as they are used.
-        self.register_buffer("map_weight", weight.detach()[:, :, None, None].clone())
+        self.register_buffer(
+            "map_weight", None if weight is None else weight.detach()[:, :, None, None].clone()
+        )
+        self.outputs = OUTPUTS if weight is not None else OUTPUTS[:-1]
         # An exported program's module refuses eval(); a plain graph module does not.
         self.body = fx.GraphModule(body, body.graph)
         self.eval()
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Classifies normalised images.
 
         Args:
             images: float32 [batch, 3, height, width].
 
         Returns:
-            logits [batch, classes]; embedding [batch, dim], the classifier's input; and class
-            activation maps [batch, classes, h, w] (Zhou et al. 2016, equation 2): the
-            classifier's weights applied to the feature map at every position. They leave out
-            the bias, so a map's spatial mean plus the bias is the logit.
+            logits [batch, classes]; embedding [batch, dim], the classifier's input; and, where
+            the network has them, class activation maps [batch, classes, h, w] (Zhou et al. 2016,
+            equation 2): the classifier's weights applied to the feature map at every position.
+            They leave out the bias, so a map's spatial mean plus the bias is the logit.
         """
+        if self.map_weight is None:
+            logits, embedding = self.body(images)
+            return logits, embedding
         logits, embedding, feature_map = self.body(images)
         return logits, embedding, functional.conv2d(feature_map, self.map_weight)
 
@@ -164,11 +180,11 @@ def _values(body: fx.GraphModule, images: Tensor) -> dict[fx.Node, Tensor]:
     return recorder.values
 
 
-def _expose(body: fx.GraphModule, values: dict[fx.Node, Tensor]) -> Tensor:
-    """Makes `body` return logits, embedding and feature map.
+def _expose(body: fx.GraphModule, values: dict[fx.Node, Tensor]) -> Tensor | None:
+    """Makes `body` return logits, embedding and, if there is one, the feature map.
 
     Returns:
-        the classifier's weight, [classes, dim].
+        the classifier's weight, [classes, dim], if it classifies a feature map's average.
     """
     graph = body.graph
     output = graph.output_node()
@@ -177,11 +193,14 @@ def _expose(body: fx.GraphModule, values: dict[fx.Node, Tensor]) -> Tensor:
     operands = classifier.all_input_nodes
     embedding, weight = operands[position], values[operands[weight_position]]
     feature_map = _feature_map(values, values[embedding])
+    exposed = (classifier, embedding, *([] if feature_map is None else [feature_map]))
     with graph.inserting_before(output):
-        graph.output((classifier, embedding, feature_map))
+        graph.output(exposed)
     graph.erase_node(output)
     # The exported program's own code generator expects the single output it was made for.
     graph.set_codegen(fx.graph.CodeGen())
+    if feature_map is None:
+        return None
     return weight.t() if transposed else weight
 
 
@@ -196,6 +215,12 @@ def _classifier(output: fx.Node, values: dict[fx.Node, Tensor]) -> fx.Node:
         for node in reversed(values):
             if node.target in _CLASSIFIERS and torch.equal(values[node], logits):
                 return node
+        if output.all_input_nodes[0].target in _SIGMOIDS:
+            raise ConfigurationError(
+                "network",
+                "its output is a sigmoid's: several labels a photo, while scores here sum to 1",
+                "give a network of which each photo has one class",
+            )
     raise ConfigurationError(
         "network",
         "its output is not that of one fully connected layer",
@@ -203,21 +228,15 @@ def _classifier(output: fx.Node, values: dict[fx.Node, Tensor]) -> fx.Node:
     )
 
 
-def _feature_map(values: dict[fx.Node, Tensor], embedding: Tensor) -> fx.Node:
-    """The last and largest 4-D tensor whose spatial mean is the classifier's input."""
+def _feature_map(values: dict[fx.Node, Tensor], embedding: Tensor) -> fx.Node | None:
+    """The last and largest map, of several positions, whose mean is the classifier's input."""
     found: fx.Node | None = None
     tolerance = _TOLERANCE * float(embedding.abs().max())
     for node, value in values.items():
-        if value.dim() != 4 or value.shape[:2] != embedding.shape:
+        if value.dim() != 4 or value.shape[:2] != embedding.shape or value[0, 0].numel() == 1:
             continue
         if (value.mean((2, 3)) - embedding).abs().max() > tolerance:
             continue
         if found is None or value[0, 0].numel() >= values[found][0, 0].numel():
             found = node
-    if found is None:
-        raise ConfigurationError(
-            "network",
-            "its classifier's input is not the spatial mean of a feature map",
-            "only networks with global average pooling before the classifier are supported",
-        )
     return found

@@ -26,7 +26,7 @@ SCHEMAS = (1, 2)
 """The schemas of the manifest that this version reads; exports write the last."""
 READS_SCHEMA_2 = "senet-serving>=0.1.0"
 """The first version of this project that does."""
-_NEW_IN_2 = ("requires", "signature", "gates")
+_NEW_IN_2 = ("requires", "signature", "untrained", "gates")
 
 
 class Preprocessing(Strict):
@@ -156,8 +156,8 @@ class Gates(Strict):
 class Manifest(Strict):
     """The whole of `manifest.json`.
 
-    In schema 1 there is no `requires`, no `signature` and no `gates`: the signature of its files
-    is the one that all had then.
+    In schema 1 there is no `requires`, no `signature`, no `untrained` and no `gates`: the signature
+    of its files is the one that all had then.
     """
 
     schema_version: Literal[1, 2] = 1
@@ -171,6 +171,8 @@ class Manifest(Strict):
     signature: Signature
     preprocessing: Preprocessing
     labels: Annotated[tuple[Label, ...], Field(min_length=1)]
+    untrained: bool = False
+    """Whether the export skipped its checks that the network has learned something."""
     variants: Annotated[tuple[Variant, ...], Field(min_length=1)]
     calibration: Calibration | None = None
     golden: Golden

@@ -10,11 +10,18 @@ from app.contract.errors import ConfigurationError, ImageError
 from app.contract.manifest import Preprocessing
 from app.contract.preprocess import preprocess
 
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"}
+_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"}
+)
 # Four batches of seven, the larger batch size at which an export compares outputs.
 _SAMPLE = 28
 # The user's own photos may be large; this only stops decompression bombs.
 _MAX_PIXELS = 178_956_970
+
+
+def is_photo(path: Path) -> bool:
+    """Whether a file's name is that of a photo; names with a leading dot are not."""
+    return path.suffix.lower() in _SUFFIXES and not path.name.startswith(".")
 
 
 def photo_files(option: str, folder: Path) -> tuple[Path, ...]:
@@ -27,13 +34,7 @@ def photo_files(option: str, folder: Path) -> tuple[Path, ...]:
     Raises:
         ConfigurationError: if there is none.
     """
-    files = tuple(
-        sorted(
-            path
-            for path in folder.rglob("*")
-            if path.suffix.lower() in _SUFFIXES and path.is_file()
-        )
-    )
+    files = tuple(sorted(path for path in folder.rglob("*") if is_photo(path) and path.is_file()))
     if not files:
         raise ConfigurationError(option, f"no photo below {folder}", "name a folder of photos")
     return files

@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 from app.contract.manifest import Accuracy, Calibration, Parity, Precision
 from app.contract.parity import compare
 from senet.export import calibration, measure, parity
+from senet.export.chance import Flips, Skill, flips, skill
 from senet.export.measure import Logits
 from senet.export.order import Order
 from senet.export.photos import Photos
 from senet.export.runtime import Run
-
-_PYTORCH = "PyTorch fp32"
 
 
 @dataclass(frozen=True)
@@ -22,47 +21,58 @@ class Figures:
         parity: of fp32 with PyTorch, of the others with fp32.
         photos: how many photos the parity was measured on.
         accuracy: on the evaluation photos, if there are any.
+        flips: the photos of them that fp32 alone or this variant alone has right.
         ece: after temperature scaling, of photos that it was not fitted on; see `calibration`.
     """
 
     parity: Parity
     photos: int
     accuracy: Accuracy | None = None
+    flips: Flips | None = None
     ece: float | None = None
 
 
 @dataclass(frozen=True)
 class Assessment:
-    """The figures of every variant, and the temperature they share."""
+    """What was measured of an export.
+
+    Attributes:
+        figures: of each variant.
+        calibration: the temperature they share.
+        skill: fp32's accuracy beside chance; None without evaluation photos, or with those of one
+            class.
+    """
 
     figures: dict[Precision, Figures]
     calibration: Calibration | None
+    skill: Skill | None = None
 
 
 def assess(
-    order: Order, torch_run: Run, runs: Mapping[Precision, Run], first: Parity, first_photos: int
+    order: Order, source_run: Run, runs: Mapping[Precision, Run], first: Parity, first_photos: int
 ) -> Assessment:
     """Measures every variant.
 
     Args:
-        order: names the photos and the allowed drop.
-        torch_run: the source network.
+        order: names the photos.
+        source_run: the source network.
         runs: the variants; fp32 among them.
         first: the parity that fp32 has already shown on `order.photos`.
         first_photos: on how many of them.
 
     Raises:
-        ConfigurationError: if fp32 differs from PyTorch on the evaluation photos, or another
-            variant loses more top-1 than allowed.
+        ConfigurationError: if fp32 differs from PyTorch on the evaluation photos.
     """
     figures: dict[Precision, Figures] = {"fp32": Figures(first, first_photos)}
     named: dict[str, Run] = {str(precision): run for precision, run in runs.items()}
     evaluated: dict[str, Logits] = {}
+    learned: Skill | None = None
     if order.evaluation is not None:
-        evaluated = _logits(order, {_PYTORCH: torch_run, **named}, order.evaluation)
+        evaluated = _logits(order, {order.source.reference: source_run, **named}, order.evaluation)
         figures = _evaluate(order, evaluated, order.evaluation, list(runs))
+        learned = skill(evaluated["fp32"], order.evaluation.targets)
     if order.calibration is None:
-        return Assessment(figures, None)
+        return Assessment(figures, None, learned)
 
     photos = order.calibration
     same = order.evaluation is not None and photos.files == order.evaluation.files
@@ -75,7 +85,7 @@ def assess(
     for precision, measured in figures.items():
         figures[precision] = replace(measured, ece=fit.error(logits[precision], photos.targets))
     entry = calibration.calibration(fit, logits["fp32"], photos.targets, name)
-    return Assessment(figures, entry)
+    return Assessment(figures, entry, learned)
 
 
 def _evaluate(
@@ -83,15 +93,13 @@ def _evaluate(
 ) -> dict[Precision, Figures]:
     figures: dict[Precision, Figures] = {}
     for precision in precisions:
-        reference = _PYTORCH if precision == "fp32" else "fp32"
+        reference = order.source.reference if precision == "fp32" else "fp32"
         agreed = compare(reference, logits[reference], logits[precision])
         if precision == "fp32":
             parity.refuse_difference(agreed, f"on {len(photos)} photos")
         measured = measure.accuracy(logits[precision], photos, order.evaluation_name)
-        figures[precision] = Figures(agreed, len(photos), measured)
-        reached = figures["fp32"].accuracy
-        if reached is not None:
-            measure.refuse_drop(precision, reached, measured, order.max_accuracy_drop)
+        flipped = flips(logits["fp32"], logits[precision], photos.targets)
+        figures[precision] = Figures(agreed, len(photos), measured, flipped)
     return figures
 
 

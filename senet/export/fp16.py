@@ -10,6 +10,7 @@ import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from app.contract.errors import ConfigurationError
+from senet.export.graph_values import float_values
 from senet.export.regions import regions
 
 # Plain, since numpy would compare in fp16, where a larger number is infinite.
@@ -29,8 +30,10 @@ def to_fp16(model: ModelProto) -> ModelProto:
     trunk = [node for node in graph.node if node.name in names]
     rest = [node for node in graph.node if node.name not in names]
     weights = {t.name: t for t in graph.initializer if t.data_type == TensorProto.FLOAT}
-    entering = _inputs(trunk) & _outputs(rest)
-    leaving = _inputs(rest) & _outputs(trunk)
+    # Shapes and indices, which a network may compute from its batch, are integers and stay so.
+    floats = float_values(model)
+    entering = _inputs(trunk) & _outputs(rest) & floats
+    leaving = _inputs(rest) & _outputs(trunk) & floats
 
     for name in sorted(_inputs(trunk) & set(weights)):
         graph.initializer.append(_halved(weights[name]))

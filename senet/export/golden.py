@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from app.contract.manifest import Input, Precision
 from senet.export.parity import MAX_ABS_LOGIT_DIFF
 from senet.export.runtime import LOGITS, Run
+from senet.export.untrained import variation
 
 INPUTS_FILE = "golden.inputs.npy"
 LOGITS_FILE = "golden.logits.npy"
@@ -27,7 +28,7 @@ _LEAST_TOLERANCE = 1e-2
 
 def write(
     directory: Path, size: Input, torch_run: Run, runs: Mapping[Precision, Run]
-) -> dict[Precision, float]:
+) -> tuple[dict[Precision, float], float]:
     """Writes the images and the source network's logits for them.
 
     Args:
@@ -38,7 +39,7 @@ def write(
 
     Returns:
         The tolerance of each variant: for fp32 the one of every export, for the others twice
-        their difference here.
+        their difference here. And how much the logits vary over the images.
     """
     images = draw(size)
     logits = torch_run(images)[LOGITS]
@@ -48,7 +49,7 @@ def write(
     for precision, run in runs.items():
         difference = float(np.abs(run(images)[LOGITS] - logits).max())
         tolerance[precision] = max(_MARGIN * difference, _LEAST_TOLERANCE)
-    return tolerance | {"fp32": MAX_ABS_LOGIT_DIFF}
+    return tolerance | {"fp32": MAX_ABS_LOGIT_DIFF}, variation(logits)
 
 
 def draw(size: Input) -> NDArray[np.uint8]:

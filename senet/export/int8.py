@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 import onnx
+import onnxruntime
 from onnx import ModelProto, NodeProto, TensorProto, numpy_helper
 from onnxruntime.quantization import (
     CalibrationDataReader,
@@ -28,6 +29,7 @@ from senet.export.runtime import CAM, INPUT, Images
 
 Layout = Literal["u8s8", "s8s8"]
 
+_ERRORS = 3
 # The only mean over space for which ONNX Runtime has an int8 kernel.
 _POOL = "GlobalAveragePool"
 
@@ -60,6 +62,8 @@ def quantise(model: ModelProto, batches: Iterable[Images], *, layout: Layout) ->
     excluded = _prepare(prepared, regions(prepared))
     signed = layout == "s8s8"
     with tempfile.TemporaryDirectory() as directory, quiet("root"):
+        # It opens sessions of its own, whose warnings tell the user nothing to act on.
+        onnxruntime.set_default_logger_severity(_ERRORS)
         # ONNX Runtime's tool works on files.
         source, target = Path(directory) / "fp32.onnx", Path(directory) / "int8.onnx"
         save(prepared, source)

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from app.contract.errors import ConfigurationError
-from app.contract.manifest import Accuracy, Precision, Preprocessing
+from app.contract.manifest import Accuracy, Preprocessing
 from senet.evaluation import Evaluation
 from senet.export.photos import Photos, read
 from senet.export.runtime import LOGITS, Run
@@ -33,17 +32,3 @@ def accuracy(logits: Logits, photos: Photos, dataset: str) -> Accuracy:
     return Accuracy(
         dataset=dataset, images=evaluation.count, top1=evaluation.top1, top5=evaluation.top5
     )
-
-
-def refuse_drop(
-    precision: Precision, fp32: Accuracy, variant: Accuracy, max_drop_points: float
-) -> None:
-    """Raises ConfigurationError if `variant` loses more than `max_drop_points` of top-1."""
-    drop = 100 * (fp32.top1 - variant.top1)
-    if not drop <= max_drop_points:
-        raise ConfigurationError(
-            "--max-accuracy-drop",
-            f"{precision} loses {drop:.2f} points of top-1 on {fp32.images} photos (fp32"
-            f" {fp32.top1:.2%}, {precision} {variant.top1:.2%}; allowed {max_drop_points:g})",
-            f"leave {precision} out of --precision, calibrate on more photos or allow more",
-        )

@@ -12,7 +12,7 @@ from app.contract.manifest import Input
 from app.contract.signature import BATCH, NAMES, Kind, Signature, TensorSpec
 from senet.export.graph import ServedGraph
 from senet.export.quiet import quiet
-from senet.export.runtime import INPUT, OUTPUTS
+from senet.export.runtime import INPUT
 
 
 def to_onnx(graph: ServedGraph, size: Input) -> ModelProto:
@@ -20,7 +20,7 @@ def to_onnx(graph: ServedGraph, size: Input) -> ModelProto:
 
     Raises:
         ConfigurationError: if the network cannot be traced with a dynamic batch, or its
-            outputs are not the three that are served.
+            outputs are not float32.
     """
     example = torch.zeros(2, size.height, size.width, 3, dtype=torch.uint8)
     with quiet("torch.onnx"):
@@ -31,7 +31,7 @@ def to_onnx(graph: ServedGraph, size: Input) -> ModelProto:
                 dynamo=True,
                 external_data=False,
                 input_names=[INPUT],
-                output_names=list(OUTPUTS),
+                output_names=list(graph.outputs),
                 dynamic_shapes={INPUT: {0: torch.export.Dim(BATCH)}},
                 verbose=False,
             )
@@ -42,7 +42,7 @@ def to_onnx(graph: ServedGraph, size: Input) -> ModelProto:
         raise RuntimeError("torch.onnx.export(dynamo=True) returned nothing")
     model = program.model_proto
     strip(model)
-    _check_contract(model)
+    _check_contract(model, graph.outputs)
     return model
 
 
@@ -101,14 +101,14 @@ def strip(model: ModelProto) -> None:
     graph.name = "senet"
 
 
-def _check_contract(model: ModelProto) -> None:
+def _check_contract(model: ModelProto, outputs: tuple[str, ...]) -> None:
     onnx.checker.check_model(model, full_check=False)
     names = tuple(output.name for output in model.graph.output)
     types = {output.type.tensor_type.elem_type for output in model.graph.output}
-    if names != OUTPUTS or types != {TensorProto.FLOAT}:
+    if names != outputs or types != {TensorProto.FLOAT}:
         raise ConfigurationError(
             "--checkpoint",
-            f"the graph's outputs are not float32 {', '.join(OUTPUTS)} but"
+            f"the graph's outputs are not float32 {', '.join(outputs)} but"
             f" {described(model.graph.output)}",
             "the network must compute in float32",
         )

@@ -35,6 +35,9 @@ class Order:
         precisions: the variants to write; fp32 among them.
         int8_layout: see `senet.export.int8.quantise`.
         max_accuracy_drop: points of top-1 that a variant may lose against fp32.
+        min_agreement: share of the evaluation photos on which a variant must agree with fp32.
+        min_speedup: speed that int8 must reach on this machine, as a multiple of fp32's.
+        allow_untrained: whether a network may be published that shows no sign of having learned.
         force: whether an existing version may be replaced.
         progress: whether to show progress bars.
     """
@@ -52,6 +55,9 @@ class Order:
     precisions: tuple[Precision, ...] = ("fp32",)
     int8_layout: Layout = "u8s8"
     max_accuracy_drop: float = 0.5
+    min_agreement: float = 0.97
+    min_speedup: float = 1.0
+    allow_untrained: bool = False
     force: bool = False
     progress: bool = False
 
@@ -79,6 +85,16 @@ class Order:
             if photos is not None
         )
 
+    def notes(self) -> tuple[str, ...]:
+        """What is to be known about the source and the photos, in whole sentences."""
+        notes = list(self.source.notes)
+        for photos in (self.evaluation, self.calibration):
+            if photos is not None:
+                notes += [f"{photos.option}: {note}" for note in photos.notes]
+        if self.allow_untrained:
+            notes.append("Published with --allow-untrained: it may have learned nothing.")
+        return tuple(dict.fromkeys(notes))
+
     def check(self) -> None:
         """Raises ConfigurationError if the options contradict each other or say nothing valid."""
         try:
@@ -97,6 +113,18 @@ class Order:
                 "--max-accuracy-drop",
                 f"{self.max_accuracy_drop:g} is no number of points from 0 to 100",
                 "give such a number",
+            )
+        if not 0 <= self.min_agreement <= 1:
+            raise ConfigurationError(
+                "--min-agreement",
+                f"{self.min_agreement:g} is no share from 0 to 1",
+                "give such a number, as 0.97",
+            )
+        if not 0 <= self.min_speedup < float("inf"):
+            raise ConfigurationError(
+                "--min-speedup",
+                f"{self.min_speedup:g} is no multiple of fp32's speed",
+                "give 1, or 0 where a smaller file is all that is wanted",
             )
         if len(self.photos) < max(BATCH_SIZES):
             raise ConfigurationError(

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from app.contract.errors import ConfigurationError
 from app.contract.manifest import Parity
 from app.contract.parity import compare
-from senet.export.runtime import CAM, EMBEDDING, LOGITS, Images, Outputs, Run
+from senet.export.runtime import LOGITS, Images, Outputs, Run
 
 BATCH_SIZES = (1, 7)
 MAX_ABS_LOGIT_DIFF = 1e-3
@@ -16,24 +16,27 @@ _COUPLING = 0.01
 _REMEDY = "nothing was written; look for operators that ONNX Runtime computes otherwise"
 
 
-def verify(torch_run: Run, onnx_run: Run, photos: Images) -> Parity:
+def verify(
+    source_run: Run, onnx_run: Run, photos: Images, reference: str = "PyTorch fp32"
+) -> Parity:
     """Compares all outputs on real photos at batch sizes 1 and 7.
 
     Args:
-        torch_run: the source network.
+        source_run: the source network.
         onnx_run: the exported file.
         photos: uint8 [n, height, width, 3], at least 7.
+        reference: what to call the source.
 
     Returns:
         The parity of the logits, over all batch sizes.
 
     Raises:
-        ConfigurationError: if PyTorch's answer for a photo depends on its batch, or ONNX
+        ConfigurationError: if the source's answer for a photo depends on its batch, or ONNX
             Runtime's logits differ by more than 1e-3, or a top-1 class differs, or embedding
             or cam differ.
     """
-    alone = _run(torch_run, photos, 1)
-    together = _run(torch_run, photos, max(BATCH_SIZES))
+    alone = _run(source_run, photos, 1)
+    together = _run(source_run, photos, max(BATCH_SIZES))
     spread = _difference(alone[LOGITS], together[LOGITS])
     # Kernels for other batch sizes round otherwise; a real dependence moves logits much further.
     rounding = max(MAX_ABS_LOGIT_DIFF, _COUPLING * float(np.abs(alone[LOGITS]).max()))
@@ -43,7 +46,7 @@ def verify(torch_run: Run, onnx_run: Run, photos: Images) -> Parity:
             f"the network's logits for a photo change by {spread:.3g} with its batch-mates",
             "export a network in eval mode whose images do not depend on each other",
         )
-    found = [_accept(alone, _run(onnx_run, photos, size), size) for size in BATCH_SIZES]
+    found = [_accept(alone, _run(onnx_run, photos, size), size, reference) for size in BATCH_SIZES]
     return max(found, key=lambda parity: parity.max_abs_logit_diff)
 
 
@@ -60,10 +63,10 @@ def refuse_difference(parity: Parity, where: str) -> None:
     )
 
 
-def _accept(expected: Outputs, actual: Outputs, size: int) -> Parity:
-    parity = compare("PyTorch fp32", expected[LOGITS], actual[LOGITS])
+def _accept(expected: Outputs, actual: Outputs, size: int, reference: str) -> Parity:
+    parity = compare(reference, expected[LOGITS], actual[LOGITS])
     refuse_difference(parity, f"at batch size {size}")
-    for name in (EMBEDDING, CAM):
+    for name in sorted(expected.keys() - {LOGITS}, reverse=True):
         if not np.allclose(expected[name], actual[name], rtol=1e-3, atol=MAX_ABS_LOGIT_DIFF):
             raise ConfigurationError(
                 "--checkpoint",

@@ -24,12 +24,14 @@ class Photos:
         directory: where they lie.
         files: the photos, in a stable order; ordered by class if they have any.
         targets: int64 [n], the index of each photo's class; empty if they are unlabelled.
+        notes: what the directory lacks or holds besides, in whole sentences.
     """
 
     option: str
     directory: Path
     files: tuple[Path, ...]
     targets: NDArray[np.int64]
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.files)
@@ -39,7 +41,7 @@ class Photos:
         chosen = np.unique(np.linspace(0, len(self) - 1, min(count, len(self))).astype(int))
         files = tuple(self.files[index] for index in chosen)
         targets = self.targets[chosen] if self.targets.size else self.targets
-        return Photos(self.option, self.directory, files, targets)
+        return Photos(self.option, self.directory, files, targets, self.notes)
 
 
 def unlabelled(option: str, directory: Path) -> Photos:
@@ -56,10 +58,11 @@ def labelled(option: str, directory: Path, labels: Sequence[Label]) -> Photos:
     """The photos of `directory`'s class folders, each named by a label's `id`.
 
     Raises:
-        ConfigurationError: if a folder is no label's, or a label has no photo.
+        ConfigurationError: if a folder is no label's, or there is no photo.
     """
-    files, targets = zip(*list_photos(option, directory, labels), strict=True)
-    return Photos(option, directory, files, np.array(targets, dtype=np.int64))
+    listing = list_photos(option, directory, labels)
+    files, targets = zip(*listing.photos, strict=True)
+    return Photos(option, directory, files, np.array(targets, dtype=np.int64), listing.notes)
 
 
 def listed(option: str, file: Path, photos: Photos) -> NDArray[np.bool_]:

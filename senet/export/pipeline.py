@@ -8,16 +8,17 @@ from onnx import ModelProto
 
 from app.contract import publishing
 from app.contract.manifest import SCHEMAS, Gates, Golden, Manifest, Precision, Variant
-from senet.export import golden, onnx_file, parity, photos, report, speed
+from senet.export import card, golden, onnx_file, parity, photos, report, speed, untrained
 from senet.export.assess import Assessment, assess
 from senet.export.candidates import Candidate, write_fp32, write_reduced
 from senet.export.excitation import Excitation, excitation
 from senet.export.fold import fold_constant_gates
-from senet.export.graph import ServedGraph, torch_runner
+from senet.export.maps import map_errors
 from senet.export.order import Order
+from senet.export.reference import served
 from senet.export.report import Report, VariantReport
 from senet.export.runtime import LOGITS, onnx_runner
-from senet.heads import Heads
+from senet.export.verdict import reasons_against
 
 _TOOLS = ("torch", "onnx", "onnxruntime")
 
@@ -33,21 +34,41 @@ def export(order: Order) -> Report:
     publishing.refuse_existing(order.target, force=order.force)
     source, size = order.source, order.size
     images = photos.sample(order.photos, source.preprocessing)
-    heads = Heads(source.network, size.height, size.width)
-    graph = ServedGraph(heads, source.preprocessing).eval()
-    torch_run = torch_runner(graph)
-    model, folded = fold_constant_gates(onnx_file.to_onnx(graph, size), images)
+    graph, source_run = served(source, size)
+    if not order.allow_untrained:
+        untrained.refuse_constant(source_run(images)[LOGITS])
+    model, folded = fold_constant_gates(graph, images)
 
     with publishing.staged(order.target, force=order.force) as stage:
         fp32 = write_fp32(model, stage)
-        agreed = parity.verify(torch_run, onnx_runner(fp32.path), images)
+        agreed = parity.verify(source_run, onnx_runner(fp32.path), images, source.reference)
         candidates = [fp32, *write_reduced(order, model, stage)]
         runs = {
             candidate.precision: onnx_runner(candidate.path, [LOGITS]) for candidate in candidates
         }
-        assessment = assess(order, torch_run, runs, agreed, len(images))
-        tolerance = golden.write(stage, size, torch_run, runs)
+        assessment = assess(order, source_run, runs, agreed, len(images))
+        if not order.allow_untrained:
+            untrained.refuse_chance(assessment.skill)
+        tolerance, variation = golden.write(stage, size, source_run, runs)
         ratios = speed.ratios(runs, images)
+        left_out: dict[Precision, tuple[str, ...]] = {}
+        for candidate in candidates[1:]:
+            precision = candidate.precision
+            reasons = reasons_against(
+                precision,
+                assessment.figures[precision],
+                order=order,
+                speed_ratio=ratios[precision],
+                tolerance=tolerance[precision],
+                variation=variation,
+            )
+            if reasons:
+                left_out[precision] = reasons
+                candidate.path.unlink()
+        candidates = [entry for entry in candidates if entry.precision not in left_out]
+        maps = map_errors(
+            {entry.precision: onnx_runner(entry.path) for entry in candidates}, images
+        )
         seen, _ = excitation(
             model,
             order.evaluation or order.photos,
@@ -56,8 +77,11 @@ def export(order: Order) -> Report:
             progress=order.progress,
         )
         _write_manifest(order, model, candidates, assessment, tolerance, seen, stage)
-        finished = _report(order, model, candidates, assessment, ratios, seen, folded)
+        finished = _report(
+            order, model, candidates, assessment, ratios, seen, folded, left_out, maps
+        )
         report.write(finished, stage)
+        card.write(finished, tuple(label.name for label in source.labels), stage)
     return finished
 
 
@@ -81,6 +105,7 @@ def _write_manifest(
         signature=onnx_file.signature(model),
         preprocessing=source.preprocessing,
         labels=source.labels,
+        untrained=order.allow_untrained,
         variants=tuple(
             Variant(
                 precision=candidate.precision,
@@ -93,7 +118,11 @@ def _write_manifest(
             for candidate in candidates
         ),
         calibration=assessment.calibration,
-        golden=Golden(inputs=golden.INPUTS_FILE, logits=golden.LOGITS_FILE, tolerance=tolerance),
+        golden=Golden(
+            inputs=golden.INPUTS_FILE,
+            logits=golden.LOGITS_FILE,
+            tolerance={entry.precision: tolerance[entry.precision] for entry in candidates},
+        ),
         gates=tuple(
             Gates(block=block.block, mean=block.mean, spread=block.spread) for block in seen.blocks
         ),
@@ -109,6 +138,8 @@ def _report(
     ratios: Mapping[Precision, float],
     seen: Excitation,
     folded: tuple[str, ...],
+    left_out: dict[Precision, tuple[str, ...]],
+    maps: Mapping[Precision, float],
 ) -> Report:
     variants = []
     for candidate in candidates:
@@ -124,7 +155,9 @@ def _report(
                 parity=figures.parity,
                 parity_photos=figures.photos,
                 accuracy=figures.accuracy,
+                top1_change=str(figures.flips) if candidate.precision != "fp32" else None,
                 ece=figures.ece,
+                map_error=maps.get(candidate.precision),
                 speed_ratio=ratios[candidate.precision],
             )
         )
@@ -137,11 +170,12 @@ def _report(
         inputs=onnx_file.described(model.graph.input),
         outputs=onnx_file.described(model.graph.output),
         variants=tuple(variants),
+        left_out=left_out,
         calibration=assessment.calibration,
         gates=seen,
         folded_gates=folded,
         shapes=order.shapes(),
-        notes=order.source.notes,
+        notes=order.notes(),
         machine=speed.machine(),
         speed_batch=speed.BATCH,
         tools={tool: version(tool) for tool in _TOOLS},

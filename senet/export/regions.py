@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from onnx import ModelProto, NodeProto
 
 from senet.export import gates
-from senet.export.runtime import CAM
+from senet.export.graph_values import maps_of_positions
+from senet.export.runtime import CAM, LOGITS
 
 
 @dataclass(frozen=True)
@@ -30,17 +31,31 @@ def regions(model: ModelProto) -> Regions:
     """Finds the parts of a graph as `onnx_file.to_onnx` writes it (nodes in topological order)."""
     nodes = list(model.graph.node)
     producer = {output: node for node in nodes for output in node.output}
-    feature_map = producer[CAM].input[0]
-    body = _ancestors(producer[feature_map], producer)
+    gating = frozenset().union(*(gate.nodes for gate in gates.find(model)))
+    body = _ancestors(producer[_feature_map(model, producer)], producer)
     first = next(index for index, node in enumerate(nodes) if node.op_type == "Conv")
     before = frozenset(node.name for node in nodes[:first]) & body
     trunk = body - before
     return Regions(
         normalisation=before,
         trunk=trunk,
-        gates=frozenset().union(*(gate.nodes for gate in gates.find(model))) & trunk,
+        gates=gating & trunk,
         heads=frozenset(node.name for node in nodes) - body,
     )
+
+
+def _feature_map(model: ModelProto, producer: dict[str, NodeProto]) -> str:
+    """Name of the last feature map, where the heads begin.
+
+    That is what the class activation map is made of; in a graph without one, the last tensor of
+    channels at several positions.
+    """
+    if CAM in producer:
+        return str(producer[CAM].input[0])
+    before = _ancestors(producer[LOGITS], producer)
+    maps = maps_of_positions(model)
+    names = [node.output[0] for node in model.graph.node if node.name in before]
+    return next((name for name in reversed(names) if name in maps), LOGITS)
 
 
 def _ancestors(node: NodeProto, producer: dict[str, NodeProto]) -> frozenset[str]:

@@ -41,6 +41,11 @@ class VariantReport(_Part):
     accuracy: Accuracy | None
     ece: float | None
     """Each photo scored with a temperature that was fitted without it."""
+    top1_change: str | None = None
+    """Against fp32 on the same photos, with its 95 % interval."""
+    map_error: float | None = None
+    """Largest difference between a logit and its class activation map's mean plus the bias, over
+    the photos that PyTorch and ONNX Runtime were compared on."""
     speed_ratio: float
     """Images per second as a multiple of fp32's, side by side on `machine`."""
 
@@ -56,6 +61,8 @@ class Report(_Part):
     inputs: dict[str, str]
     outputs: dict[str, str]
     variants: tuple[VariantReport, ...]
+    left_out: dict[Precision, tuple[str, ...]] = {}
+    """Variants that were ordered and not published, with the reasons."""
     calibration: Calibration | None
     gates: Excitation
     folded_gates: tuple[str, ...]
@@ -95,6 +102,7 @@ def render(report: Report) -> str:
         f"|{' --- |' * len(_COLUMNS)}",
         *(_row(variant) for variant in report.variants),
         "",
+        *_left_out(report),
         *_notes(report),
         "",
         "## Gates",
@@ -109,8 +117,18 @@ def render(report: Report) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _left_out(report: Report) -> list[str]:
+    """Sentences on what is not published."""
+    lines = [
+        f"{precision} was left out: {'; '.join(reasons)}."
+        for precision, reasons in report.left_out.items()
+    ]
+    return [part for line in lines for part in (line, "")]
+
+
 def _row(variant: VariantReport) -> str:
     accuracy = variant.accuracy
+    change = f" ({variant.top1_change})" if variant.top1_change else ""
     cells = [
         variant.precision,
         f"{variant.bytes / 1e6:.1f}",
@@ -118,7 +136,7 @@ def _row(variant: VariantReport) -> str:
         f"{variant.parity.reference}, {variant.parity_photos} photos",
         f"{variant.parity.max_abs_logit_diff:.2g}",
         f"{variant.parity.top1_agreement:.2%}",
-        "not measured" if accuracy is None else f"{accuracy.top1:.2%}",
+        "not measured" if accuracy is None else f"{accuracy.top1:.2%}{change}",
         "not measured" if accuracy is None else f"{accuracy.top5:.2%}",
         "not measured" if variant.ece is None else f"{variant.ece:.2%}",
         f"{variant.speed_ratio:.2f}x",
@@ -135,6 +153,18 @@ def _notes(report: Report) -> list[str]:
     accuracy = report.variants[0].accuracy
     if accuracy is not None:
         notes += ["", f"Accuracy: {accuracy.images} photos, {accuracy.dataset}."]
+    errors = [
+        f"{variant.precision} {variant.map_error:.2g}"
+        for variant in report.variants
+        if variant.map_error is not None
+    ]
+    maps = (
+        "Class activation maps: a map's mean over its positions, plus the classifier's bias,"
+        f" differs from the logit by at most: {', '.join(errors)}."
+        if errors
+        else "Class activation maps: none, for no map of this network explains its logits exactly."
+    )
+    notes += ["", maps]
     fitted = report.calibration
     if fitted is not None:
         scores = (

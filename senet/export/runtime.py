@@ -1,4 +1,4 @@
-"""The served graph's inputs and outputs, and running an ONNX file of it; needs no torch."""
+"""Running the ONNX file of a served graph; needs no torch."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,7 +11,6 @@ from app.contract.signature import NAMES
 
 INPUT = NAMES["image"]
 LOGITS, EMBEDDING, CAM = NAMES["logits"], NAMES["embedding"], NAMES["class_activation_map"]
-OUTPUTS = (LOGITS, EMBEDDING, CAM)
 Images = NDArray[np.uint8]
 Outputs = dict[str, NDArray[np.float32]]
 Run = Callable[[Images], Outputs]
@@ -19,13 +18,17 @@ Run = Callable[[Images], Outputs]
 
 
 def onnx_runner(
-    model: Path | bytes, outputs: Sequence[str] = OUTPUTS, *, image: str = INPUT, threads: int = 0
+    model: Path | bytes,
+    outputs: Sequence[str] | None = None,
+    *,
+    image: str = INPUT,
+    threads: int = 0,
 ) -> Run:
     """Runs an ONNX file on the CPU.
 
     Args:
         model: the file, or its content.
-        outputs: the names of the outputs to give.
+        outputs: the names of the outputs to give; None for all that it has.
         image: the name of the input.
         threads: of one run; 0 lets ONNX Runtime take one per core.
     """
@@ -33,9 +36,9 @@ def onnx_runner(
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    names = list(outputs or (output.name for output in session.get_outputs()))
 
     def run(images: Images) -> Outputs:
-        values = session.run(list(outputs), {image: images})
-        return dict(zip(outputs, values, strict=True))
+        return dict(zip(names, session.run(names, {image: images}), strict=True))
 
     return run

@@ -6,9 +6,7 @@ from onnx import ModelProto
 
 from app.contract.manifest import Input, Label, Preprocessing
 from senet import checkpoint
-from senet.export import onnx_file
-from senet.export.graph import ServedGraph
-from senet.heads import Heads
+from senet.export.reference import served
 from senet.sources import SourceOptions, load_source
 
 
@@ -19,8 +17,8 @@ def served_graph(file: Path) -> tuple[ModelProto, Preprocessing, tuple[Label, ..
         ConfigurationError: if the file is no checkpoint of a training, or cannot be exported.
     """
     trained = checkpoint.load(file)
-    network = load_source(SourceOptions(checkpoint=file)).network
+    source = load_source(SourceOptions(checkpoint=file))
     preprocessing = trained.preprocessing
     size = Input(height=preprocessing.crop_height, width=preprocessing.crop_width)
-    graph = ServedGraph(Heads(network, size.height, size.width), preprocessing).eval()
-    return onnx_file.to_onnx(graph, size), preprocessing, trained.labels
+    model, _ = served(source, size)
+    return model, preprocessing, trained.labels

@@ -50,7 +50,7 @@ def read_labels(path: Path, classes: int) -> tuple[Label, ...]:
                 f"class {index} of {path} has control characters or halves of characters",
                 "give a text file in UTF-8",
             )
-    labels = _labels(found)
+    labels = numbered(found)
     doubled = [name for name, count in Counter(label.id for label in labels).items() if count > 1]
     if doubled:
         raise _refusal(
@@ -68,7 +68,8 @@ def _text(path: Path) -> str:
         raise _refusal(f"{path} cannot be read as UTF-8 text", "give a text file") from error
 
 
-def _labels(found: list[Class]) -> tuple[Label, ...]:
+def numbered(found: list[Class]) -> tuple[Label, ...]:
+    """Labels of classes in the order of the logits; those without identifiers get one."""
     derived = ["_".join(name.split()) for _, name in found]
     counts = Counter(derived)
     return tuple(

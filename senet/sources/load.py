@@ -3,17 +3,29 @@
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.export import ExportedProgram
 
 from app.contract.errors import ConfigurationError
 from app.contract.manifest import Label, Preprocessing, Source
-from senet.sources import exported_program, published_layout, timm_models, trained, user_module
+from senet.sources import (
+    exported_program,
+    hugging_face,
+    onnx_network,
+    published_layout,
+    timm_models,
+    trained,
+    user_module,
+)
 from senet.sources.labels import read_labels
 from senet.sources.loaded import Loaded
 from senet.sources.model import SourceModel
+from senet.sources.network import Network, OnnxNetwork
 from senet.sources.options import SourceOptions
 from senet.sources.preprocessing import resolve
+
+# In what PyTorch says of a first layer with another number of channels.
+_ONE_CHANNEL = "to have 1 channels, but got 3 channels"
 
 
 def load_source(options: SourceOptions) -> SourceModel:
@@ -38,34 +50,46 @@ def load_source(options: SourceOptions) -> SourceModel:
 
 
 def _load(options: SourceOptions) -> Loaded:
-    if options.test_size and options.timm is None:
+    folder = options.checkpoint is not None and options.checkpoint.is_dir()
+    if options.test_size and not (options.timm or options.hub or folder):
         raise ConfigurationError(
-            "--test-size", "only timm states another size for tests", "give it with --timm"
+            "--test-size", "only timm states another size for tests", "leave it out"
         )
+    whole = (options.program, options.onnx, options.hub)
+    if sum(given is not None for given in whole) == 1 and not options.names_weights:
+        match whole:
+            case Path() as file, None, None:
+                return exported_program.load(file)
+            case None, Path() as file, None:
+                return onnx_network.load(file)
+            case None, None, str() as name:
+                return hugging_face.load(name, test_size=options.test_size)
     given = (options.checkpoint, options.architecture, options.timm, options.module)
-    match given, options.program, options.pretrained:
-        case (Path() as file, None, None, None), None, False:
+    match given, any(whole), options.pretrained:
+        case (Path() as file, None, None, None), False, False if file.is_dir():
+            return hugging_face.load_folder(file, test_size=options.test_size)
+        case (Path() as file, None, None, None), False, False:
             return trained.load(file)
-        case (Path() as file, str() as name, None, None), None, False:
+        case (Path() as file, str() as name, None, None), False, False:
             return published_layout.load(name, file)
-        case (Path() as file, None, str() as name, None), None, False:
+        case (Path() as file, None, str() as name, None), False, False:
             return timm_models.load(name, file, test_size=options.test_size)
-        case (None, None, str() as name, None), None, True:
+        case (None, None, str() as name, None), False, True:
             return timm_models.load(name, None, test_size=options.test_size)
-        case (Path() as file, None, None, str() as factory), None, False:
+        case (Path() as file, None, None, str() as factory), False, False:
             return user_module.load(factory, file)
-        case (None, None, None, None), Path() as file, False:
-            return exported_program.load(file)
     raise ConfigurationError(
         "--checkpoint",
         "the options name no source, or more than one",
         "give --checkpoint, alone or with one of --architecture, --timm and --module;"
-        " --timm with --pretrained; or --exported-program",
+        " --timm with --pretrained; or one of --exported-program, --onnx and --hf-hub",
     )
 
 
-def _classes(network: nn.Module | ExportedProgram, preprocessing: Preprocessing) -> int:
+def _classes(network: Network, preprocessing: Preprocessing) -> int:
     """The number of logits, from what the network gives for an image of the crop's size."""
+    if isinstance(network, OnnxNetwork):
+        return network.classes
     if isinstance(network, ExportedProgram):
         logits = network.graph.output_node().all_input_nodes[-1].meta["val"]
     else:
@@ -74,6 +98,12 @@ def _classes(network: nn.Module | ExportedProgram, preprocessing: Preprocessing)
             with torch.no_grad():
                 logits = network(image)
         except Exception as error:
+            if _ONE_CHANNEL in str(error):
+                raise ConfigurationError(
+                    "network",
+                    "it takes images of one channel, and only colour images are served",
+                    "let its forward() take three channels, and average them",
+                ) from error
             # A user's network may raise anything.
             raise ConfigurationError(
                 "--crop-height",

@@ -6,10 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-from torch.export import ExportedProgram
-
 from app.contract.manifest import Label
+from senet.sources.network import Network
 
 
 @dataclass(frozen=True)
@@ -26,7 +24,7 @@ class Loaded:
         notes: what whoever exports should know about it, in whole sentences.
     """
 
-    network: nn.Module | ExportedProgram
+    network: Network
     architecture: str
     weights: str
     licence: str | None = None

@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass
 
-from torch import nn
-from torch.export import ExportedProgram
-
 from app.contract.manifest import Label, Preprocessing, Source
+from senet.sources.network import Network, OnnxNetwork
 
 
 @dataclass(frozen=True)
@@ -14,7 +12,7 @@ class SourceModel:
 
     Attributes:
         network: maps normalised float32 [batch, 3, height, width] to logits [batch, classes];
-            in evaluation mode. `senet.heads.Heads` takes it as it is.
+            in evaluation mode. Unless it is a graph, `senet.heads.Heads` takes it as it is.
         architecture: the network's name.
         source: where the weights came from and under which terms.
         preprocessing: how an image becomes the network's input.
@@ -22,9 +20,14 @@ class SourceModel:
         notes: what whoever exports should know about the source, in whole sentences.
     """
 
-    network: nn.Module | ExportedProgram
+    network: Network
     architecture: str
     source: Source
     preprocessing: Preprocessing
     labels: tuple[Label, ...]
     notes: tuple[str, ...] = ()
+
+    @property
+    def reference(self) -> str:
+        """What the served graph is compared with."""
+        return "the given ONNX file" if isinstance(self.network, OnnxNetwork) else "PyTorch fp32"

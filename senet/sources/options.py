@@ -31,7 +31,9 @@ class SourceOptions:
     - `architecture` and `checkpoint`: weights of a published SENet, in our parameter names;
     - `timm` and `pretrained`, or `timm` and `checkpoint`: a network of the timm library;
     - `module` and `checkpoint`: a network of the user's own;
-    - `program`: an exported program.
+    - `program`: an exported program;
+    - `onnx`: an ONNX file that another tool exported;
+    - `hub`: a network of timm on the Hugging Face hub; `checkpoint` may be a folder of one.
 
     Attributes:
         checkpoint: file with the weights.
@@ -43,6 +45,8 @@ class SourceOptions:
         module: `package.module:factory`; the factory, called without arguments, gives the
             network.
         program: a `.pt2` file that `torch.export.save` wrote.
+        onnx: an ONNX file, float32 [batch, 3, height, width] in and logits out.
+        hub: `organisation/name` on the hub.
         labels: text file, one class a line, or JSON; see `senet.sources.label_formats`.
         preprocessing: what the flags say about it.
         licence: the weights' licence, where the source doesn't state one.
@@ -55,6 +59,14 @@ class SourceOptions:
     test_size: bool = False
     module: str | None = None
     program: Path | None = None
+    onnx: Path | None = None
+    hub: str | None = None
     labels: Path | None = None
     preprocessing: PreprocessingOptions = field(default_factory=PreprocessingOptions)
     licence: str | None = None
+
+    @property
+    def names_weights(self) -> bool:
+        """Whether anything names weights that need their network, or the network of some."""
+        named = (self.checkpoint, self.architecture, self.timm, self.module)
+        return self.pretrained or any(value is not None for value in named)

@@ -35,6 +35,7 @@ def resolve(stated: Mapping[str, Any], options: PreprocessingOptions) -> Preproc
             "the source does not say how its network's images were prepared",
             f"give {', '.join(map(_flag, missing))}",
         )
+    _refuse_other_units(values)
     try:
         return Preprocessing.model_validate(values)
     except ValidationError as error:
@@ -43,6 +44,18 @@ def resolve(stated: Mapping[str, Any], options: PreprocessingOptions) -> Preproc
         raise ConfigurationError(
             _flag(option), first["msg"].removeprefix("Value error, "), f"got {values[option]}"
         ) from error
+
+
+def _refuse_other_units(values: Mapping[str, Any]) -> None:
+    """Raises ConfigurationError if `mean` or `std` cannot be in units of 0..1."""
+    for key in ("mean", "std"):
+        beyond = [value for value in values[key] if not 0 <= value <= 1]
+        if beyond:
+            raise ConfigurationError(
+                _flag(key),
+                f"{beyond[0]:g} is not within 0..1, the units of pixels here",
+                "divide values for pixels of 0..255 by 255",
+            )
 
 
 def _flag(key: str) -> str:

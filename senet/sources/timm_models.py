@@ -2,9 +2,12 @@
 
 import difflib
 import importlib
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from torch import nn
 
 from app.contract.errors import ConfigurationError
 from app.contract.manifest import Label
@@ -13,7 +16,13 @@ from senet.sources.timm_transform import notes_on, preprocessing_of
 from senet.sources.weights import read_weights
 
 
-def load(name: str, file: Path | None, *, test_size: bool = False) -> Loaded:
+def load(
+    name: str,
+    file: Path | None,
+    *,
+    test_size: bool = False,
+    stated: Mapping[str, Any] | None = None,
+) -> Loaded:
     """Builds the network that timm calls `name`.
 
     Args:
@@ -22,6 +31,7 @@ def load(name: str, file: Path | None, *, test_size: bool = False) -> Loaded:
         file: weights, whose classifier says the number of classes; None downloads the
             published ones.
         test_size: whether to take the input size that timm states for tests.
+        stated: what comes with the file, in timm's words, and wins over what timm says.
 
     Raises:
         ConfigurationError: if timm is not installed or doesn't know the name, if the weights
@@ -39,7 +49,7 @@ def load(name: str, file: Path | None, *, test_size: bool = False) -> Loaded:
     if classifier is not None and classifier.dim():
         network = timm.create_model(name, num_classes=len(classifier))
     weights.load_into(network, name)
-    stated = network.pretrained_cfg
+    stated = dict(network.pretrained_cfg) | dict(stated or {})
     return Loaded(
         network.eval(),
         name,
@@ -48,6 +58,18 @@ def load(name: str, file: Path | None, *, test_size: bool = False) -> Loaded:
         preprocessing=preprocessing_of(stated, test_size=test_size),
         notes=notes_on(stated, test_size=test_size),
     )
+
+
+def build(name: str, classes: int) -> nn.Module:
+    """Builds the network that timm calls `name`, with fresh weights.
+
+    Raises:
+        ConfigurationError: if timm is not installed or doesn't know the name.
+    """
+    timm = _timm()
+    _check_name(timm, name)
+    network: nn.Module = timm.create_model(name, num_classes=classes)
+    return network
 
 
 def _published(timm: ModuleType, name: str, *, test_size: bool) -> Loaded:

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from app.contract.errors import ConfigurationError
-from senet import checkpoint, networks
+from senet import checkpoint
 from senet.file_kind import FileKind, kind_of
+from senet.sources.architecture import build
 from senet.sources.loaded import Loaded, described
 from senet.sources.weights import Weights
 
@@ -26,7 +27,7 @@ def load(file: Path) -> Loaded:
             "--checkpoint", error.cause, error.remedy + (_NAME_THE_NETWORK if names else "")
         ) from error
     try:
-        network = networks.build(trained.architecture, classes=len(trained.labels))
+        network = build(trained.architecture, classes=len(trained.labels))
     except ValueError as error:
         raise ConfigurationError(
             "--checkpoint", str(error), "give a file of this version"

@@ -2,15 +2,24 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, PositiveInt
 
 from app.contract.errors import ConfigurationError
 from app.contract.manifest import Preprocessing
 from senet import networks
+from senet.sources.architecture import TIMM_PREFIX
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 # Below, the networks run out of pixels before their last stage.
 Side = Annotated[int, Field(ge=32)]
+
+
+def _parted(value: object) -> object:
+    return value.split(",") if isinstance(value, str) else value
+
+
+_Unit = Annotated[float, Field(ge=0, le=1)]
+Channels = Annotated[tuple[_Unit, _Unit, _Unit], BeforeValidator(_parted)]
 
 
 class TrainingOptions(BaseModel):
@@ -21,12 +30,21 @@ class TrainingOptions(BaseModel):
     data: str
     """Folder with train/<class id>/ and val/<class id>/."""
     architecture: str = "se_resnet_mini"
-    """Network to train; `python -m senet.table` lists them."""
+    """Network to train; `python -m senet.table` lists them. `timm/NAME` is one of the timm library,
+    which has an environment of its own."""
     epochs: PositiveInt = 60
     """Passes over the training photos."""
     start_from: str | None = None
-    """Checkpoint of the same architecture whose weights the training begins with, instead of
-    random ones; of one with other classes, all but the last layer."""
+    """Weights of the same architecture that the training begins with, instead of random ones: a
+    checkpoint, a file of published weights, or a folder of the Hugging Face hub. Of a file with
+    other classes, or without names for them, all but the last layer."""
+    head_epochs: Annotated[int, Field(ge=0)] = 0
+    """Epochs at the beginning in which only the last layer learns; for fine-tuning."""
+    head_learning_rate: PositiveFloat = 2e-3
+    """Learning rate of those epochs."""
+    frozen_statistics: bool = False
+    """Keep the mean and variance of every normalisation as they are in `start_from`: for small
+    batches, and for weights whose normalisations were folded into their convolutions."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Decides the initial weights, the order of the photos and the augmentation."""
     size: Side = 128
@@ -53,13 +71,26 @@ class TrainingOptions(BaseModel):
     """Compute in bfloat16: about twice as fast where the CPU has AVX512-BF16 or AMX."""
     evaluate_every: PositiveInt = 5
     """Epochs from one evaluation to the next; the last epoch always has one."""
+    patience: PositiveInt | None = None
+    """Evaluations without a better top-1 after which the training stops early."""
+    class_weights: bool = False
+    """Weigh the loss of each class by the inverse of its share of the photos."""
+    mean: Channels = (0.485, 0.456, 0.406)
+    """Mean of red, green and blue that is subtracted, in units of 0..1."""
+    std: Channels = (0.229, 0.224, 0.225)
+    """Standard deviation that is divided by, in units of 0..1."""
 
     @property
     def preprocessing(self) -> Preprocessing:
         """How photos are prepared for evaluation and serving."""
         side = self.evaluation_size
         return Preprocessing(
-            geometry="torchvision", resize_shorter_side=side, crop_height=side, crop_width=side
+            geometry="torchvision",
+            resize_shorter_side=side,
+            crop_height=side,
+            crop_width=side,
+            mean=self.mean,
+            std=self.std,
         )
 
 
@@ -74,12 +105,29 @@ def refuse_contradictions(options: TrainingOptions) -> None:
     Raises:
         ConfigurationError: if the architecture is unknown, or the batch cannot be shared out.
     """
-    if options.architecture not in networks.names():
+    timm = options.architecture.startswith(TIMM_PREFIX)
+    if not timm and options.architecture not in networks.names():
         raise ConfigurationError(
             "--architecture",
             f"{options.architecture!r} is unknown",
-            f"choose one of {', '.join(networks.names())}",
+            f"choose one of {', '.join(networks.names())}, or {TIMM_PREFIX}NAME",
         )
+    if options.head_epochs >= options.epochs:
+        raise ConfigurationError(
+            "--head-epochs",
+            f"{options.head_epochs} of {options.epochs} epochs leave none for the other layers",
+            "give fewer",
+        )
+    if options.head_epochs and options.start_from is None:
+        raise ConfigurationError(
+            "--head-epochs", "the other layers would stay random", "give --start-from, or leave out"
+        )
+    if options.frozen_statistics and options.start_from is None:
+        raise ConfigurationError(
+            "--frozen-statistics", "random weights have none", "give --start-from, or leave out"
+        )
+    if min(options.std) == 0:
+        raise ConfigurationError("--std", "0 is divided by", "give the deviations of the training")
     if options.batch_size % options.threads:
         raise ConfigurationError(
             "--batch-size",

@@ -1,5 +1,6 @@
 """Training photos in memory, and the labels that their folders name."""
 
+import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,17 +16,21 @@ from senet.evaluation import list_photos
 from senet.sources.labels import read_labels
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TrainingPhotos:
     """All photos of a training folder, decoded once.
 
     Attributes:
         images: each uint8 [height, width, 3], RGB, its shorter side resized.
         targets: class index of each.
+        notes: what the folder holds besides, in whole sentences.
+        digest: of the files' names and classes, wherever the folder lies.
     """
 
     images: tuple[NDArray[np.uint8], ...]
     targets: tuple[int, ...]
+    notes: tuple[str, ...] = ()
+    digest: str = ""
 
 
 def class_labels(folder: Path, classes: Path | None = None) -> tuple[Label, ...]:
@@ -64,7 +69,7 @@ def load_training_photos(
     Raises:
         ConfigurationError: as `list_photos`, and if a photo cannot be decoded.
     """
-    listing = list_photos("--data", folder, labels)
+    listing = list_photos("--data", folder, labels, every_class=True)
 
     def decode(path: Path) -> NDArray[np.uint8]:
         try:
@@ -79,8 +84,14 @@ def load_training_photos(
         return np.asarray(upright.resize(size, Image.Resampling.BICUBIC))
 
     with ThreadPoolExecutor() as pool:
-        images = tuple(pool.map(decode, (path for path, _ in listing)))
-    return TrainingPhotos(images, tuple(index for _, index in listing))
+        images = tuple(pool.map(decode, (path for path, _ in listing.photos)))
+    names = "".join(f"{index} {path.name}\n" for path, index in listing.photos)
+    return TrainingPhotos(
+        images,
+        tuple(index for _, index in listing.photos),
+        listing.notes,
+        hashlib.sha256(names.encode("utf-8", "surrogateescape")).hexdigest(),
+    )
 
 
 def _rgb(image: Image.Image) -> Image.Image:

@@ -30,11 +30,16 @@ class Replicas:
                 parameter.data = shared.data
         self._pool = ThreadPoolExecutor(count)
 
-    def backward(self, loss: Callable[[nn.Module, int], Tensor]) -> float:
+    def backward(
+        self,
+        loss: Callable[[nn.Module, int], Tensor],
+        prepare: Callable[[nn.Module], object] = nn.Module.train,
+    ) -> float:
         """Leaves the mean gradient over the shards in the network's parameters.
 
         Args:
             loss: (replica, shard index) -> scalar mean loss of the shard; called in a thread.
+            prepare: sets a replica's mode, and which of its parameters get gradients.
 
         Returns:
             The mean loss.
@@ -42,7 +47,7 @@ class Replicas:
 
         def run(shard: int) -> float:
             replica = self._replicas[shard]
-            replica.train()
+            prepare(replica)
             replica.zero_grad()
             value = loss(replica, shard)
             value.backward()  # type: ignore[no-untyped-call] # torch leaves it untyped

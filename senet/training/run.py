@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +15,25 @@ from torch.nn import functional
 
 from app.contract.errors import ConfigurationError
 from app.contract.manifest import Label
-from senet import networks
 from senet.blocks import ResidualBlock
-from senet.evaluation import evaluate, load_photos
+from senet.evaluation import Evaluation, evaluate, load_photos
 from senet.gates.block import BlockGates
 from senet.gates.recorder import GateRecorder
 from senet.se import SqueezeExcitation
-from senet.training import schedule
+from senet.sources.architecture import build
+from senet.training import phases, schedule
 from senet.training.batches import Batches, normalise
 from senet.training.moving_average import MovingAverage
 from senet.training.options import TrainingOptions, refuse_contradictions
-from senet.training.photos import load_training_photos
+from senet.training.photos import TrainingPhotos, load_training_photos
 from senet.training.replicas import Replicas
 from senet.training.start import start
 from senet.training.state import RunDirectory, TrainingState
 
 # Evaluation batch of one thread.
 _EVALUATION_BATCH = 32
+
+_GATES_OF_TIMM = frozenset({"SqueezeExcite", "SEModule", "EffectiveSEModule"})
 
 # Photos over which the gates' spread is logged: enough for two digits.
 _GATE_PHOTOS = 256
@@ -47,6 +50,9 @@ class Training:
         labels: the classes.
         output: the run directory.
 
+    Attributes:
+        notes: what the folders of photos lack or hold besides, in whole sentences.
+
     Raises:
         ConfigurationError: if an option is wrong, the photos are unusable, or the directory
             holds a run with other options.
@@ -58,7 +64,7 @@ class Training:
         # Each shard has its own thread: see `Replicas`.
         torch.set_num_threads(1)
         torch.manual_seed(options.seed)
-        network = networks.build(options.architecture, len(labels))
+        network = build(options.architecture, len(labels))
         _refuse_racing_dropout(network, options.threads)
         _start_as_identity(network)
         ancestry = start(network, options, labels)
@@ -69,10 +75,10 @@ class Training:
             _optimizer(network, options),
             [],
         )
-        self._directory = RunDirectory(output, options, labels, ancestry)
-        self._directory.restore(self._state)
         data = Path(options.data)
         photos = load_training_photos(data / "train", labels, options.size * 5 // 4)
+        self._directory = RunDirectory(output, options, labels, photos.digest, ancestry)
+        self._directory.restore(self._state)
         self._batches = Batches(photos, len(labels), options)
         if not self._batches.steps:
             raise ConfigurationError(
@@ -81,24 +87,47 @@ class Training:
                 "lower it or add photos",
             )
         self._validation = load_photos("--data", data / "val", labels, options.preprocessing)
+        self._class_weights = _class_weights(photos, len(labels)) if options.class_weights else None
+        self.notes = (*photos.notes, *self._validation.notes)
 
     @property
     def history(self) -> list[dict[str, Any]]:
         """One log entry for each epoch done."""
         return self._state.history
 
-    def run(self, progress: Progress = lambda steps, _: steps) -> None:
+    @property
+    def done(self) -> bool:
+        """Whether every epoch is done, or top-1 has stopped rising."""
+        patience = self._options.patience
+        seen = [entry["top1"] for entry in self.history if "top1" in entry]
+        waited = len(seen) - 1 - seen.index(max(seen)) if seen else 0
+        enough = patience is not None and waited >= patience
+        return enough or len(self.history) >= self._options.epochs
+
+    def run(
+        self,
+        progress: Progress = lambda steps, _: steps,
+        tell: Callable[[dict[str, Any]], object] = lambda _: None,
+    ) -> None:
         """Trains the epochs that are left, saving after each.
+
+        Args:
+            progress: see `Progress`.
+            tell: called with the log entry of each epoch that is saved.
 
         Raises:
             ConfigurationError: if the training diverges, or the run directory cannot be written.
         """
         with Replicas(self._state.network, self._options.threads) as replicas:
-            while len(self.history) < self._options.epochs:
-                self.history.append(self._run_epoch(replicas, progress))
-                self._directory.save(self._state)
+            while not self.done:
+                entry, evaluation = self._run_epoch(replicas, progress)
+                self.history.append(entry)
+                self._directory.save(self._state, evaluation)
+                tell(entry)
 
-    def _run_epoch(self, replicas: Replicas, progress: Progress) -> dict[str, Any]:
+    def _run_epoch(
+        self, replicas: Replicas, progress: Progress
+    ) -> tuple[dict[str, Any], Evaluation | None]:
         options, epoch, steps = self._options, len(self.history), self._batches.steps
         # For networks with dropout; all else draws from generators of its own.
         torch.manual_seed(options.seed + epoch)
@@ -118,11 +147,13 @@ class Training:
             "epoch": epoch + 1,
             "size": schedule.image_size(epoch, options.epochs, options.size),
             "loss": round(sum(losses) / steps, 5),
+            "learning_rate": self._state.optimizer.param_groups[0]["lr"],
             "images_per_second": round(steps * options.batch_size / (trained - started), 1),
         }
         if gates := self._gates(replicas):
             entry["gate_spread"] = {block.block: round(block.spread, 5) for block in gates}
             entry["dead_blocks"] = [block.block for block in gates if block.dead]
+        result: Evaluation | None = None
         if (epoch + 1) % options.evaluate_every == 0 or epoch + 1 == options.epochs:
 
             def infer(images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -132,7 +163,7 @@ class Training:
             result = evaluate(infer, self._validation, _EVALUATION_BATCH * options.threads)
             entry |= {"top1": round(result.top1, 5), "top5": round(result.top5, 5)}
         entry["seconds"] = round(time.monotonic() - started, 1)
-        return entry
+        return entry, result
 
     def _gates(self, replicas: Replicas) -> list[BlockGates]:
         images = self._validation.images
@@ -151,15 +182,21 @@ class Training:
             with torch.autocast("cpu", torch.bfloat16, enabled=options.bf16):
                 logits: Tensor = replica(images)
             return functional.cross_entropy(
-                logits.float(), targets, label_smoothing=options.label_smoothing
+                logits.float(),
+                targets,
+                weight=self._class_weights,
+                label_smoothing=options.label_smoothing,
             )
 
         done = epoch * self._batches.steps + step
         for group in state.optimizer.param_groups:
-            group["lr"] = schedule.learning_rate(
-                done, options.epochs * self._batches.steps, options.learning_rate
-            )
-        value = replicas.backward(loss)
+            group["lr"] = phases.learning_rate(options, self._batches.steps, done)
+        prepare = partial(
+            phases.prepare,
+            head_only=epoch < options.head_epochs,
+            frozen_statistics=options.frozen_statistics,
+        )
+        value = replicas.backward(loss, prepare)
         state.optimizer.step()
         state.average.update(state.network, done)
         return value
@@ -173,6 +210,12 @@ def _refuse_racing_dropout(network: nn.Module, threads: int) -> None:
             f"{threads} threads would draw this network's dropout in an order left to chance",
             "give 1",
         )
+
+
+def _class_weights(photos: TrainingPhotos, classes: int) -> Tensor:
+    """float32 [classes], inverse to the classes' shares; their mean over the photos is 1."""
+    counts = torch.bincount(torch.tensor(photos.targets), minlength=classes)
+    return len(photos.targets) / (classes * counts.float())
 
 
 def _start_as_identity(network: nn.Module) -> None:
@@ -189,7 +232,7 @@ def _optimizer(network: nn.Module, options: TrainingOptions) -> torch.optim.Opti
     kept = {
         id(parameter)
         for module in network.modules()
-        if isinstance(module, SqueezeExcitation)
+        if isinstance(module, SqueezeExcitation) or type(module).__name__ in _GATES_OF_TIMM
         for parameter in module.parameters()
     }
     parameters = list(network.parameters())

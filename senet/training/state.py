@@ -11,11 +11,18 @@ from torch import nn
 from app.contract.errors import ConfigurationError
 from app.contract.manifest import Label
 from senet import checkpoint
+from senet.evaluation import Evaluation
+from senet.training.confusion import Confusion, summary
 from senet.training.moving_average import MovingAverage
 from senet.training.options import TrainingOptions, flag
 
 CHECKPOINT = "checkpoint.pt"
+BEST = "best.pt"
 LOG = "log.jsonl"
+REPORT = "report.md"
+PICTURE = "confusion.svg"
+# A folder may move, and a run be made longer; all else would make it another run.
+_MAY_CHANGE = frozenset({"data", "epochs", "patience"})
 
 
 @dataclass
@@ -42,6 +49,7 @@ class RunDirectory:
         path: the directory, created if it is missing.
         options: the run's options.
         labels: the classes.
+        photos: digest of the training photos' names and classes.
         ancestry: provenance of the weights that the run started from; empty if random.
 
     Raises:
@@ -49,7 +57,12 @@ class RunDirectory:
     """
 
     def __init__(
-        self, path: Path, options: TrainingOptions, labels: tuple[Label, ...], ancestry: str = ""
+        self,
+        path: Path,
+        options: TrainingOptions,
+        labels: tuple[Label, ...],
+        photos: str,
+        ancestry: str = "",
     ) -> None:
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -61,10 +74,16 @@ class RunDirectory:
         self._log = path / LOG
         self._options = options
         self._labels = labels
+        self._photos = photos
         self._started = f", started from weights {ancestry}" if ancestry else ""
 
-    def save(self, state: TrainingState) -> None:
+    def save(self, state: TrainingState, evaluation: Evaluation | None = None) -> None:
         """Writes the checkpoint, then the log, which the checkpoint holds as well.
+
+        Args:
+            state: what to save.
+            evaluation: of this epoch, if it had one: for the report, and for `best.pt` if it is
+                the best so far.
 
         Raises:
             ConfigurationError: if the disk is full or not writable.
@@ -84,15 +103,33 @@ class RunDirectory:
             "network": state.network.state_dict(),
             "optimizer": state.optimizer.state_dict(),
             "history": state.history,
+            "photos": self._photos,
         }
         try:
             checkpoint.save(self.checkpoint, served, training)
             lines = "".join(json.dumps(entry) + "\n" for entry in state.history)
             self._log.write_text(lines, encoding="utf-8")
+            if evaluation is not None:
+                self._report(state.history, evaluation, served)
         except OSError as error:
             raise ConfigurationError(
                 "--output", f"cannot write ({error})", "free space; the same command continues"
             ) from error
+
+    def _report(
+        self,
+        history: list[dict[str, Any]],
+        evaluation: Evaluation,
+        served: checkpoint.Checkpoint,
+    ) -> None:
+        seen = [entry for entry in history if "top1" in entry]
+        best = max(seen, key=lambda entry: (entry["top1"], entry["epoch"]))
+        if best is history[-1]:
+            checkpoint.save(self.checkpoint.with_name(BEST), served)
+        table = Confusion.of(evaluation, self._labels)
+        text = "\n".join(summary(best, history[-1], table))
+        self.checkpoint.with_name(REPORT).write_text(text + "\n", encoding="utf-8")
+        self.checkpoint.with_name(PICTURE).write_text(table.picture(), encoding="utf-8")
 
     def restore(self, state: TrainingState) -> None:
         """Brings a fresh state to where the directory's checkpoint left off, if it has one.
@@ -115,14 +152,31 @@ class RunDirectory:
         state.history[:] = training["history"]
 
     def _refuse_others(self, training: dict[str, Any]) -> None:
+        # Options that are younger than the run had their defaults.
+        defaults = {name: field.default for name, field in TrainingOptions.model_fields.items()}
         for option, value in self._options.model_dump().items():
-            before = training["options"].get(option)
-            if before != value:
+            before = training["options"].get(option, defaults[option])
+            if isinstance(before, list):
+                before = tuple(before)
+            if before != value and option not in _MAY_CHANGE:
                 raise ConfigurationError(
                     flag(option),
                     f"{value}, but the run in {self.checkpoint.parent} was started with {before}",
                     "give the same value or another --output",
                 )
+        before, now = training["options"]["epochs"], self._options.epochs
+        if now < before:
+            raise ConfigurationError(
+                "--epochs",
+                f"{now}, but the run in {self.checkpoint.parent} was started with {before}",
+                "give as many or more",
+            )
+        if training.get("photos", self._photos) != self._photos:
+            raise ConfigurationError(
+                "--data",
+                f"{self._options.data} has other photos than the run was started with",
+                "give the same photos, wherever they lie, or another --output",
+            )
         if training["labels"] != [label.model_dump() for label in self._labels]:
             raise ConfigurationError(
                 "--classes", "the run was started with other classes", "give another --output"

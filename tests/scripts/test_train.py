@@ -26,8 +26,8 @@ def test_a_killed_training_continues_to_the_same_bits(data: Path, tmp_path: Path
     with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
         shown = b""
-        # The progress bar shows the second epoch only after the first was saved.
-        while b"epoch 2/2" not in shown:
+        # An epoch's line comes after it was saved.
+        while b"epoch 1/2" not in shown:
             letter = process.stderr.read(1)
             assert letter, shown.decode()
             shown += letter
@@ -45,6 +45,20 @@ def test_a_killed_training_continues_to_the_same_bits(data: Path, tmp_path: Path
         rtol=0,
         atol=0,
     )
+
+
+def test_each_epoch_leaves_a_line_and_strays_are_named(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (data / "train" / "red" / "notes.txt").write_text("not a photo")
+    assert main(arguments(data, tmp_path / "run", "--mean=0.5,0.5,0.5")) == 0
+    shown = capsys.readouterr().err
+    assert "notes.txt" in shown
+    lines = [line for line in shown.splitlines() if "learning rate" in line]
+    assert len(lines) == 2
+    assert "epoch 1/2  loss " in lines[0]
+    assert lines[0].endswith(" left")
+    assert "top-1 " in lines[1]
 
 
 def test_a_finished_training_says_its_result_again(

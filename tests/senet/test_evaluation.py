@@ -32,11 +32,13 @@ def brightness(images: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def test_photos_are_listed_in_the_order_of_labels_and_names(folder: Path) -> None:
-    assert list_photos("--data", folder, LABELS) == [
+    listing = list_photos("--data", folder, LABELS, every_class=True)
+    assert listing.photos == (
         (folder / "b" / "1.jpg", 0),
         (folder / "a" / "1.png", 1),
         (folder / "a" / "2.png", 1),
-    ]
+    )
+    assert listing.notes == ()
 
 
 def test_photos_are_prepared_by_the_services_preprocessing(folder: Path) -> None:
@@ -72,11 +74,35 @@ def test_an_unknown_class_is_refused(folder: Path) -> None:
         list_photos("--data", folder, LABELS)
 
 
-def test_a_class_without_photos_is_refused(folder: Path) -> None:
+@pytest.mark.parametrize("folder_too", [False, True])
+def test_a_class_without_photos_is_counted_or_refused(folder: Path, folder_too: bool) -> None:
     (folder / "b" / "1.jpg").unlink()
+    if folder_too:
+        (folder / "b").rmdir()
 
+    listing = list_photos("--data", folder, LABELS)
+    assert [index for _, index in listing.photos] == [1, 1]
+    assert listing.notes == ("1 of 2 classes have no photos.",)
     with pytest.raises(ConfigurationError, match=r"^--data: .*b holds no photo"):
+        list_photos("--data", folder, LABELS, every_class=True)
+
+
+def test_a_folder_without_photos_is_refused(folder: Path) -> None:
+    for path in folder.glob("*/*"):
+        path.unlink()
+    with pytest.raises(ConfigurationError, match="holds no photo of any class"):
         list_photos("--data", folder, LABELS)
+
+
+def test_files_that_are_no_photos_are_named_and_skipped(folder: Path) -> None:
+    strays = [folder / name for name in ("readme.md", "a/.DS_Store", "a/._1.png", "b/Thumbs.db")]
+    for path in strays:
+        path.write_bytes(b"not a photo")
+    (folder / ".ipynb_checkpoints").mkdir()
+    listing = list_photos("--data", folder, LABELS, every_class=True)
+    assert len(listing.photos) == 3
+    assert set(listing.strays) == set(strays)
+    assert all(str(path) in listing.notes[0] for path in strays)
 
 
 def test_a_missing_folder_is_refused(folder: Path) -> None:

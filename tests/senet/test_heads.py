@@ -41,6 +41,8 @@ class Tiny(nn.Module):
         logits: Tensor = self.fc(functional.dropout(x, 0.5, self.training))
         if self.tail == "softmax":
             return logits.softmax(1)
+        if self.tail == "sigmoid":
+            return logits.sigmoid()
         if self.tail == "two outputs":
             return logits, x
         if self.tail == "batch mean":
@@ -89,11 +91,12 @@ def test_outputs_of_our_networks_are_their_own_tensors() -> None:
     torch.manual_seed(0)
     design = ResNetDesign(BasicBlock, (1, 1, 1, 1), planes=(16, 16, 16, 32), dropout=0.3)
     network = ResNet(design, CLASSES).eval()
-    heads = Heads(network, SIZE, SIZE)
-    logits, embedding, cam = heads(images())
-    features = network.features(images())
+    photos = images(size=2 * SIZE)
+    heads = Heads(network, 2 * SIZE, 2 * SIZE)
+    logits, embedding, cam = heads(photos)
+    features = network.features(photos)
     expected = torch.einsum("kd,ndhw->nkhw", network.last_linear.weight, features)
-    torch.testing.assert_close(logits, network(images()))
+    torch.testing.assert_close(logits, network(photos))
     torch.testing.assert_close(embedding, features.mean((2, 3)))
     torch.testing.assert_close(cam, expected)
 
@@ -131,28 +134,71 @@ def test_heads_are_traced_with_a_dynamic_batch() -> None:
     torch.testing.assert_close(traced(images(7)), heads(images(7)))
 
 
-def test_a_1x1_feature_map_is_its_own_mean() -> None:
-    class OnePixel(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.conv = nn.Conv2d(3, 6, SIZE)
-            self.fc = nn.Linear(6, CLASSES)
+class OnePosition(nn.Module):
+    """Its only feature map has one position."""
 
-        def forward(self, x: Tensor) -> Tensor:
-            out: Tensor = self.fc(self.conv(x).mean((2, 3)))
-            return out
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 6, SIZE)
+        self.fc = nn.Linear(6, CLASSES)
 
-    logits, _, cam = Heads(OnePixel(), SIZE, SIZE)(images())
-    assert cam.shape == (3, CLASSES, 1, 1)
-    assert logits.shape == (3, CLASSES)
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.fc(self.conv(x).mean((2, 3)))
+        return out
+
+
+class TwoLayers(nn.Module):
+    """Layers stand between pooling and classifier: 1x1 convolution, or fully connected."""
+
+    def __init__(self, *, convolution: bool) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 6, 3, stride=4)
+        self.between = nn.Conv2d(6, 7, 1) if convolution else nn.Linear(6, 7)
+        self.fc = nn.Linear(7, CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        pooled = functional.adaptive_avg_pool2d(functional.relu(self.conv(x)), 1)
+        if isinstance(self.between, nn.Linear):
+            pooled = pooled.flatten(1)
+        out: Tensor = self.fc(functional.hardswish(self.between(pooled)).flatten(1))
+        return out
+
+
+@pytest.mark.parametrize(
+    ("network", "dimensions"),
+    [
+        (OnePosition(), 6),
+        (TwoLayers(convolution=True), 7),
+        (TwoLayers(convolution=False), 7),
+        (Tiny("maximum"), 6),
+    ],
+)
+def test_without_an_exact_map_there_is_none(network: nn.Module, dimensions: int) -> None:
+    heads = Heads(network, SIZE, SIZE)
+    logits, embedding = heads(images())
+    assert heads.outputs == ("logits", "embedding")
+    torch.testing.assert_close(logits, network(images()))
+    assert embedding.shape == (3, dimensions)
+    # The classifier is not stored a second time.
+    ours = sum(tensor.numel() for tensor in heads.state_dict().values())
+    assert ours == sum(tensor.numel() for tensor in network.state_dict().values())
+
+
+def test_pooling_of_maps_with_channels_last_needs_no_arithmetic_of_shapes() -> None:
+    network = Tiny().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    exported = program(network).run_decompositions()
+    assert "as_strided" in str(exported.graph)
+    heads = Heads(exported, SIZE, SIZE)
+    assert "as_strided" not in str(heads.body.graph)
+    torch.testing.assert_close(heads(images())[0], network(images()))
 
 
 @pytest.mark.parametrize(
     ("network", "cause"),
     [
-        (Tiny("maximum"), "not the spatial mean"),
         (Tiny(tail="softmax"), "not that of one fully connected layer"),
         (Tiny(tail="batch mean"), "not that of one fully connected layer"),
+        (Tiny(tail="sigmoid"), "several labels a photo"),
         (Tiny(tail="two outputs"), "not that of one fully connected layer"),
         (nn.Conv2d(3, CLASSES, 1), "not that of one fully connected layer"),
         (Deciding(), "decides by values that it computes from the images"),

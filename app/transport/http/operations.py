@@ -87,6 +87,7 @@ def operations_router(
                     inputs=[_tensor(spec) for spec in model.signature.inputs],
                     outputs=[_tensor(spec) for spec in model.signature.outputs],
                     labels=len(model.manifest.labels),
+                    untrained=model.manifest.untrained,
                     threads=model.layout.threads,
                     slots=model.layout.slots,
                     max_batch_size=model.max_batch_size,

@@ -81,6 +81,7 @@ class ModelBody(ModelReference):
     inputs: list[TensorBody]
     outputs: list[TensorBody]
     labels: int
+    untrained: bool
     threads: int
     slots: int
     max_batch_size: int

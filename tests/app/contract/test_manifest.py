@@ -115,6 +115,7 @@ def test_in_schema_1_every_model_has_the_three_outputs() -> None:
         (set_("input", value=None), "input"),
         (set_("input", "height", value="tall"), "input.height"),
         (set_("gates", value=[]), "gates needs schema_version 2"),
+        (set_("untrained", value=True), "untrained needs schema_version 2"),
         (set_("requires", value="senet-serving>=0.1.0"), "requires needs schema_version 2"),
     ],
 )

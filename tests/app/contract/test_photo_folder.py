@@ -18,7 +18,8 @@ def folder(tmp_path: Path) -> Path:
         path = tmp_path / f"{number % 2}" / f"{number:02}.PNG"
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(encode(photo((number * 5, 0, 0))))
-    (tmp_path / "notes.txt").write_text("none")
+    for name in ("notes.txt", ".hidden.png"):
+        (tmp_path / name).write_text("none")
     (tmp_path / "folder.jpg").mkdir()
     return tmp_path
 

@@ -35,6 +35,7 @@ def test_the_version_is_what_its_manifest_says(published: tuple[Path, Report]) -
         assert {array.dtype for array in outputs.values()} == {np.dtype(np.float32)}
     files = {path.name for path in folder.iterdir()}
     assert files == {
+        "README.md",
         "manifest.json",
         "report.json",
         "report.md",
@@ -69,6 +70,26 @@ def test_the_figures_are_those_of_the_photos(
     assert manifest.calibration is not None
     assert manifest.calibration.dataset.startswith("drawn colours, 60 photos: ")
     assert fp32.ece == pytest.approx(manifest.calibration.ece_after)
+
+
+def test_a_card_says_what_the_model_is(published: tuple[Path, Report]) -> None:
+    folder, report = published
+    card = (folder / "README.md").read_text()
+    accuracy = report.variants[0].accuracy
+    assert accuracy is not None
+    for part in ("one of 3 classes: colour 0", "Apache-2.0", f"top-1 {accuracy.top1:.2%}"):
+        assert part in card
+
+
+def test_maps_are_measured_against_the_logits_they_explain(published: tuple[Path, Report]) -> None:
+    folder, report = published
+    fp32, fp16, int8 = (variant.map_error for variant in report.variants)
+    assert fp32 is not None
+    assert fp16 is not None
+    assert int8 is not None
+    assert fp32 < 1e-3 < int8
+    assert fp16 < int8
+    assert "Class activation maps: a map's mean" in (folder / "report.md").read_text()
 
 
 def test_the_report_is_written_for_people_and_programs(published: tuple[Path, Report]) -> None:

@@ -18,8 +18,8 @@ from senet.export.onnx_file import save, to_onnx
 from senet.export.photos import Photos, read
 from senet.export.regions import regions
 from senet.export.report import Report
-from senet.export.runtime import OUTPUTS, onnx_runner
-from senet.heads import Heads
+from senet.export.runtime import onnx_runner
+from senet.heads import OUTPUTS, Heads
 from tests.senet.export.conftest import PREPROCESSING, SIDE
 
 
@@ -160,3 +160,33 @@ def test_gates_of_fully_connected_layers_are_quantised_around(
     for name, tensor in zip(OUTPUTS, expected, strict=True):
         values = tensor.detach().numpy()
         assert np.abs(actual[name] - values).max() < 0.05 * np.ptp(values), name
+
+
+class _Indexing(nn.Module):
+    """Gathers its feature maps by indices that it computes from the batch's size."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3, stride=4)
+        self.between = nn.Conv2d(8, 8, 3)
+        self.classify = nn.Linear(8, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        features = self.conv(x).relu()
+        gathered = features[torch.arange(features.shape[0])].reshape(-1, 8, *features.shape[2:])
+        classes: Tensor = self.classify(self.between(gathered).relu().mean((2, 3)))
+        return classes
+
+
+def test_indices_and_shapes_stay_integers_in_fp16(drawn: Photos) -> None:
+    torch.manual_seed(0)
+    graph = ServedGraph(Heads(_Indexing(), SIDE, SIDE), PREPROCESSING).eval()
+    model = to_onnx(graph, Input(height=SIDE, width=SIDE))
+    assert any(node.op_type in {"Range", "Gather", "GatherND"} for node in model.graph.node)
+    half = to_fp16(model)
+    onnx.checker.check_model(half, full_check=True)
+    (images,) = read(drawn, PREPROCESSING, batch_size=60)
+    for size in (1, 7):
+        expected = onnx_runner(model.SerializeToString())(images[:size])["logits"]
+        actual = onnx_runner(half.SerializeToString())(images[:size])["logits"]
+        assert np.abs(actual - expected).max() < 0.02 * max(1.0, np.abs(expected).max())

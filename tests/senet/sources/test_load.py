@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
-from torch.export import Dim, export
+from torch.export import Dim, ExportedProgram, export
 
 from app.contract.errors import ConfigurationError
 from app.contract.manifest import Label, Preprocessing
@@ -162,6 +162,7 @@ def test_an_exported_program_gives_its_logits(
     network, _ = tiny
     program = saved_program(tmp_path, network)
     source = load_source(SourceOptions(program=program, labels=labels, preprocessing=FLAGS))
+    assert isinstance(source.network, ExportedProgram)
     heads = Heads(source.network, SIZE, SIZE)
     images = torch.randn(5, 3, SIZE, SIZE)
     torch.testing.assert_close(heads(images)[0], network(images))
@@ -249,7 +250,12 @@ def test_preprocessing_is_asked_for_where_the_source_states_none(
         (replace(FLAGS, resize_shorter_side=8), "may not exceed resize_shorter_side"),
         (replace(FLAGS, crop_width=0), "^--crop-width: "),
         (replace(FLAGS, std=(0.5, 0.0, 0.5)), "^--std: .*greater than 0"),
-        (replace(FLAGS, mean=(0.5, float("nan"), 0.5)), "^--mean: .*finite"),
+        (replace(FLAGS, mean=(0.5, float("nan"), 0.5)), "^--mean: nan is not within"),
+        (
+            replace(FLAGS, mean=(123.7, 116.3, 103.5)),
+            r"^--mean: 123\.7 is not within 0\.\.1, .* 255",
+        ),
+        (replace(FLAGS, std=(58.4, 57.1, 57.4)), r"^--std: 58\.4 is not within"),
     ],
 )
 def test_wrong_preprocessing_is_refused(
@@ -272,6 +278,7 @@ def test_wrong_preprocessing_is_refused(
         (f"{TINY}:broken", r"failed \(OSError: no licence\)"),
         (f"{TINY}:not_a_network", "gave a str"),
         (f"{TINY}:NeedsBigImages", "--crop-height: the network fails on an image of 32 x 32"),
+        (f"{TINY}:Greyscale", "images of one channel"),
         (f"{TINY}:TwoOutputs", "does not return one tensor of logits"),
     ],
 )
@@ -303,7 +310,7 @@ def test_a_user_module_is_found_where_the_user_stands(
 
 def test_a_size_for_tests_is_timm_s_alone(mini: tuple[nn.Module, Path]) -> None:
     options = SourceOptions(architecture=ARCHITECTURE, checkpoint=mini[1], test_size=True)
-    with pytest.raises(ConfigurationError, match=r"^--test-size: .*give it with --timm"):
+    with pytest.raises(ConfigurationError, match=r"^--test-size: only timm states"):
         load_source(options)
 
 

@@ -302,3 +302,13 @@ def test_a_file_without_state_dict_is_refused(tmp_path: Path, content: object) -
 def test_other_things_than_tensors_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="1 not tensors: epoch"):
         read_weights(saved(tmp_path, {**state(), "epoch": 3}))
+
+
+@pytest.mark.needs_data("third-party-networks")
+def test_a_checkpoint_of_an_old_torch_on_a_gpu_is_read(data_sets: Path) -> None:
+    """Not a zip archive, its tensors on a GPU, every name with `module.` before it."""
+    file = data_sets / "third-party-networks" / "minifasnet_v1se_80x80.pth"
+    weights = read_weights(file)
+    assert all(name.startswith("module.") for name in weights.state)
+    assert {tensor.device.type for tensor in weights.state.values()} == {"cpu"}
+    assert sum(tensor.numel() for tensor in weights.state.values()) > 400_000

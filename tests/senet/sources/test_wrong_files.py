@@ -43,7 +43,7 @@ def pointer(path: Path) -> None:
 FILES = [
     (script, "weights.pt", "TorchScript archive", "torch.jit.load(FILE).state_dict()"),
     (program, "weights.pt", "an exported program", "give it as --exported-program"),
-    (lambda path: path.write_bytes(b"\x08\x07"), "net.onnx", "an ONNX file", "exported from"),
+    (lambda path: path.write_bytes(b"\x08\x07"), "net.onnx", "an ONNX file", "give it as --onnx"),
     (lambda path: path.write_bytes(b"\x89HDF\r\n"), "net.h5", "an HDF5 file", "of a PyTorch"),
     (lambda path: path.write_bytes(gzip.compress(b"x")), "w.pt.gz", "is compressed", "unpack"),
     (lambda path: path.write_bytes(lzma.compress(b"x")), "w.pt.xz", "is compressed", "unpack"),

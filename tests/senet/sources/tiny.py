@@ -1,5 +1,6 @@
 """A network small enough to be drawn, saved and loaded in every test."""
 
+import torch
 from torch import Tensor, nn
 
 CLASSES = 3
@@ -33,6 +34,13 @@ class NeedsBigImages(TinyNet):
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(nn.functional.avg_pool2d(x, 33))
+
+
+class Greyscale(TinyNet):
+    """Takes images of one channel."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(nn.functional.conv2d(x, torch.ones(3, 1, 1, 1)))
 
 
 class TwoOutputs(TinyNet):

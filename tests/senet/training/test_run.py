@@ -210,16 +210,162 @@ def test_seeds_give_different_weights(data: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("epochs", 4), ("seed", 1), ("batch_size", 4), ("bf16", True), ("learning_rate", 0.2)],
+    [("epochs", 2), ("seed", 1), ("batch_size", 4), ("bf16", True), ("learning_rate", 0.2)],
 )
 def test_a_run_is_not_continued_with_another_option(
     data: Path, tmp_path: Path, option: str, value: object
 ) -> None:
-    training(data, tmp_path / "run", epochs=1).run()
+    run = training(data, tmp_path / "run", epochs=3)
+    with pytest.raises(Stopped):
+        run.run(StopAt(2, 0))
     flag = "--" + option.replace("_", "-")
 
     with pytest.raises(ConfigurationError, match=f"^{flag}: .* was started with"):
-        training(data, tmp_path / "run", **{"epochs": 1, option: value})
+        training(data, tmp_path / "run", **{"epochs": 3, option: value})
+
+
+def test_a_run_goes_on_when_its_photos_have_moved(data: Path, tmp_path: Path) -> None:
+    training(data, tmp_path / "straight").run()
+    with pytest.raises(Stopped):
+        training(data, tmp_path / "stopped").run(StopAt(2, 1))
+    moved = data.rename(tmp_path / "elsewhere")
+
+    training(moved, tmp_path / "stopped").run()
+
+    assert_same(tmp_path / "straight", tmp_path / "stopped")
+
+
+def test_other_photos_make_another_run(data: Path, tmp_path: Path) -> None:
+    training(data, tmp_path / "run", epochs=1).run()
+    draw(data / "train" / "red" / "99.png", COLOURS["red"], 99)
+
+    with pytest.raises(ConfigurationError, match=r"^--data: .* other photos"):
+        training(data, tmp_path / "run", epochs=2)
+
+
+def test_a_run_may_be_made_longer(data: Path, tmp_path: Path) -> None:
+    training(data, tmp_path / "run", epochs=1).run()
+    longer = training(data, tmp_path / "run", epochs=3)
+    longer.run()
+    assert [entry["epoch"] for entry in longer.history] == [1, 2, 3]
+    assert longer.history[1]["learning_rate"] > longer.history[2]["learning_rate"]
+
+
+def test_a_run_that_is_older_than_an_option_goes_on(data: Path, tmp_path: Path) -> None:
+    training(data, tmp_path / "run", epochs=2).run()
+    file = tmp_path / "run" / "checkpoint.pt"
+    state = checkpoint.load_training(file)
+    assert state is not None
+    for option in ("patience", "head_epochs", "mean"):
+        del state["options"][option]
+    del state["photos"]
+    checkpoint.save(file, checkpoint.load(file), state)
+
+    assert training(data, tmp_path / "run", epochs=2).done
+    with pytest.raises(ConfigurationError, match=r"^--mean: .* was started with"):
+        training(data, tmp_path / "run", epochs=2, mean=(0.5, 0.5, 0.5))
+
+
+def test_in_the_first_phase_only_the_last_layer_learns(data: Path, tmp_path: Path) -> None:
+    training(data, tmp_path / "first", epochs=1).run()
+    start = tmp_path / "first" / "checkpoint.pt"
+    tuned = training(
+        data, tmp_path / "tuned", epochs=2, head_epochs=1, start_from=str(start), threads=2
+    )
+    with pytest.raises(Stopped):
+        tuned.run(StopAt(2, 0))
+    before = checkpoint.load(start).weights
+    state = checkpoint.load_training(tmp_path / "tuned" / "checkpoint.pt")
+    assert state is not None
+    changed = {
+        name for name, value in state["network"].items() if not torch.equal(value, before[name])
+    }
+    assert changed == {"last_linear.weight", "last_linear.bias"}
+    assert tuned.history[0]["learning_rate"] == 2e-3
+
+    training(data, tmp_path / "tuned", epochs=2, head_epochs=1, start_from=str(start)).run()
+    state = checkpoint.load_training(tmp_path / "tuned" / "checkpoint.pt")
+    assert state is not None
+    assert not torch.equal(
+        state["network"]["layer4.0.conv1.weight"], before["layer4.0.conv1.weight"]
+    )
+
+
+def test_statistics_may_stay_as_they_came(data: Path, tmp_path: Path) -> None:
+    training(data, tmp_path / "first", epochs=1).run()
+    start = tmp_path / "first" / "checkpoint.pt"
+    tuned = training(
+        data, tmp_path / "tuned", epochs=1, start_from=str(start), frozen_statistics=True
+    )
+    tuned.run()
+    before = checkpoint.load(start).weights
+    state = checkpoint.load_training(tmp_path / "tuned" / "checkpoint.pt")
+    assert state is not None
+    after = state["network"]
+    for name, value in before.items():
+        if "running_" in name:
+            torch.testing.assert_close(after[name], value, rtol=0, atol=0)
+    assert not torch.equal(after["layer4.0.conv1.weight"], before["layer4.0.conv1.weight"])
+
+
+def test_two_phases_stopped_anywhere_end_with_the_same_bits(data: Path, tmp_path: Path) -> None:
+    training(data, tmp_path / "first", epochs=1).run()
+    phases = {"head_epochs": 1, "start_from": str(tmp_path / "first" / "checkpoint.pt")}
+    training(data, tmp_path / "straight", **phases).run()
+    with pytest.raises(Stopped):
+        training(data, tmp_path / "stopped", **phases).run(StopAt(2, 1))
+    training(data, tmp_path / "stopped", **phases).run()
+    assert_same(tmp_path / "straight", tmp_path / "stopped")
+
+
+@pytest.mark.parametrize(
+    ("options", "flag"),
+    [
+        ({"head_epochs": 1}, "--head-epochs"),
+        ({"head_epochs": 3, "start_from": "any.pt"}, "--head-epochs"),
+        ({"std": (0.5, 0, 0.5)}, "--std"),
+        ({"frozen_statistics": True}, "--frozen-statistics"),
+    ],
+)
+def test_phases_and_units_that_contradict_are_refused(
+    data: Path, tmp_path: Path, options: dict[str, object], flag: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{flag}: "):
+        training(data, tmp_path / "run", **options)
+
+
+def test_a_training_without_progress_stops_early(data: Path, tmp_path: Path) -> None:
+    told: list[dict[str, object]] = []
+    run = training(
+        data, tmp_path / "run", epochs=50, evaluate_every=1, patience=2, learning_rate=1e-9
+    )
+    run.run(tell=told.append)
+    assert len(run.history) == 3
+    assert told == run.history
+    assert run.done
+
+
+def test_the_report_tells_the_best_epoch_from_the_last(data: Path, tmp_path: Path) -> None:
+    run = training(data, tmp_path / "run", epochs=3, evaluate_every=1)
+    run.run()
+    text = (tmp_path / "run" / "report.md").read_text()
+    best = max(run.history, key=lambda entry: (entry["top1"], entry["epoch"]))
+    assert f"Best epoch, {best['epoch']}: top-1 {best['top1']:.2%}" in text
+    assert f"Last epoch, 3: top-1 {run.history[-1]['top1']:.2%}" in text
+    assert checkpoint.load(tmp_path / "run" / "best.pt").provenance.startswith("trained on")
+    for name in COLOURS:
+        assert f"| {name} | 2 |" in text
+    assert "<svg" in (tmp_path / "run" / "confusion.svg").read_text()
+
+
+def test_classes_may_be_weighed_against_their_frequency(data: Path, tmp_path: Path) -> None:
+    for number in range(100, 112):
+        draw(data / "train" / "red" / f"{number}.png", COLOURS["red"], number)
+    plain = training(data, tmp_path / "plain", epochs=1, mixing=0)
+    weighed = training(data, tmp_path / "weighed", epochs=1, mixing=0, class_weights=True)
+    plain.run()
+    weighed.run()
+    assert plain.history[0]["loss"] != weighed.history[0]["loss"]
 
 
 def test_a_run_is_not_continued_with_other_classes(data: Path, tmp_path: Path) -> None:
@@ -263,11 +409,16 @@ def test_a_diverged_training_stops_and_saves_nothing(data: Path, tmp_path: Path)
     assert list((tmp_path / "run").iterdir()) == []
 
 
-def test_a_class_without_validation_photos_is_refused(data: Path, tmp_path: Path) -> None:
+def test_a_class_without_validation_photos_is_counted_and_without_training_photos_refused(
+    data: Path, tmp_path: Path
+) -> None:
     for photo in (data / "val" / "red").iterdir():
         photo.unlink()
+    assert training(data, tmp_path / "run").notes == ("1 of 3 classes have no photos.",)
 
-    with pytest.raises(ConfigurationError, match=r"val/red holds no photo"):
+    for photo in (data / "train" / "red").iterdir():
+        photo.unlink()
+    with pytest.raises(ConfigurationError, match=r"train/red holds no photo"):
         training(data, tmp_path / "run")
 
 

@@ -91,6 +91,55 @@ def test_another_architecture_is_refused(flowers: Path) -> None:
         start(network, options(flowers, "se_resnet_mini"), FLOWERS)
 
 
+def test_published_weights_give_all_but_the_classifier(tmp_path: Path) -> None:
+    torch.manual_seed(2)
+    published = networks.build("resnet_mini", 7)
+    published(torch.randn(4, 3, 64, 64))  # so that its normalisations have seen something
+    file = tmp_path / "published.pth"
+    state = {f"module.{name}": value for name, value in published.state_dict().items()}
+    torch.save({"state_dict": state, "epoch": 90}, file)
+    network = networks.build("resnet_mini", len(COLOURS))
+    classifier = network.state_dict()["last_linear.weight"].clone()
+
+    assert "published.pth" in start(network, options(file), COLOURS)
+
+    after = network.state_dict()
+    torch.testing.assert_close(after["last_linear.weight"], classifier, rtol=0, atol=0)
+    for name, value in published.state_dict().items():
+        if not name.startswith("last_linear."):
+            torch.testing.assert_close(after[name], value, rtol=0, atol=0)
+
+
+def test_folded_normalisations_must_stay_as_they_are(tmp_path: Path) -> None:
+    file = tmp_path / "folded.pth"
+    # Fresh normalisations have the means of folded ones.
+    torch.save(networks.build("resnet_mini", 7).state_dict(), file)
+    network = networks.build("resnet_mini", len(COLOURS))
+    with pytest.raises(ConfigurationError, match=r"^--frozen-statistics: .* folded"):
+        start(network, options(file), COLOURS)
+    frozen = options(file).model_copy(update={"frozen_statistics": True})
+    assert "folded.pth" in start(network, frozen, COLOURS)
+
+
+def test_files_that_are_no_weights_of_the_network_are_refused(tmp_path: Path) -> None:
+    network = networks.build("resnet_mini", len(COLOURS))
+    other, damaged = tmp_path / "other.pth", tmp_path / "damaged.pth"
+    torch.save(networks.build("se_resnet_mini", 2).state_dict(), other)
+    damaged.write_bytes(b"PK not a checkpoint")
+    for file in (other, damaged, tmp_path / "missing.pt"):
+        with pytest.raises(ConfigurationError, match=r"^--start-from: ") as refused:
+            start(network, options(file), COLOURS)
+        assert "\n" not in str(refused.value)
+
+
+def test_weights_of_another_normalisation_are_refused_with_the_flags(flowers: Path) -> None:
+    half = options(flowers).model_copy(update={"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)})
+    with pytest.raises(
+        ConfigurationError, match=r"--mean 0\.485,0\.456,0\.406 --std 0\.229,0\.224,0\.225"
+    ):
+        start(networks.build("resnet_mini", 3), half, FLOWERS)
+
+
 def test_weights_that_do_not_fit_are_refused(tmp_path: Path, flowers: Path) -> None:
     given = checkpoint.load(flowers)
     short = tmp_path / "short.pt"

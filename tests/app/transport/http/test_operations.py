@@ -40,6 +40,7 @@ def test_models_lists_what_is_loaded(client: httpx.Client) -> None:
     assert model["labels"] == len(COLOURS)
     assert (model["threads"], model["slots"]) == (1, available_cores())
     assert model["chosen_by"] == "setting"
+    assert model["untrained"] is False
 
 
 @pytest.mark.parametrize(
