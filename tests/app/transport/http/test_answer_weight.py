@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import httpx
 import pytest
 
-from app.contract.errors import AnswerTooLarge
+from app.contract.errors import AnswerTooLarge, InvalidParameter
 from app.contract.manifest import Manifest
 from app.engines.engine import Layout, Output
 from app.inference.admission import Caller
@@ -121,6 +122,14 @@ def test_by_default_all_maps_of_a_thousand_classes_are_given_and_of_twenty_thous
     check_weight(served(20_000), options(20_000, "cam", min_score=0.01), 64, limit)
     with pytest.raises(AnswerTooLarge, match=r"about 20\.\d MiB, at most 8\.0 MiB"):
         check_weight(served(20_000), options(20_000, "cam"), 1, limit)
+
+
+def test_an_output_that_the_model_lacks_is_refused() -> None:
+    model = replace(served(10), output_sizes={"logits": 10, "embedding": 2048})
+    limit = Settings().max_answer_bytes
+    check_weight(model, options(10, "embedding"), 1, limit)
+    with pytest.raises(InvalidParameter, match="include: colours gives no cam"):
+        check_weight(model, options(10, "embedding", "cam"), 1, limit)
 
 
 def test_the_estimate_is_near(client: httpx.Client, server: LiveServer) -> None:
