@@ -7,6 +7,7 @@ import numpy as np
 import onnx
 import pytest
 
+from app.contract.errors import ConfigurationError
 from app.contract.manifest import Input, Manifest, Preprocessing
 from senet.export import parity, wrap
 from senet.export.fp16 import to_fp16
@@ -14,6 +15,7 @@ from senet.export.maps import map_errors
 from senet.export.order import Order
 from senet.export.photos import Photos
 from senet.export.pipeline import export
+from senet.export.reference import served
 from senet.export.runtime import Images, onnx_runner
 from senet.sources import onnx_network
 from senet.sources.network import OnnxNetwork
@@ -74,6 +76,16 @@ def test_old_operators_are_converted(tmp_path: Path, images: Images) -> None:
     np.testing.assert_allclose(
         run(images)["logits"], original(images)["logits"], rtol=1e-4, atol=1e-4
     )
+
+
+def test_a_graph_that_does_not_run_is_refused(order: Order, tmp_path: Path) -> None:
+    network = onnx_network.load(written(classifier(), tmp_path)).network
+    source = replace(order.source, network=network, preprocessing=PREPROCESSING)
+    with pytest.raises(
+        ConfigurationError, match="does not run on two images of 48 x 64"
+    ) as refused:
+        served(source, Input(height=64, width=48))
+    assert "\n" not in str(refused.value)
 
 
 def test_it_is_published_like_the_rest(order: Order, drawn: Photos, tmp_path: Path) -> None:
