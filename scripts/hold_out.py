@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from app.contract.errors import ConfigurationError
+from app.contract.photo_folder import is_photo
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -48,14 +49,18 @@ def part(data: Path, output: Path, share: float) -> tuple[int, int]:
     Raises:
         ConfigurationError: if there are no photos, or `output` exists or cannot be written.
     """
-    classes = [folder for folder in sorted((data / "train").glob("*")) if folder.is_dir()]
+    classes = [
+        folder
+        for folder in sorted((data / "train").glob("*"))
+        if folder.is_dir() and not folder.name.startswith(".")
+    ]
     if not classes:
         raise ConfigurationError("--data", f"{data} has no train/<class>/", "give another folder")
     if output.exists():
         raise ConfigurationError("--output", f"{output} exists", "remove it or give another")
     counts = {"train": 0, "val": 0}
     for folder in classes:
-        ranked = sorted(folder.iterdir(), key=_rank)
+        ranked = sorted(filter(is_photo, folder.iterdir()), key=_rank)
         held = round(share * len(ranked))
         for target, photos in (("val", ranked[:held]), ("train", ranked[held:])):
             links = output / target / folder.name

@@ -9,7 +9,10 @@ from senet.export.chance import Skill
 # Half the range of a logit over photos. Its fiftieth part is still a difference that fails parity.
 _LEAST_VARIATION = 0.05
 _OPTION = "--allow-untrained"
-_REMEDY = "give trained weights and the mean and std of their training; or, to measure speed, {}"
+_REMEDY = (
+    "give trained weights, the mean and std of their training, and photos that differ; or, to"
+    " measure speed, {}"
+)
 
 
 def variation(logits: NDArray[np.float32]) -> float:

@@ -45,7 +45,12 @@ def class_labels(folder: Path, classes: Path | None = None) -> tuple[Label, ...]
         ConfigurationError: if there is no class, or the file is malformed.
     """
     ids = (
-        sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
+        sorted(
+            entry.name
+            for entry in folder.iterdir()
+            # Programs keep folders of their own there, such as `.ipynb_checkpoints`.
+            if entry.is_dir() and not entry.name.startswith(".")
+        )
         if folder.is_dir()
         else []
     )

@@ -30,6 +30,15 @@ def test_each_class_gives_its_share_and_no_photo_is_in_both(data: Path, tmp_path
     assert all(path.read_bytes() == b"photo" for path in output.glob("*/*/*"))
 
 
+def test_what_is_no_photo_is_left(data: Path, tmp_path: Path) -> None:
+    (data / "train" / "cat" / "notes.txt").write_text("not a photo")
+    (data / "train" / ".cache").mkdir()
+    output = tmp_path / "parted"
+    assert main(["--data", str(data), "--output", str(output)]) == 0
+    assert {path.suffix for path in output.glob("*/*/*")} == {".jpg"}
+    assert {path.name for path in output.glob("*/*")} == {"cat", "dog"}
+
+
 def test_the_choice_depends_on_names_alone(data: Path, tmp_path: Path) -> None:
     for output in ("one", "other"):
         main(["--data", str(data), "--output", str(tmp_path / output)])

@@ -8,6 +8,7 @@ import onnx
 import pytest
 from onnx import helper
 
+from app.contract.errors import ConfigurationError
 from app.contract.manifest import Input, Manifest, Preprocessing
 from senet.export import parity, wrap
 from senet.export.fp16 import to_fp16
@@ -16,6 +17,7 @@ from senet.export.onnx_file import signature
 from senet.export.order import Order
 from senet.export.photos import Photos
 from senet.export.pipeline import export
+from senet.export.reference import served
 from senet.export.runtime import Images, onnx_runner
 from senet.sources import onnx_network
 from senet.sources.network import OnnxNetwork
@@ -98,6 +100,16 @@ def test_parameters_that_an_old_file_lists_as_inputs_are_none_of_ours(
     assert signature(model).image.sizes == (SIDE, SIDE, 3)
     run = onnx_runner(model.SerializeToString())
     parity.verify(wrap.reference_run(network, PREPROCESSING), run, images, "the file")
+
+
+def test_a_graph_that_does_not_run_is_refused(order: Order, tmp_path: Path) -> None:
+    network = onnx_network.load(written(classifier(), tmp_path)).network
+    source = replace(order.source, network=network, preprocessing=PREPROCESSING)
+    with pytest.raises(
+        ConfigurationError, match="does not run on two images of 48 x 64"
+    ) as refused:
+        served(source, Input(height=64, width=48))
+    assert "\n" not in str(refused.value)
 
 
 def test_it_is_published_like_the_rest(order: Order, drawn: Photos, tmp_path: Path) -> None:

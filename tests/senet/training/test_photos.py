@@ -12,6 +12,11 @@ from app.contract.preprocess import preprocess
 from senet.training.photos import class_labels, load_training_photos
 
 
+def test_folders_of_programs_are_no_classes(data: Path) -> None:
+    (data / "train" / ".ipynb_checkpoints").mkdir()
+    assert [label.id for label in class_labels(data / "train")] == ["blue", "green", "red"]
+
+
 def test_folder_names_are_the_classes_in_alphabetical_order(data: Path) -> None:
     labels = class_labels(data / "train")
 

@@ -1,12 +1,14 @@
 """An answer that would be too large is refused before anything is computed for it."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import httpx
 import pytest
 
-from app.contract.errors import AnswerTooLarge
+from app.contract.errors import AnswerTooLarge, OutputNotAvailable
 from app.contract.manifest import Manifest
+from app.contract.signature import Signature
 from app.engines.engine import Layout
 from app.inference.classification import ClassifyOptions
 from app.selection.served_model import ServedModel
@@ -119,6 +121,16 @@ def test_by_default_all_maps_of_a_thousand_classes_are_given_and_of_twenty_thous
     check_weight(served(20_000), options(20_000, "cam", min_score=0.01), 64, limit)
     with pytest.raises(AnswerTooLarge, match=r"about 20\.\d MiB, at most 8\.0 MiB"):
         check_weight(served(20_000), options(20_000, "cam"), 1, limit)
+
+
+def test_an_output_that_the_model_lacks_is_refused() -> None:
+    whole = served(10)
+    without = tuple(output for output in whole.signature.outputs if output.name != "cam")
+    model = replace(whole, signature=Signature(inputs=whole.signature.inputs, outputs=without))
+    limit = Settings().max_answer_bytes
+    check_weight(model, options(10, "embedding"), 1, limit)
+    with pytest.raises(OutputNotAvailable, match="colours:1 has no cam"):
+        check_weight(model, options(10, "embedding", "cam"), 1, limit)
 
 
 def test_the_estimate_is_near(client: httpx.Client, server: LiveServer) -> None:
