@@ -8,17 +8,22 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from senet.training.distortion import distorted
+
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 """ITU-R BT.601 weights of red, green and blue."""
 
 
-def augment(photo: NDArray[np.uint8], size: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Random resized crop, horizontal flip and colour jitter.
+def augment(
+    photo: NDArray[np.uint8], size: int, rng: np.random.Generator, *, distortion: float = 0.0
+) -> NDArray[np.float32]:
+    """Random resized crop, horizontal flip, distortion and colour jitter.
 
     Args:
         photo: uint8 [height, width, 3].
         size: side in pixels of the result.
         rng: the only source of randomness.
+        distortion: probability of `distorted`.
 
     Returns:
         float32 [size, size, 3] in 0..255.
@@ -27,6 +32,8 @@ def augment(photo: NDArray[np.uint8], size: int, rng: np.random.Generator) -> ND
     crop = Image.fromarray(photo).resize((size, size), Image.Resampling.BILINEAR, box=box)
     if rng.random() < 0.5:
         crop = crop.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    if distortion and rng.random() < distortion:
+        crop = distorted(crop, rng)
     return jitter(np.asarray(crop, dtype=np.float32), rng)
 
 

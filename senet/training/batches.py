@@ -57,6 +57,7 @@ class Batches:
                 self.photos.images[index],
                 side,
                 np.random.default_rng((options.seed, epoch, index)),
+                distortion=options.distortion,
             )
             for index in chosen
         ]

@@ -1,6 +1,6 @@
 """Everything that decides the resulting weights, besides the photos: each option once."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, PositiveInt
 
@@ -55,12 +55,20 @@ class TrainingOptions(BaseModel):
     "Fixing the train-test resolution discrepancy")."""
     batch_size: PositiveInt = 64
     """Photos for each optimiser step, over all threads."""
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    """adamw, or sgd with Nesterov's momentum for all but the SE blocks, which stay with AdamW. With
+    sgd, --learning-rate 0.1 and --weight-decay 0.0005 suit a batch of 64."""
     learning_rate: PositiveFloat = 2e-3
-    """Largest learning rate, of AdamW."""
+    """Largest learning rate."""
+    gate_learning_rate: PositiveFloat = 2e-3
+    """Largest learning rate of the SE blocks where `optimizer` is sgd."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.05
-    """Weight decay of AdamW; biases, normalisations and SE blocks have none."""
+    """Weight decay; biases, normalisations and SE blocks have none."""
     label_smoothing: Probability = 0.1
     """Share of the target that is spread over all classes."""
+    distortion: Probability = 0.0
+    """Probability that a photo is sheared, moved, turned, or changed in its colours or sharpness,
+    one of them at a random strength."""
     mixing: Probability = 0.6
     """Probability that a thread's share of a batch gets mixup or CutMix."""
     average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.998

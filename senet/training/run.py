@@ -19,11 +19,11 @@ from senet.blocks import ResidualBlock
 from senet.evaluation import Evaluation, evaluate, load_photos
 from senet.gates.block import BlockGates
 from senet.gates.recorder import GateRecorder
-from senet.se import SqueezeExcitation
 from senet.sources.architecture import build
 from senet.training import phases, schedule
 from senet.training.batches import Batches, normalise
 from senet.training.moving_average import MovingAverage
+from senet.training.optimizers import optimizer, set_learning_rate
 from senet.training.options import TrainingOptions, refuse_contradictions
 from senet.training.photos import TrainingPhotos, load_training_photos
 from senet.training.replicas import Replicas
@@ -32,8 +32,6 @@ from senet.training.state import RunDirectory, TrainingState
 
 # Evaluation batch of one thread.
 _EVALUATION_BATCH = 32
-
-_GATES_OF_TIMM = frozenset({"SqueezeExcite", "SEModule", "EffectiveSEModule"})
 
 # Photos over which the gates' spread is logged: enough for two digits.
 _GATE_PHOTOS = 256
@@ -72,7 +70,7 @@ class Training:
         self._state = TrainingState(
             network,
             MovingAverage(network, options.average_decay),
-            _optimizer(network, options),
+            optimizer(network, options),
             [],
         )
         data = Path(options.data)
@@ -189,8 +187,8 @@ class Training:
             )
 
         done = epoch * self._batches.steps + step
-        for group in state.optimizer.param_groups:
-            group["lr"] = phases.learning_rate(options, self._batches.steps, done)
+        rate = phases.learning_rate(options, self._batches.steps, done)
+        set_learning_rate(state.optimizer, rate)
         prepare = partial(
             phases.prepare,
             head_only=epoch < options.head_epochs,
@@ -224,24 +222,3 @@ def _start_as_identity(network: nn.Module) -> None:
         if isinstance(module, ResidualBlock):
             norms = [child for child in module.children() if isinstance(child, nn.BatchNorm2d)]
             nn.init.zeros_(norms[-1].weight)
-
-
-def _optimizer(network: nn.Module, options: TrainingOptions) -> torch.optim.Optimizer:
-    # A convolution before a normalisation works the same at any scale, so decay only sets its
-    # effective learning rate. A gate has no normalisation: decay would pull it to a constant.
-    kept = {
-        id(parameter)
-        for module in network.modules()
-        if isinstance(module, SqueezeExcitation) or type(module).__name__ in _GATES_OF_TIMM
-        for parameter in module.parameters()
-    }
-    parameters = list(network.parameters())
-    decayed = [weight for weight in parameters if weight.ndim > 1 and id(weight) not in kept]
-    others = [weight for weight in parameters if weight.ndim <= 1 or id(weight) in kept]
-    return torch.optim.AdamW(
-        [
-            {"params": decayed, "weight_decay": options.weight_decay},
-            {"params": others, "weight_decay": 0.0},
-        ],
-        lr=options.learning_rate,
-    )

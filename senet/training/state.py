@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from app.contract.errors import ConfigurationError
@@ -14,6 +13,7 @@ from senet import checkpoint
 from senet.evaluation import Evaluation
 from senet.training.confusion import Confusion, summary
 from senet.training.moving_average import MovingAverage
+from senet.training.optimizers import Optimizer
 from senet.training.options import TrainingOptions, flag
 
 CHECKPOINT = "checkpoint.pt"
@@ -38,7 +38,7 @@ class TrainingState:
 
     network: nn.Module
     average: MovingAverage
-    optimizer: torch.optim.Optimizer
+    optimizer: Optimizer
     history: list[dict[str, Any]]
 
 
