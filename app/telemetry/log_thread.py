@@ -8,6 +8,8 @@ from typing import TextIO
 
 # Lines that come within this time of each other are written in one go.
 _GATHER_SECONDS = 0.01
+# Longest wait for a reader that does not read: the process has to end.
+_FLUSH_SECONDS = 2.0
 
 
 class LogThread(logging.Handler):
@@ -29,6 +31,7 @@ class LogThread(logging.Handler):
         self._capacity = capacity
         self._dropped = 0
         self._is_closed = False
+        self._is_writing = False
         self._come = threading.Event()
         self._written = threading.Condition()
         # A daemon: a process that ends without closing it, told to end at once, does not wait.
@@ -49,17 +52,20 @@ class LogThread(logging.Handler):
             self._come.set()
 
     def flush(self) -> None:
-        """Returns once all lines are written that were logged before."""
-        self._come.set()
-        with self._written:
-            self._written.wait_for(lambda: not self._come.is_set())
+        """Returns once all lines are written that were logged before, or after two seconds."""
+        if self._thread.is_alive():
+            self._come.set()
+            with self._written:
+                self._written.wait_for(
+                    lambda: not (self._come.is_set() or self._is_writing), _FLUSH_SECONDS
+                )
 
     def close(self) -> None:
-        """Writes what waits, and ends the thread."""
+        """Writes what waits, for two seconds at most, and ends the thread."""
         self._is_closed = True
         self._come.set()
         if threading.current_thread() is not self._thread:
-            self._thread.join()
+            self._thread.join(_FLUSH_SECONDS)
         super().close()
 
     def _work(self) -> None:
@@ -70,15 +76,21 @@ class LogThread(logging.Handler):
             self._write()
 
     def _write(self) -> None:
-        # In this order: a line that comes after the last look at them sets the event again.
-        with self._written:
-            self._come.clear()
-            lines = [self._lines.popleft() for _ in range(len(self._lines))]
-            dropped, self._dropped = self._dropped, 0
-            if dropped:
-                lines.append(_notice(dropped))
+        # In this order: a line that comes after the last look at them sets the event again, and
+        # whoever flushes sees one or the other.
+        self._is_writing = True
+        self._come.clear()
+        lines = [self._lines.popleft() for _ in range(len(self._lines))]
+        dropped, self._dropped = self._dropped, 0
+        if dropped:
+            lines.append(_notice(dropped))
+        try:
             self._stream.write("".join(self._text(record) for record in lines))
             self._stream.flush()
+        except (OSError, ValueError):  # its reader is gone, its disk full, or it is closed
+            self._dropped += len(lines)
+        with self._written:
+            self._is_writing = False
             self._written.notify_all()
 
     def _text(self, record: logging.LogRecord) -> str:
@@ -95,7 +107,7 @@ def _notice(dropped: int) -> logging.LogRecord:
         logging.WARNING,
         __file__,
         0,
-        "%d log lines were dropped: standard output is not read fast enough",
+        "log lines were dropped, for standard output was not read: %d",
         (dropped,),
         None,
     )

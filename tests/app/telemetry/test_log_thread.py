@@ -66,7 +66,7 @@ def test_a_reader_that_stops_reading_stops_nobody(
     log.warning("last")
     handler.flush()
     assert pipe.lines[:4] == ["first", "line 0", "line 1", "line 2"]
-    assert pipe.lines[4].startswith("2 log lines were dropped")
+    assert pipe.lines[4].endswith("not read: 2")
     assert pipe.lines[5:] == ["last"]
 
 
@@ -90,3 +90,19 @@ def test_a_line_that_cannot_be_formatted_ends_nothing(
     handler.flush()
     assert pipe.lines == ["good"]
     assert "Logging error" in capsys.readouterr().err
+
+
+def test_a_reader_that_is_gone_ends_nothing(
+    log: logging.Logger, handler: LogThread, pipe: Pipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_off(_: str) -> int:
+        raise BrokenPipeError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipe, "write", break_off)
+        log.warning("lost")
+        handler.flush()
+    log.warning("back")
+    handler.flush()
+    assert pipe.lines[0] == "back"
+    assert pipe.lines[1].endswith("not read: 1")
