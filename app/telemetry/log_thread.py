@@ -2,7 +2,6 @@
 
 import logging
 import threading
-import time
 from collections import deque
 from typing import TextIO
 
@@ -30,7 +29,7 @@ class LogThread(logging.Handler):
         self._lines: deque[logging.LogRecord] = deque()
         self._capacity = capacity
         self._dropped = 0
-        self._is_closed = False
+        self._closed = threading.Event()
         self._is_writing = False
         self._come = threading.Event()
         self._written = threading.Condition()
@@ -44,7 +43,7 @@ class LogThread(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Takes a record."""
-        if self._is_closed or len(self._lines) >= self._capacity:
+        if self._closed.is_set() or len(self._lines) >= self._capacity:
             self._dropped += 1
             return
         self._lines.append(record)
@@ -62,17 +61,17 @@ class LogThread(logging.Handler):
 
     def close(self) -> None:
         """Writes what waits, for two seconds at most, and ends the thread."""
-        self._is_closed = True
+        self._closed.set()
         self._come.set()
         if threading.current_thread() is not self._thread:
             self._thread.join(_FLUSH_SECONDS)
         super().close()
 
     def _work(self) -> None:
-        while not self._is_closed:
+        is_over = False
+        while not is_over:
             self._come.wait()
-            if not self._is_closed:
-                time.sleep(_GATHER_SECONDS)
+            is_over = self._closed.wait(_GATHER_SECONDS)
             self._write()
 
     def _write(self) -> None:
