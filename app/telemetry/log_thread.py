@@ -29,7 +29,7 @@ class LogThread(logging.Handler):
         self._lines: deque[logging.LogRecord] = deque()
         self._capacity = capacity
         self._dropped = 0
-        self._closed = threading.Event()
+        self._ending = threading.Event()
         self._is_writing = False
         self._come = threading.Event()
         self._written = threading.Condition()
@@ -43,7 +43,7 @@ class LogThread(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Takes a record."""
-        if self._closed.is_set() or len(self._lines) >= self._capacity:
+        if self._ending.is_set() or len(self._lines) >= self._capacity:
             self._dropped += 1
             return
         self._lines.append(record)
@@ -61,7 +61,7 @@ class LogThread(logging.Handler):
 
     def close(self) -> None:
         """Writes what waits, for two seconds at most, and ends the thread."""
-        self._closed.set()
+        self._ending.set()
         self._come.set()
         if threading.current_thread() is not self._thread:
             self._thread.join(_FLUSH_SECONDS)
@@ -71,7 +71,7 @@ class LogThread(logging.Handler):
         is_over = False
         while not is_over:
             self._come.wait()
-            is_over = self._closed.wait(_GATHER_SECONDS)
+            is_over = self._ending.wait(_GATHER_SECONDS)
             self._write()
 
     def _write(self) -> None:
