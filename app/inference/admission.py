@@ -88,6 +88,9 @@ class Admission:
             Overloaded: if they do not all fit.
             Unavailable: if admission is closed.
         """
+        if caller in self._expected:  # the image that its head was taken for is one of these
+            self._expected.remove(caller)
+            self._share.give_back(1, *caller.holders)
         self._check(caller, images)
         if not self.in_flight:
             self._last_released = self._clock()

@@ -21,7 +21,7 @@ from tests.deploy.files import DEPLOY
 from tests.deploy.prometheus import Prometheus, scraping
 from tests.support.colours import COLOURS, colour_outputs
 from tests.support.engines import FakeEngine, FakeEngines
-from tests.support.http import post_image
+from tests.support.http import RawConnection, post_image
 from tests.support.images import encode, photo, truncated_jpeg
 from tests.support.server import running
 from tests.support.waiting import eventually
@@ -52,6 +52,9 @@ def loaded(
             folder = tmp_path_factory.mktemp("prometheus")
             target = f"127.0.0.1:{live.port}"
             with scraping(target, folder, tool("prometheus")) as prometheus:
+                with RawConnection(live.port) as connection:
+                    connection.send(b"no HTTP at all\r\n\r\n")
+                    assert connection.read_to_end().startswith(b"HTTP/1.1 400 ")
                 # The first load makes the series, the second lets them grow between two scrapes.
                 for done in (20, 40):
                     for number in range(20):

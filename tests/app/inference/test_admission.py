@@ -136,6 +136,13 @@ async def test_no_more_pass_at_once_than_can_be_admitted(admission: Admission) -
         admission.expect(Caller("erin"))
 
 
+async def test_who_is_expected_does_not_stand_in_its_own_way(admission: Admission) -> None:
+    with admitted(admission, ALICE, 4), admitted(admission, BOB, 4):
+        admission.expect(Caller("carol"))
+        with admitted(admission, Caller("carol"), 2):  # in the same turn of the loop
+            assert admission.in_flight == 10
+
+
 async def test_who_is_expected_and_does_not_come_keeps_no_place(admission: Admission) -> None:
     admission.expect(ALICE)
     await asyncio.sleep(0)
