@@ -19,14 +19,14 @@ def main(files: Sequence[str]) -> int:
     for file in files:
         found, skipped, total = _audit(file)
         for line in found:
-            print(f"{file}: {line}")  # noqa: T201 - the command's result
+            print(f"{file}: {line}")
         if skipped:
-            print(  # noqa: T201
+            print(
                 f"{file}: {skipped} of {total} packages not audited: no advisory source that knows"
                 " them is reachable"
             )
         if not found and not skipped:
-            print(f"{file}: {total} packages, no known vulnerability")  # noqa: T201
+            print(f"{file}: {total} packages, no known vulnerability")
         code = max(code, _NOT_AUDITED if skipped else 0, _VULNERABLE if found else 0)
     return code
 

@@ -9,9 +9,9 @@ from app.contract.errors import ConfigurationError
 def main(arguments: list[str] | None = None) -> int:
     """Builds what the command line says. Returns the exit code."""
     try:
-        print(build_engine(sys.argv[1:] if arguments is None else arguments))  # noqa: T201 - the command line's answer
+        print(build_engine(sys.argv[1:] if arguments is None else arguments))
     except ConfigurationError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - likewise
+        print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
 

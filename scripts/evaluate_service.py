@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _compare(options)
     except ConfigurationError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the command line's answer
+        print(f"error: {error}", file=sys.stderr)
         return 2
 
 
@@ -60,15 +60,15 @@ def _compare(options: argparse.Namespace) -> int:
 
     failed = int((over_http < 0).sum())
     different = int((over_http != direct).sum())
-    print(f"model        {reference['name']}:{reference['version']} {reference['precision']}")  # noqa: T201
-    print(f"photos       {len(files)}, {options.connections} connections, {failed} failed")  # noqa: T201
-    print(f"over HTTP    top-1 {np.mean(over_http == targets):.4%}")  # noqa: T201
-    print(f"directly     top-1 {np.mean(direct == targets):.4%}")  # noqa: T201
-    print(f"different    {different} photos")  # noqa: T201
+    print(f"model        {reference['name']}:{reference['version']} {reference['precision']}")
+    print(f"photos       {len(files)}, {options.connections} connections, {failed} failed")
+    print(f"over HTTP    top-1 {np.mean(over_http == targets):.4%}")
+    print(f"directly     top-1 {np.mean(direct == targets):.4%}")
+    print(f"different    {different} photos")
     shapes = shapes_of("accuracy", files)
-    print(f"not square   {shapes.not_square} photos")  # noqa: T201
+    print(f"not square   {shapes.not_square} photos")
     for warning in (*listing.notes, *warnings_on([shapes])):
-        print(warning)  # noqa: T201
+        print(warning)
     return int(different > 0)
 
 

@@ -43,10 +43,10 @@ def main(arguments: list[str] | None = None) -> int:
         with OutputLock(Path(parsed.output)):
             return _begin_and_run(parsed)
     except (ConfigurationError, WrongOption) as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the command line's answer
+        print(f"error: {error}", file=sys.stderr)
         return 2
     except Stopped as error:
-        print(f"stopped: {error}", file=sys.stderr)  # noqa: T201 - likewise
+        print(f"stopped: {error}", file=sys.stderr)
         return 1
 
 
@@ -54,9 +54,9 @@ def _begin_and_run(parsed: argparse.Namespace) -> int:
     output, options = prepare(parsed)
     failure = _run(parsed, output, options)
     if failure is not None:
-        print(f"stopped: {failure}; the same command goes on", file=sys.stderr)  # noqa: T201 - likewise
+        print(f"stopped: {failure}; the same command goes on", file=sys.stderr)
         return 1
-    print(f"{output.rows} rows in {parsed.output}, {output.errors} with an error")  # noqa: T201 - likewise
+    print(f"{output.rows} rows in {parsed.output}, {output.errors} with an error")
     return 3 if output.errors else 0
 
 

@@ -5,6 +5,7 @@ import enum
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from app.contract.errors import Draining, NotReady, Unavailable
 from app.engines.engine import Engines
@@ -33,6 +34,14 @@ class State(enum.Enum):
     READY = enum.auto()
     DRAINING = enum.auto()
     FAILED = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """What is there once the model is loaded."""
+
+    table: ModelTable
+    memory: Memory
 
 
 class Service:
@@ -64,11 +73,10 @@ class Service:
         self._on_ready = on_ready
         self._on_failure = on_failure
         self._admission = Admission(settings.max_queue_size, metrics)
-        self._memory: Memory | None = None
         self._state = State.STARTING
         self._loading: asyncio.Task[None] | None = None
         self._stopping = threading.Event()
-        self._table: ModelTable | None = None
+        self._opened: _Opened | None = None
 
     @property
     def state(self) -> State:
@@ -83,13 +91,17 @@ class Service:
             NotReady: while loading, and after a failure.
             Draining: while shutting down.
         """
+        return self._open_now.table
+
+    @property
+    def _open_now(self) -> _Opened:
         if self._state is State.DRAINING:
             raise _draining()
         if self._state is State.FAILED:
             raise _failed()
-        if self._table is None:
+        if self._opened is None:
             raise NotReady("the model is being loaded")
-        return self._table
+        return self._opened
 
     def start(self) -> None:
         """Begins to load the model; `state` tells when it is ready."""
@@ -119,8 +131,8 @@ class Service:
             Unavailable: if the service is not ready, or has no room.
             ModelNotFound: if another model or version is served.
         """
-        host = self.table.find(model, version)
-        assert self._memory is not None  # noqa: S101 - it is there before the table is
+        opened = self._open_now
+        host = opened.table.find(model, version)
         self._admission.expect(caller)
         host.lease()
         return Visit(
@@ -130,7 +142,7 @@ class Service:
             host,
             deadline,
             admission=self._admission,
-            memory=self._memory,
+            memory=opened.memory,
         )
 
     async def drain(self) -> None:
@@ -147,8 +159,8 @@ class Service:
         if self._loading is not None:
             self._loading.cancel()
             await asyncio.gather(self._loading, return_exceptions=True)
-        if self._table is not None:
-            await asyncio.gather(*(host.stop() for host in self._table.hosts.values()))
+        if self._opened is not None:
+            await asyncio.gather(*(host.stop() for host in self._opened.table.hosts.values()))
 
     async def _load(self) -> None:
         try:
@@ -179,7 +191,6 @@ class Service:
         )
         memory = budget.for_requests(settings.max_buffered_bytes)
         logger.info("requests may hold %d MiB", memory >> 20)
-        self._memory = Memory(memory, self._metrics)
         host = ModelHost(
             model,
             slots,
@@ -192,7 +203,7 @@ class Service:
             inference_timeout_seconds=settings.inference_timeout_ms / 1000,
         )
         host.start(on_death=self._fail)
-        self._table = ModelTable.of(host)
+        self._opened = _Opened(ModelTable.of(host), Memory(memory, self._metrics))
         self._metrics.queue_depth.labels(model.name, model.version).set_function(
             lambda: host.waiting
         )

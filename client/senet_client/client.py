@@ -111,6 +111,7 @@ class Client(
         encoded = [self._encode(image) for image in several(images)]
         return self._run(self._batch_flow(encoded, timeout, options))
 
+    # As above: one image is no sequence of images.
     @overload
     def classify_many(  # type: ignore[overload-overlap]
         self,

@@ -1,12 +1,10 @@
 """Real proxies before a service, configured to pass offers of other protocols on."""
 
 import contextlib
-import socket
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.support.waiting import eventually
+from tests.support.listening import listening
 
 _NGINX = """
 daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/errors;
@@ -48,7 +46,9 @@ def nginx(folder: Path, port: int, service: int) -> Iterator[None]:
     """nginx on `port` before the service on another."""
     file = folder / "nginx.conf"
     file.write_text(_NGINX.format(folder=folder, port=port, service=service))
-    with _running(port, "nginx", "-p", str(folder), "-e", str(folder / "errors"), "-c", str(file)):
+    with listening(
+        port, ["nginx", "-p", str(folder), "-e", str(folder / "errors"), "-c", str(file)]
+    ):
         yield
 
 
@@ -57,22 +57,5 @@ def haproxy(folder: Path, port: int, service: int) -> Iterator[None]:
     """HAProxy on `port` before the service on another."""
     file = folder / "haproxy.cfg"
     file.write_text(_HAPROXY.format(port=port, service=service))
-    with _running(port, "haproxy", "-db", "-f", str(file)):
+    with listening(port, ["haproxy", "-db", "-f", str(file)]):
         yield
-
-
-@contextlib.contextmanager
-def _running(port: int, *command: str) -> Iterator[None]:
-    with subprocess.Popen(command) as process:
-        try:
-            eventually(lambda: process.poll() is not None or _answers(port))
-            assert process.poll() is None, f"{command[0]} did not start"
-            yield
-        finally:
-            process.terminate()
-
-
-def _answers(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-        return True
-    return False

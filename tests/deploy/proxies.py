@@ -1,14 +1,12 @@
 """The shipped configurations of proxies, run by the real programs on ports and files of a test."""
 
 import contextlib
-import socket
-import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.deploy.files import DEPLOY
-from tests.support.waiting import eventually
+from tests.support.listening import listening
 
 Tool = Callable[[str], str]
 
@@ -57,7 +55,7 @@ def nginx(
     file = folder / "nginx.conf"
     file.write_text(_NGINX.format(folder=folder, site=site))
     command = [tool("nginx"), "-p", str(folder), "-e", str(folder / "errors"), "-c", str(file)]
-    with _running(ports.https, command):
+    with listening(ports.https, command):
         yield
 
 
@@ -81,7 +79,7 @@ def haproxy(
     )
     file = folder / "haproxy.cfg"
     file.write_text(text)
-    with _running(ports.https, [tool("haproxy"), "-db", "-f", str(file)]):
+    with listening(ports.https, [tool("haproxy"), "-db", "-f", str(file)]):
         yield
 
 
@@ -94,20 +92,3 @@ def replaced(text: str, by: dict[str, str]) -> str:
         assert old in text, old
         text = text.replace(old, new)
     return text
-
-
-@contextlib.contextmanager
-def _running(port: int, command: list[str]) -> Iterator[None]:
-    with subprocess.Popen(command) as process:
-        try:
-            eventually(lambda: process.poll() is not None or _answers(port))
-            assert process.poll() is None, f"{command[0]} did not start"
-            yield
-        finally:
-            process.terminate()
-
-
-def _answers(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-        return True
-    return False

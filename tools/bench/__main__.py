@@ -1,4 +1,3 @@
-# ruff: noqa: T201 - the command tells what it does and finds
 """`python -m tools.bench`: measures the goals on this machine; see docs/performance.md."""
 
 import shlex

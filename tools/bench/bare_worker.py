@@ -138,7 +138,7 @@ def main() -> int:
     """Runs until standard input ends."""
     worker = Worker(Job(**json.loads(sys.argv[1])))
     for line in sys.stdin:
-        print(json.dumps(asdict(worker.run(float(line)))), flush=True)  # noqa: T201 - the answer
+        print(json.dumps(asdict(worker.run(float(line)))), flush=True)
     return 0
 
 

@@ -40,7 +40,7 @@ def main(driver: str = _DRIVER) -> int:
     try:
         check(driver)
     except ConfigurationError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the one line meant for a person
+        print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
 

@@ -159,10 +159,10 @@ def main(arguments: list[str] | None = None) -> int:
     if (preprocessing.crop_height, preprocessing.crop_width) != (own.crop_height, own.crop_width):
         model = Model(model.manifest, {})
     for line in changes(files, photos, preprocessing, model):
-        print(line)  # noqa: T201 - the command's answer
+        print(line)
     if parsed.n:
         for line in costs(photos, preprocessing, parsed.n):
-            print(line)  # noqa: T201 - likewise
+            print(line)
     return 0
 
 

@@ -118,9 +118,9 @@ def main() -> int:
     options = parser.parse_args()
     try:
         for folder in make(options.work, options.precisions):
-            print(f"exported {folder}")  # noqa: T201 - the command's result
+            print(f"exported {folder}")
     except ConfigurationError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the one line meant for a person
+        print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
 

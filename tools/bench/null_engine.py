@@ -124,7 +124,7 @@ def main() -> int:
     try:
         serve(load_settings(sys.argv[1:]))
     except ConfigurationError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the one line meant for a person
+        print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
 

@@ -29,7 +29,7 @@ def run(command: Callable[[], int]) -> int:
     try:
         return command()
     except ConfigurationError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the one line meant for a person
+        print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 128 + received[-1]

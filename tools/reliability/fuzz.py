@@ -1,4 +1,3 @@
-# ruff: noqa: T201 - the command tells its results
 """`python -m tools.reliability.fuzz`: random bytes, multipart and JSON against the real service.
 
 Whatever is sent, the answer is a success or one of the problems that the API documents, never a

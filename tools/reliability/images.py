@@ -1,4 +1,3 @@
-# ruff: noqa: T201 - the command tells its results
 """`python -m tools.reliability.images`: prepares every image of the corpus, and measures it.
 
 Prints a histogram of outcomes by kind and the dearest images, and fails if an image ended in

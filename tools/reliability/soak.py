@@ -1,4 +1,3 @@
-# ruff: noqa: T201 - the command tells its results
 """`python -m tools.reliability.soak`: tens of thousands of images of mixed sizes and formats.
 
 After a warm-up, resident memory must be flat, and file descriptors and threads constant.

@@ -6,4 +6,4 @@ from tools.loadtools.command import run
 from tools.tune.command import tune
 
 if __name__ == "__main__":
-    sys.exit(run(lambda: tune(sys.argv[1:], say=lambda line: print(line, flush=True))))  # noqa: T201 - the report
+    sys.exit(run(lambda: tune(sys.argv[1:], say=lambda line: print(line, flush=True))))

@@ -26,7 +26,7 @@ CLASSIFY_PATH = "/classify"
 
 _QUERIES_REMEMBERED = 256
 # Only the middleware around the route knows what these are for.
-_NEEDS_MIDDLEWARE = (b"origin", b"x-forwarded-for")
+_NEEDS_MIDDLEWARE = frozenset((b"origin", b"x-forwarded-for"))
 _STATE = "arrival"
 _STATUS = ANSWERS[Overloaded].status
 _TITLE = ANSWERS[Overloaded].title
@@ -132,10 +132,9 @@ class Arrivals:
         """
         if scope["method"] != "POST" or scope["raw_path"] != self._raw_path:
             return None
+        if not _NEEDS_MIDDLEWARE.isdisjoint([name for name, _ in scope["headers"]]):
+            return None  # decided there: only then it is known whom a proxy speaks for
         arrival = self._arrive(scope)
-        if any(name in arrival.headers for name in _NEEDS_MIDDLEWARE):
-            arrival.close()
-            return None
         if isinstance(arrival.outcome, Overloaded):
             return self._refuse(arrival, arrival.outcome)
         _keep(arrival, scope["state"])

@@ -1,4 +1,3 @@
-# ruff: noqa: T201 - the command tells its results
 """`python -m tools.reliability.chaos`."""
 
 import argparse

@@ -59,7 +59,7 @@ def main() -> int:
     ) as server:
         if apart:
             os.sched_setaffinity(0, {last})
-        print(f"cores of the service: {len(cores) if apart else len(cores) + 1}")  # noqa: T201
+        print(f"cores of the service: {len(cores) if apart else len(cores) + 1}")
         uvloop.run(overload(server, options))
     return server.exit_code or 0
 

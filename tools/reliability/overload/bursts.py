@@ -1,4 +1,3 @@
-# ruff: noqa: T201 - it tells its results
 """Bursts above the capacity: goodput, refusals, latency, and the return to normal."""
 
 import statistics

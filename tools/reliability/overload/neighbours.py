@@ -1,4 +1,3 @@
-# ruff: noqa: T201 - it tells its results
 """Callers beside a greedy one: bulk traffic, and a thousand images in flight."""
 
 import asyncio

@@ -61,6 +61,7 @@ def test_the_answer_is_that_of_the_way_through_the_middleware(client: httpx.Clie
         assert response.headers["x-request-id"] == "mine"
         assert response.headers["retry-after"] == "1"
     assert by_the_head.json() == inside.json()
+    assert value(client, "senet_rejected_total", reason="capacity") == 2  # once each
     assert by_the_head.headers.keys() == inside.headers.keys()
 
 
