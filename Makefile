@@ -18,7 +18,7 @@ COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
 LOCK := $(COMPILE) pyproject.toml --overrides requirements/without-torch.txt --no-emit-package torch
 
 .DEFAULT_GOAL := help
-.PHONY: help run test slow test-timm test-client test-ray check train export chaos fuzz images overload soak tune bench bench-gpu image-test arm-wheels audit sbom lock clean
+.PHONY: help run test slow test-timm test-client test-ray test-fetch check train export chaos fuzz images overload soak tune bench bench-gpu image-test arm-wheels audit sbom lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -44,6 +44,9 @@ test-client: .venv/.dev .venv-client/.client ## types and tests of the client, a
 test-ray: .venv-ray/.ray ## tests of scoring on a Ray cluster, in an environment of its own
 	.venv-ray/bin/python -c 'import ray'
 	.venv-ray/bin/pytest --confcutdir=tests/ray tests/ray $(ARGS)
+
+test-fetch: .venv-fetch/.fetch ## models fetched from a stand-in of each store, in an environment of its own
+	.venv-fetch/bin/pytest --confcutdir=tests/fetch tests/fetch $(ARGS)
 
 check: .venv/.dev ## lint, types and import contracts
 	.venv/bin/ruff check .
@@ -115,9 +118,10 @@ lock: .venv/.dev ## pin the requirements anew from pyproject.toml
 		-o client/requirements/dev.txt
 	$(COMPILE) pyproject.toml tests/ray/requirements.in client/pyproject.toml --extra cpu \
 		--extra parquet --extra remote --extra score --no-emit-package senet-client -o tests/ray/requirements.txt
+	$(COMPILE) tests/fetch/requirements.in -o tests/fetch/requirements.txt
 
 clean: ## remove the environments and all caches
-	rm -rf .venv .venv-gpu .venv-timm .venv-audit .venv-mosec .venv-client .venv-ray .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-gpu .venv-timm .venv-audit .venv-mosec .venv-client .venv-ray .venv-fetch .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find app senet scripts tools tests -name __pycache__ -prune -exec rm -rf {} +
 
 %/bin/python:
@@ -149,6 +153,10 @@ clean: ## remove the environments and all caches
 .venv-ray/.ray: tests/ray/requirements.txt client/pyproject.toml | .venv-ray/bin/python
 	$(PIP) --require-hashes -r $<
 	$(PIP) --no-deps --no-build-isolation --editable client
+	@touch $@
+
+.venv-fetch/.fetch: tests/fetch/requirements.txt | .venv-fetch/bin/python
+	$(PIP) --require-hashes -r $<
 	@touch $@
 
 # torch stands apart, without hashes, so that whichever build of it is at hand satisfies the pin.
