@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
 # What the operations' tests need beyond Python, from Debian or Ubuntu; run as root.
 #   deploy/install_test_tools.sh          Prometheus, promtool, amtool, faketime, nginx, HAProxy,
-#                                         systemd-analyze, for tests/deploy
+#                                         systemd-analyze, for tests/deploy; Chromium and npm,
+#                                         for tests/browser
 #   deploy/install_test_tools.sh image    what test_image.sh needs as well
 #   deploy/install_test_tools.sh slow     what `make slow` needs as well: clients
 set -euo pipefail
-packages=(prometheus prometheus-alertmanager faketime nginx haproxy systemd)
+packages=(prometheus prometheus-alertmanager faketime nginx haproxy systemd chromium)
+# Debian's npm is no match for a Node.js that comes from elsewhere and brings its own.
+command -v npm >/dev/null || packages+=(npm)
 [ "${1:-}" != image ] || packages+=(buildah podman runc mmdebstrap)
 [ "${1:-}" != slow ] || packages+=(default-jdk-headless curl)
 for package in "${packages[@]}"; do
