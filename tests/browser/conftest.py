@@ -1,4 +1,4 @@
-import os
+import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tests.browser.page import DemoPage
 from tests.browser.service import serving
 
-_CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+_BROWSERS = ("chromium", "google-chrome")
 # Nobody is asked, and the camera is the browser's own test picture. CI's user is root.
 _ARGUMENTS = [
     "--no-sandbox",
@@ -18,8 +18,10 @@ _ARGUMENTS = [
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
+    found = [path for path in map(shutil.which, _BROWSERS) if path]
+    assert found, f"install one of {', '.join(_BROWSERS)}"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=_ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=found[0], args=_ARGUMENTS)
         yield browser
         browser.close()
 
