@@ -1,4 +1,4 @@
-"""A model as ONNX Runtime would run it, written down, so that several sessions share its weights."""
+"""A model written down as ONNX Runtime runs it, so that several sessions share its weights."""
 
 import tempfile
 from collections.abc import Callable, Iterator
