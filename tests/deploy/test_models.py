@@ -140,7 +140,7 @@ def test_the_keys_are_where_the_service_reads_them(tmp_path: Path) -> None:
     assert path.parent == Path(mount["mountPath"])
     # With a subPath a changed Secret would never be seen.
     assert "subPath" not in mount
-    [volume] = pod["volumes"]
+    [volume] = [volume for volume in pod["volumes"] if "secret" in volume]
     # Read by the group alone: the files belong to root.
     assert volume["secret"]["defaultMode"] == 0o440
     assert pod["securityContext"]["fsGroup"] == pod["securityContext"]["runAsGroup"]
@@ -162,7 +162,10 @@ def run_in(
 
 def _own_mount(pod: Manifest) -> Manifest:
     """The one that a component adds to the service's temporary folder."""
+    mounts: list[Manifest] = container_of(pod)["volumeMounts"]
     [mount] = [
-        mount for mount in container_of(pod)["volumeMounts"] if mount["mountPath"] != "/tmp"  # noqa: S108 - of a container
+        mount
+        for mount in mounts
+        if mount["mountPath"] != "/tmp"  # noqa: S108 - of a container
     ]
     return mount
