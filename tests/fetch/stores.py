@@ -98,7 +98,7 @@ def hugging_face(files: dict[str, bytes], name: str) -> Store:
 
 
 def registry(files: dict[str, bytes], folder: str) -> Store:
-    """An OCI registry with an image of one layer that has `folder`, as `models.Dockerfile` makes."""
+    """An OCI registry with an image whose one layer has `folder`, as of `models.Dockerfile`."""
     layer = archive({f"{folder}/{name}": data for name, data in files.items()})
     config = b"{}"
     blobs = {f"sha256:{_digest(data)}": data for data in (layer, config)}

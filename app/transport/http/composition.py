@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
@@ -22,6 +21,7 @@ from app.transport.http.arrivals import Arrivals
 from app.transport.http.auth import KeyFile, authoriser, identifier
 from app.transport.http.classify import ClassifyEndpoint, classify_router
 from app.transport.http.classify_route import ClassifyRoute
+from app.transport.http.demo.routes import demo_router
 from app.transport.http.middleware import HeadAsGet, RequestContext, SecurityHeaders
 from app.transport.http.operations import (
     operations_router,
@@ -32,6 +32,7 @@ from app.transport.http.operations import (
 from app.transport.http.problems import install_error_handlers
 from app.transport.http.refusal_log import RefusalLog
 from app.transport.http.request_log import RequestLog
+from app.version import VERSION
 
 
 def create_app(
@@ -79,7 +80,7 @@ def create_app(
         redoc_url=None,
         title="SENet service",
         summary="Image classification with squeeze-and-excitation networks.",
-        version=_version(),
+        version=VERSION,
         lifespan=lifespan,
         telemetry=tracing.fastapi,
     )
@@ -104,11 +105,14 @@ def create_app(
     app.include_router(probes_router(service))
     if settings.open_operations:
         app.include_router(operations_router(service, metrics, None))
-        app.include_router(root_router())
     else:
         operators = authoriser(identifier(keys, scope=None))
         app.include_router(operations_router(service, metrics, operators))
         app.include_router(schema_router(app, operators))
+    if settings.demo:
+        app.include_router(demo_router(app))
+    elif settings.open_operations:
+        app.include_router(root_router())
     install_error_handlers(app)
     app.state.refusal_log = RefusalLog(metrics, log, addresses=settings.log_addresses)
     # The last one added is the outermost.
@@ -129,10 +133,3 @@ def create_app(
             expose_headers=["X-Request-ID", "Server-Timing", "Retry-After", "traceresponse"],
         )
     return app
-
-
-def _version() -> str:
-    try:
-        return version("senet-serving")
-    except PackageNotFoundError:
-        return "0"
