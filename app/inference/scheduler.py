@@ -88,7 +88,8 @@ class Scheduler:
     def __init__(
         self, slots: Sequence[Slot], *, max_batch_size: int, max_delay_seconds: float = 0.0
     ) -> None:
-        self._slots = len(slots)
+        self.slots = len(slots)
+        """How many there are."""
         self._free = list(slots)
         self._max_batch_size = max_batch_size
         self._max_delay = max_delay_seconds
@@ -102,6 +103,16 @@ class Scheduler:
     def waiting(self) -> int:
         """Images that wait for a thread or for a batch."""
         return sum(map(len, self._kinds.values()))
+
+    @property
+    def running(self) -> int:
+        """Batches that are under way."""
+        return len(self._running)
+
+    @property
+    def decodes_large(self) -> bool:
+        """Whether an image is decoded that may take much memory."""
+        return self._large is not None
 
     def add(self, image: QueuedImage) -> None:
         """An encoded image has come."""
@@ -140,11 +151,15 @@ class Scheduler:
                     images.append(turns.pop())
         return images
 
-    def next(self, now: float) -> Task | Idle:
+    def next(
+        self, now: float, *, may_run: bool = True, may_decode_large: bool = True
+    ) -> Task | Idle:
         """Gives out the next task.
 
         Args:
             now: on the images' clock.
+            may_run: whether a batch may begin, as far as other models are concerned.
+            may_decode_large: the same of an image that may take much memory.
         """
         bulk_waits = len(self._kinds["bulk"]) > 0
         is_bulks_turn = bulk_waits and self._since_bulk >= _BULK_EVERY - 1
@@ -153,19 +168,22 @@ class Scheduler:
         )
         for priority in order:
             kind = self._kinds[priority]
-            if kind and (task := self._task(priority, kind, now)):
+            if kind and (task := self._task(priority, kind, now, may_run, may_decode_large)):
                 self._since_bulk = 0 if priority == "bulk" else self._since_bulk + bulk_waits
                 return task
         return Idle(self._seconds_to_wait(now))
 
-    def _task(self, priority: Priority, kind: _Kind, now: float) -> Task | None:
-        largest, has_slot = self._max_batch_size, bool(self._free)
+    def _task(
+        self, priority: Priority, kind: _Kind, now: float, may_run: bool, may_decode_large: bool
+    ) -> Task | None:
+        largest, has_slot = self._max_batch_size, may_run and bool(self._free)
         if priority == "bulk" and self._makes_way_seconds(now) > 0:
             largest = max(1, largest // 2)
-            has_slot = has_slot and (len(self._free) > 1 or self._slots == 1)
+            has_slot = has_slot and (len(self._free) > 1 or self.slots == 1)
         if has_slot and len(kind.decoded) >= largest and (batch := self._batch(kind, largest, now)):
             return self._run(batch, now)
-        if self._large is None and (image := _first(kind.large, now)):
+        may_decode_large = may_decode_large and self._large is None
+        if may_decode_large and (image := _first(kind.large, now)):
             self._large = image
             return Decode(image, is_large=True)
         if image := _first(kind.encoded, now):
