@@ -51,7 +51,9 @@ def test_nothing_is_refused_where_nothing_is_known(make: Make, repository: Path)
     assert load(repository, hosting).file_bytes > 0
 
 
-@pytest.mark.parametrize(("limit_mib", "told"), [(None, "the machine has"), (64, "limit of 64 MiB")])
+@pytest.mark.parametrize(
+    ("limit_mib", "told"), [(None, "the machine has"), (64, "limit of 64 MiB")]
+)
 def test_a_model_that_does_not_fit_is_refused_with_figures(
     make: Make, repository: Path, limit_mib: int | None, told: str
 ) -> None:
