@@ -53,7 +53,8 @@ class ModelHost:
         observers: are told what it does.
         tracing: records decoding and batches.
         workers: the threads that decode, infer and rank; hosts share them.
-        threads: how many of them this host needs.
+        lone_slot: runs a batch that has the cores to itself; None if that is any slot.
+        threads: how many threads this host needs.
         max_image_pixels: largest width * height of an image.
         decoding_bytes: memory that decoding an image may take beside others; one that takes more
             waits until no other such image is decoded.
@@ -74,6 +75,7 @@ class ModelHost:
         tracing: Tracing,
         workers: Workers,
         *,
+        lone_slot: Slot | None = None,
         threads: int,
         max_image_pixels: int,
         decoding_bytes: int,
@@ -89,6 +91,7 @@ class ModelHost:
         self._clock = clock
         scheduler = Scheduler(
             slots,
+            lone_slot,
             max_batch_size=self.model.max_batch_size,
             max_delay_seconds=max_queue_delay_seconds,
         )

@@ -89,6 +89,7 @@ class Hosting:
             [MetricsObserver(self._metrics, model)],
             self._tracing,
             self._workers,
+            lone_slot=loaded.engine.open_lone_slot(),
             threads=threads,
             max_image_pixels=settings.max_image_pixels,
             decoding_bytes=self._budget().beside_others_bytes,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from app.engines.engine import Slot
 from app.inference.priority import Priority, Turns
@@ -67,6 +68,23 @@ class _Kind:
         return len(self.encoded) + len(self.large) + len(self.decoded)
 
 
+class Others(NamedTuple):
+    """What other models leave of the machine.
+
+    Attributes:
+        may_run: whether a batch may begin.
+        may_decode_large: whether an image may be decoded that may take much memory.
+        are_idle: whether they do nothing.
+    """
+
+    may_run: bool
+    may_decode_large: bool
+    are_idle: bool
+
+
+NO_OTHERS = Others(may_run=True, may_decode_large=True, are_idle=True)
+
+
 class Scheduler:
     """Keeps the cores busy, and lets batches fill by themselves.
 
@@ -79,18 +97,29 @@ class Scheduler:
     the next interactive image need not wait for a batch of bulk to end, and its batches are at
     most half as large, so that it shares the cores with less of it.
 
+    A batch that has the cores to itself, with nothing else to do or under way, goes to a slot of
+    its own, whose runs use all of them. What comes meanwhile does not wait for it.
+
     Args:
         slots: what runs batches; each runs one at a time.
+        lone_slot: what runs a batch that has the cores to itself; None if that is any slot.
         max_batch_size: most images in a batch.
         max_delay_seconds: how long a batch that is not full waits for more images.
     """
 
     def __init__(
-        self, slots: Sequence[Slot], *, max_batch_size: int, max_delay_seconds: float = 0.0
+        self,
+        slots: Sequence[Slot],
+        lone_slot: Slot | None = None,
+        *,
+        max_batch_size: int,
+        max_delay_seconds: float = 0.0,
     ) -> None:
         self.slots = len(slots)
         """How many there are."""
         self._free = list(slots)
+        self._lone_slot = lone_slot
+        self._decoding = 0
         self._max_batch_size = max_batch_size
         self._max_delay = max_delay_seconds
         self._kinds: dict[Priority, _Kind] = {"interactive": _Kind(), "bulk": _Kind()}
@@ -114,6 +143,11 @@ class Scheduler:
         """Whether an image is decoded that may take much memory."""
         return self._large is not None
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to do and nothing under way."""
+        return not (self._running or self._decoding or self.waiting)
+
     def add(self, image: QueuedImage) -> None:
         """An encoded image has come."""
         kind = image.caller.priority
@@ -123,10 +157,12 @@ class Scheduler:
 
     def postpone(self, image: QueuedImage) -> None:
         """An image cannot be decoded beside others: it comes again when it is its turn."""
+        self._decoding -= 1
         self._kinds[image.caller.priority].large.push(image, image.caller.client)
 
     def decoded(self, image: QueuedImage) -> None:
         """An image's decoding has ended; without pixels it has failed."""
+        self._decoding -= 1
         if self._large is image:
             self._large = None
         if image.pixels is not None:
@@ -134,7 +170,7 @@ class Scheduler:
 
     def finished(self, task: Infer) -> None:
         """A batch has come back from its slot."""
-        if self._running.pop(task.slot, None) is task:
+        if self._running.pop(task.slot, None) is task and task.slot is not self._lone_slot:
             self._free.append(task.slot)
 
     def overdue(self, started_before: float) -> list[Infer]:
@@ -151,15 +187,12 @@ class Scheduler:
                     images.append(turns.pop())
         return images
 
-    def next(
-        self, now: float, *, may_run: bool = True, may_decode_large: bool = True
-    ) -> Task | Idle:
+    def next(self, now: float, others: Others = NO_OTHERS) -> Task | Idle:
         """Gives out the next task.
 
         Args:
             now: on the images' clock.
-            may_run: whether a batch may begin, as far as other models are concerned.
-            may_decode_large: the same of an image that may take much memory.
+            others: what other models leave.
         """
         bulk_waits = len(self._kinds["bulk"]) > 0
         is_bulks_turn = bulk_waits and self._since_bulk >= _BULK_EVERY - 1
@@ -168,33 +201,34 @@ class Scheduler:
         )
         for priority in order:
             kind = self._kinds[priority]
-            if kind and (task := self._task(priority, kind, now, may_run, may_decode_large)):
+            if kind and (task := self._task(priority, kind, now, others)):
                 self._since_bulk = 0 if priority == "bulk" else self._since_bulk + bulk_waits
                 return task
         return Idle(self._seconds_to_wait(now))
 
-    def _task(
-        self, priority: Priority, kind: _Kind, now: float, may_run: bool, may_decode_large: bool
-    ) -> Task | None:
-        largest, has_slot = self._max_batch_size, may_run and bool(self._free)
+    def _task(self, priority: Priority, kind: _Kind, now: float, others: Others) -> Task | None:
+        largest, has_slot = self._max_batch_size, others.may_run and bool(self._free)
         if priority == "bulk" and self._makes_way_seconds(now) > 0:
             largest = max(1, largest // 2)
             has_slot = has_slot and (len(self._free) > 1 or self.slots == 1)
         if has_slot and len(kind.decoded) >= largest and (batch := self._batch(kind, largest, now)):
-            return self._run(batch, now)
-        may_decode_large = may_decode_large and self._large is None
+            return self._run(batch, now, others)
+        may_decode_large = others.may_decode_large and self._large is None
         if may_decode_large and (image := _first(kind.large, now)):
             self._large = image
+            self._decoding += 1
             return Decode(image, is_large=True)
         if image := _first(kind.encoded, now):
+            self._decoding += 1
             return Decode(image, is_large=False)
         is_due = has_slot and self._delay_seconds(kind, now) <= 0
         if is_due and (batch := self._batch(kind, largest, now)):
-            return self._run(batch, now)
+            return self._run(batch, now, others)
         return None
 
-    def _run(self, batch: Sequence[QueuedImage], now: float) -> Infer:
-        slot = self._free.pop()
+    def _run(self, batch: Sequence[QueuedImage], now: float, others: Others) -> Infer:
+        is_alone = others.are_idle and self.is_idle
+        slot = self._lone_slot if is_alone and self._lone_slot else self._free.pop()
         self._running[slot] = task = Infer(batch, slot, now)
         return task
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 
 from app.inference.queued_image import QueuedImage
-from app.inference.scheduler import Idle, Infer, Scheduler, Task
+from app.inference.scheduler import NO_OTHERS, Idle, Infer, Others, Scheduler, Task
 
 # A process that is told to end at once does not stop its threads, and would wait for them.
 _LOOK_UP_SECONDS = 0.5
@@ -47,6 +47,11 @@ class Lane:
     def waiting(self) -> int:
         """Images that wait for a thread or for a batch."""
         return len(self.come) + self.scheduler.waiting
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to do and nothing under way."""
+        return not self.come and self.scheduler.is_idle
 
     def add(self, images: Sequence[QueuedImage]) -> bool:
         """Queues images; false if it was closed. Takes no lock: the event loop calls it."""
@@ -203,18 +208,16 @@ class Workers:
     def _take(self) -> tuple[Lane, Task] | Idle:
         seconds: float | None = None
         lanes = self._lanes
-        may_run = may_decode_large = True
-        if len(lanes) > 1:
-            most = max(lane.scheduler.slots for lane in lanes)
-            may_run = sum(lane.scheduler.running for lane in lanes) < most
-            may_decode_large = not any(lane.scheduler.decodes_large for lane in lanes)
+        others = NO_OTHERS
         now = self._clock()
         for offset in range(len(lanes)):
             index = (self._next_lane + offset) % len(lanes)
             lane = lanes[index]
             while lane.come:
                 lane.scheduler.add(lane.come.popleft())
-            task = lane.scheduler.next(now, may_run=may_run, may_decode_large=may_decode_large)
+            if len(lanes) > 1:
+                others = self._others(lane)
+            task = lane.scheduler.next(now, others)
             if not isinstance(task, Idle):
                 self._next_lane = index + 1
                 lane.tasks += 1
@@ -222,6 +225,16 @@ class Workers:
             if task.seconds is not None:
                 seconds = task.seconds if seconds is None else min(seconds, task.seconds)
         return Idle(seconds)
+
+    def _others(self, own: Lane) -> Others:
+        """What the other lanes leave to one."""
+        schedulers = [lane.scheduler for lane in self._lanes]
+        most = max(scheduler.slots for scheduler in schedulers)
+        return Others(
+            may_run=sum(scheduler.running for scheduler in schedulers) < most,
+            may_decode_large=not any(scheduler.decodes_large for scheduler in schedulers),
+            are_idle=all(lane is own or lane.is_idle for lane in self._lanes),
+        )
 
     def _refuse_all(self, lane: Lane) -> None:
         with self._lock:

@@ -59,6 +59,8 @@ def prove(
         checkpoint("warm")
         _run(slot, found, [black] * batch, [found.manifest.signature.logits.name])
     checkpoint("self-test")
+    if lone := engine.open_lone_slot():
+        _self_test(lone, found, precision, 1)
     return _self_test(slot, found, precision, max_batch_size)
 
 

@@ -36,6 +36,7 @@ def model_body(host: ModelHost) -> ModelBody:
         untrained=model.manifest.untrained,
         threads=model.layout.threads,
         slots=model.layout.slots,
+        lone_threads=model.layout.lone_threads,
         max_batch_size=model.max_batch_size,
         chosen_by=model.chosen_by,
         self_test=SelfTestBody(

@@ -40,11 +40,14 @@ class ItemError(TypedDict):
 
 
 class ItemBody(TypedDict):
-    """One image: predictions, or an error."""
+    """One image: predictions, or an error. `crop` is the region that the network saw: left, top,
+    right and bottom in pixels of the oriented photo.
+    """
 
     index: int
     name: str | None
     predictions: NotRequired[list[PredictionBody]]
+    crop: NotRequired[list[float]]
     embedding: NotRequired[list[float]]
     error: NotRequired[ItemError]
 
@@ -91,7 +94,8 @@ class GatesBody(TypedDict):
 
 class ModelBody(ModelReference):
     """A loaded version of a model. `slots` runs of `threads` threads each go side by side, each of
-    at most `max_batch_size` images. `labels` is the number of its classes.
+    at most `max_batch_size` images. A run that has the cores to itself has `lone_threads`, or,
+    where that is 0, `threads`. `labels` is the number of its classes.
     """
 
     state: Literal["ready", "draining"]
@@ -105,6 +109,7 @@ class ModelBody(ModelReference):
     untrained: bool
     threads: int
     slots: int
+    lone_threads: int
     max_batch_size: int
     chosen_by: ChosenBy
     self_test: SelfTestBody
