@@ -82,6 +82,7 @@ class Weights:
                     f"{key} {state[key].dtype} not {expected[key].dtype}"
                     for key in common
                     if state[key].is_floating_point() != expected[key].is_floating_point()
+                    and not _optional(key)
                 ),
             ),
         ]
