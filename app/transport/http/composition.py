@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
@@ -18,6 +17,9 @@ from app.settings import Settings
 from app.telemetry.metrics import Metrics
 from app.telemetry.otlp import start_tracing
 from app.telemetry.tracing import Tracing
+from app.transport.http.adapters.inference import Inference
+from app.transport.http.adapters.mounting import AdapterRoutes, Mounted
+from app.transport.http.adapters.served import adapters_of
 from app.transport.http.arrivals import Arrivals
 from app.transport.http.auth import KeyFile, authoriser, identifier
 from app.transport.http.classify import ClassifyEndpoint, classify_router
@@ -32,6 +34,7 @@ from app.transport.http.operations import (
 from app.transport.http.problems import install_error_handlers
 from app.transport.http.refusal_log import RefusalLog
 from app.transport.http.request_log import RequestLog
+from app.transport.open_inference.metadata import server_version
 
 
 def create_app(
@@ -79,7 +82,7 @@ def create_app(
         redoc_url=None,
         title="SENet service",
         summary="Image classification with squeeze-and-excitation networks.",
-        version=_version(),
+        version=server_version(),
         lifespan=lifespan,
         telemetry=tracing.fastapi,
     )
@@ -100,7 +103,20 @@ def create_app(
         body_pace=settings.body_pace,
         request_timeout_ms=settings.request_timeout_ms,
     )
+    inference = Inference(
+        max_images=settings.max_images_per_request,
+        max_body_bytes=settings.max_body_bytes,
+        max_answer_bytes=settings.max_answer_bytes,
+        body_pace=settings.body_pace,
+        request_timeout_ms=settings.request_timeout_ms,
+    )
+    adapters = Mounted(
+        adapters_of(settings.served_adapters, service, inference),
+        arrivals,
+        None if settings.open_operations else identifier(keys, scope=None),
+    )
     app.include_router(classify_router(classify))
+    app.include_router(adapters.router())
     app.include_router(probes_router(service))
     if settings.open_operations:
         app.include_router(operations_router(service, metrics, None))
@@ -118,6 +134,7 @@ def create_app(
     app.state.refusal = lambda scope: None
     if not tracing.is_on:  # a trace names the route that FastAPI has found
         app.state.refusal = arrivals.refusal
+        app.add_middleware(AdapterRoutes, mounted=adapters, arrivals=arrivals, log=log)
         app.add_middleware(ClassifyRoute, arrivals=arrivals, endpoint=classify, log=log)
     # Outside of all that answers, so that a page may read its errors, too.
     if settings.cors_origins:
@@ -129,10 +146,3 @@ def create_app(
             expose_headers=["X-Request-ID", "Server-Timing", "Retry-After", "traceresponse"],
         )
     return app
-
-
-def _version() -> str:
-    try:
-        return version("senet-serving")
-    except PackageNotFoundError:
-        return "0"
