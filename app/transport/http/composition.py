@@ -34,7 +34,7 @@ from app.transport.http.operations import (
 from app.transport.http.problems import install_error_handlers
 from app.transport.http.refusal_log import RefusalLog
 from app.transport.http.request_log import RequestLog
-from app.transport.open_inference.metadata import server_version
+from app.version import VERSION
 
 
 def create_app(
@@ -82,7 +82,7 @@ def create_app(
         redoc_url=None,
         title="SENet service",
         summary="Image classification with squeeze-and-excitation networks.",
-        version=server_version(),
+        version=VERSION,
         lifespan=lifespan,
         telemetry=tracing.fastapi,
     )

@@ -1,13 +1,13 @@
 """What the service and its models are, in the words of the Open Inference Protocol."""
 
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from app.contract.signature import TensorSpec
 from app.selection.served_model import ServedModel
 from app.transport.open_inference.inputs import ENCODED
 from app.transport.open_inference.outputs import output_specs
+from app.version import VERSION
 
 SERVER = "senet-serving"
 EXTENSIONS = ("binary_tensor_data", "classification", "model_configuration", "model_repository")
@@ -16,17 +16,9 @@ PLATFORM = "onnxruntime_onnx"
 _DATATYPES = {"uint8": "UINT8", "float32": "FP32"}
 
 
-def server_version() -> str:
-    """Of the service."""
-    try:
-        return version(SERVER)
-    except PackageNotFoundError:
-        return "0"
-
-
 def server_metadata() -> dict[str, Any]:
     """What the service is."""
-    return {"name": SERVER, "version": server_version(), "extensions": list(EXTENSIONS)}
+    return {"name": SERVER, "version": VERSION, "extensions": list(EXTENSIONS)}
 
 
 def model_metadata(model: ServedModel, versions: Sequence[str]) -> dict[str, Any]:
