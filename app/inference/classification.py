@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from app.contract.geometry import Box
 from app.contract.manifest import Label
 from app.contract.signature import Include
 
@@ -48,6 +49,7 @@ class Classification:
 
     Attributes:
         predictions: by falling score.
+        crop: the region that the network saw, in pixels of the oriented photo.
         embedding: float32 [dim], the pooled features before the classifier, if asked for.
         decode_seconds: decoding and resizing.
         queue_seconds: what it waited for a thread and for its batch.
@@ -57,6 +59,7 @@ class Classification:
     """
 
     predictions: list[Prediction]
+    crop: Box
     embedding: NDArray[np.float32] | None
     decode_seconds: float
     queue_seconds: float

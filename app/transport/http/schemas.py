@@ -38,11 +38,14 @@ class ItemError(TypedDict):
 
 
 class ItemBody(TypedDict):
-    """One image: predictions, or an error."""
+    """One image: predictions, or an error. `crop` is the region that the network saw: left, top,
+    right and bottom in pixels of the oriented photo.
+    """
 
     index: int
     name: str | None
     predictions: NotRequired[list[PredictionBody]]
+    crop: NotRequired[list[float]]
     embedding: NotRequired[list[float]]
     error: NotRequired[ItemError]
 
