@@ -119,24 +119,25 @@ class _Metadata:
 
     async def model(self, request: Request) -> Response:
         model = self._find(request)
-        hosts = self._service.table.hosts
-        return _json(model_metadata(model, [own for name, own in hosts if name == model.name]))
+        versions = self._service.table.routes[model.name].versions
+        return _json(model_metadata(model, list(versions)))
 
     async def config(self, request: Request) -> Response:
         return _json(model_config(self._find(request)))
 
     async def index(self, _: Request) -> Response:
-        hosts = self._service.table.hosts
+        models = [host.model for host in self._service.table.hosts]
         return _json(
             [
-                {"name": name, "version": version, "state": "READY", "reason": ""}
-                for name, version in hosts
+                {"name": model.name, "version": model.version, "state": "READY", "reason": ""}
+                for model in models
             ]
         )
 
     def _find(self, request: Request) -> ServedModel:
         asked = request.path_params
-        return self._service.table.find(asked["model"], asked.get("version")).model
+        # Of the versions that share a model's requests the stable one speaks for it.
+        return self._service.table.find(asked["model"], asked.get("version", "stable")).model
 
 
 async def _nothing(request: Request) -> Response:
