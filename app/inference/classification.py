@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from app.contract.geometry import Box
 from app.contract.manifest import Label
+from app.contract.oriented_photo import OrientedPhoto
 from app.contract.signature import Include
 
 
@@ -18,11 +19,13 @@ class ClassifyOptions:
         top_k: most classes per image.
         min_score: classes below it are left out.
         include: outputs beyond the classes.
+        photo_longest: longest side, in pixels, of the photo that is wanted back; 0 for none.
     """
 
     top_k: int = 5
     min_score: float = 0.0
     include: frozenset[Include] = frozenset()
+    photo_longest: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class Classification:
         decode_seconds: decoding and resizing.
         queue_seconds: what it waited for a thread and for its batch.
         inference_seconds: its batch in the engine.
+        photo: upright and small, if asked for.
     """
 
     predictions: list[Prediction]
@@ -59,3 +63,4 @@ class Classification:
     decode_seconds: float
     queue_seconds: float
     inference_seconds: float
+    photo: OrientedPhoto | None = None

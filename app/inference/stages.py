@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from app.contract.decoding import LargeImage
 from app.contract.errors import InferenceFailed, RequestError
+from app.contract.oriented_photo import oriented_photo
 from app.contract.preprocess import network_input
 from app.contract.ranking import RankedClass, postprocess
 from app.contract.signature import Include
@@ -67,12 +68,13 @@ class Stages:
     def _decode(self, task: Decode) -> Done:
         image, started = task.image, self._clock()
         try:
-            seen = network_input(
-                image.data,
-                self._model.manifest.preprocessing,
-                max_pixels=self._max_image_pixels,
-                max_bytes=None if task.is_large else self._decoding_bytes,
-            )
+            contract, most = self._model.manifest.preprocessing, self._max_image_pixels
+            max_bytes = None if task.is_large else self._decoding_bytes
+            seen = network_input(image.data, contract, max_pixels=most, max_bytes=max_bytes)
+            if longest := image.options.photo_longest:
+                image.photo = oriented_photo(
+                    image.data, contract, longest, max_pixels=most, max_bytes=max_bytes
+                )
         except LargeImage:
             return lambda scheduler: scheduler.postpone(image)
         except RequestError as error:
@@ -140,6 +142,7 @@ class Stages:
                 decode_seconds=image.decode_seconds,
                 queue_seconds=waited,
                 inference_seconds=seconds,
+                photo=image.photo,
             )
             answers.append((image, answer))
             best = self._model.manifest.labels[ranked[0].class_index]

@@ -20,6 +20,8 @@ SenetClientError
     │   ├── Unauthenticated
     │   └── Forbidden
     ├── ModelNotFound
+    ├── OutputNotAvailable
+    ├── AnswerTooLarge
     ├── BodyTimeout
     ├── BodyTooLarge
     ├── TooManyImages
@@ -195,6 +197,18 @@ class ModelNotFound(ServiceError):
     code = "model_not_found"
 
 
+class OutputNotAvailable(ServiceError):
+    """The model does not have an output that was asked for."""
+
+    code = "output_not_available"
+
+
+class AnswerTooLarge(ServiceError):
+    """The answer asked for would exceed the service's limit."""
+
+    code = "answer_too_large"
+
+
 class BodyTimeout(ServiceError):
     """The request's body took too long to arrive."""
 
@@ -265,6 +279,8 @@ BY_CODE: Mapping[str, type[SenetClientError]] = MappingProxyType(
             Unauthenticated,
             Forbidden,
             ModelNotFound,
+            OutputNotAvailable,
+            AnswerTooLarge,
             BodyTimeout,
             BodyTooLarge,
             TooManyImages,
