@@ -45,6 +45,7 @@ def test_the_default_model_s_maps_explain_its_logits(precision: str) -> None:
     assert np.abs(differences(precision) - bias).max() <= most
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", networks.names())
 def test_every_architecture_s_maps_explain_its_logits(name: str) -> None:
     torch.manual_seed(0)
