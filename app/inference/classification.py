@@ -1,6 +1,7 @@
 """What is asked of a model, and what it answers."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +21,14 @@ class ClassifyOptions:
         min_score: classes below it are left out.
         include: outputs beyond the classes.
         photo_longest: longest side, in pixels, of the photo that is wanted back; 0 for none.
+        outputs: names of the signature's outputs to return as they are.
     """
 
     top_k: int = 5
     min_score: float = 0.0
     include: frozenset[Include] = frozenset()
     photo_longest: int = 0
+    outputs: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,8 @@ class Classification:
         queue_seconds: what it waited for a thread and for its batch.
         inference_seconds: its batch in the engine.
         photo: upright and small, if asked for.
+        outputs: the image's part, without the batch's axis, of each of the signature's outputs
+            that were asked for by name.
     """
 
     predictions: list[Prediction]
@@ -64,3 +69,4 @@ class Classification:
     queue_seconds: float
     inference_seconds: float
     photo: OrientedPhoto | None = None
+    outputs: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)

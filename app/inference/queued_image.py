@@ -65,7 +65,8 @@ class QueuedImage:
     """One image, from its admission to its answer.
 
     Attributes:
-        data: the encoded image, until it is decoded.
+        data: the encoded image until it is decoded, or pixels that have come as the network's
+            input, uint8 [height, width, 3].
         caller: whose it is.
         options: what is asked for.
         deadline: on the monotonic clock in seconds; no work begins after it.
@@ -79,7 +80,7 @@ class QueuedImage:
         photo: upright and small, if it is wanted back.
     """
 
-    data: bytes
+    data: bytes | NDArray[np.uint8]
     caller: Caller
     options: ClassifyOptions
     deadline: float
