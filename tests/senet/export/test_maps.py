@@ -21,7 +21,7 @@ MANIFEST = json.loads((MODEL / "manifest.json").read_text())
 SIDE = 160
 PAIRS = 100
 CLASSES = 7
-# What the network sees of each of two photos: a half of it, as wide as five positions of the map.
+# What the network sees of each of two photos: the middle half of it, next to the other's.
 HALF = SIDE // 2
 
 
@@ -66,7 +66,8 @@ def test_of_two_objects_side_by_side_each_map_peaks_on_its_own(data_sets: Path) 
     archive = data_sets / "imagenette" / "imagenette-val-224.tar"
     network, generator = session("fp32"), np.random.default_rng(0)
     ids = [label["id"] for label in MANIFEST["labels"]]
-    photos = [known(network, archive, index, name, generator) for index, name in enumerate(ids)]
+    with tarfile.open(archive) as file:
+        photos = [known(network, file, index, name, generator) for index, name in enumerate(ids)]
     right = 0
     for _ in range(PAIRS):
         first, second = generator.choice(len(ids), 2, replace=False)
@@ -83,22 +84,21 @@ def test_of_two_objects_side_by_side_each_map_peaks_on_its_own(data_sets: Path) 
 
 def known(
     network: onnxruntime.InferenceSession,
-    archive: Path,
+    archive: tarfile.TarFile,
     index: int,
     name: str,
     generator: np.random.Generator,
 ) -> list[NDArray[np.uint8]]:
     """Some photos of a class that the network knows when it sees them alone."""
     found = []
-    with tarfile.open(archive) as file:
-        members = [entry for entry in file.getmembers() if f"{name}/" in entry.name]
-        for position in generator.permutation(len(members))[:24]:
-            content = file.extractfile(members[position])
-            if content is None:
-                continue
-            with Image.open(BytesIO(content.read())) as photo:
-                pixels = np.asarray(photo.convert("RGB").resize((SIDE, SIDE)))
-            [logits] = network.run(["logits"], {"images": pixels[None]})
-            if logits[0].argmax() == index:
-                found.append(pixels)
+    members = [entry for entry in archive.getmembers() if f"{name}/" in entry.name]
+    for position in generator.permutation(len(members))[:24]:
+        content = archive.extractfile(members[position])
+        if content is None:
+            continue
+        with Image.open(BytesIO(content.read())) as photo:
+            pixels = np.asarray(photo.convert("RGB").resize((SIDE, SIDE)))
+        [logits] = network.run(["logits"], {"images": pixels[None]})
+        if logits[0].argmax() == index:
+            found.append(pixels)
     return found
