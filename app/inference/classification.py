@@ -17,11 +17,13 @@ class ClassifyOptions:
         top_k: most classes per image.
         min_score: classes below it are left out.
         include: outputs beyond the classes.
+        coverage: of the set that holds the true class; None for no set.
     """
 
     top_k: int = 5
     min_score: float = 0.0
     include: frozenset[Include] = frozenset()
+    coverage: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ class Classification:
         decode_seconds: decoding and resizing.
         queue_seconds: what it waited for a thread and for its batch.
         inference_seconds: its batch in the engine.
+        prediction_set: by falling score, the classes that hold the true one with the coverage asked
+            for; None if none was.
     """
 
     predictions: list[Prediction]
@@ -56,3 +60,4 @@ class Classification:
     decode_seconds: float
     queue_seconds: float
     inference_seconds: float
+    prediction_set: list[Prediction] | None = None

@@ -27,6 +27,7 @@ from app.transport.http.schemas import (
     ItemError,
     ModelReference,
     PredictionBody,
+    SetMember,
 )
 
 # Enough to tell any two scores apart that a float32 softmax can.
@@ -183,6 +184,16 @@ def _item(index: int, name: str | None, result: Answer) -> ItemBody:
             body["cam"] = prediction.cam.tolist()
     if result.embedding is not None:
         item["embedding"] = result.embedding.tolist()
+    if result.prediction_set is not None:
+        item["prediction_set"] = [
+            SetMember(
+                class_index=member.label.index,
+                id=member.label.id,
+                label=member.label.name,
+                score=round(member.score, _SCORE_DIGITS),
+            )
+            for member in result.prediction_set
+        ]
     return item
 
 

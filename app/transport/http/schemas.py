@@ -29,6 +29,15 @@ class PredictionBody(TypedDict):
     cam: NotRequired[list[list[float]]]
 
 
+class SetMember(TypedDict):
+    """One class of a prediction set."""
+
+    class_index: int
+    id: str
+    label: str
+    score: float
+
+
 class ItemError(TypedDict):
     """Why one of several images has no predictions."""
 
@@ -38,12 +47,13 @@ class ItemError(TypedDict):
 
 
 class ItemBody(TypedDict):
-    """One image: predictions, or an error."""
+    """One image: predictions, or an error. `prediction_set`, if asked for, may be empty."""
 
     index: int
     name: str | None
     predictions: NotRequired[list[PredictionBody]]
     embedding: NotRequired[list[float]]
+    prediction_set: NotRequired[list[SetMember]]
     error: NotRequired[ItemError]
 
 
