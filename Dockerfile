@@ -33,7 +33,7 @@ RUN mkdir -p /opt/tensorrt/lib \
 
 # hadolint ignore=DL3006
 FROM ${PYTHON_IMAGE} AS runtime
-ARG VERSION=0.1.0
+ARG VERSION=0.2.0
 ARG REVISION=unknown
 ARG CREATED=unknown
 LABEL org.opencontainers.image.title="senet-serving" \

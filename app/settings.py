@@ -14,6 +14,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from app.bundled import or_bundled
 from app.contract.errors import ConfigurationError
 from app.environment import PREFIX, check_variables, is_service_link
 from app.pace import Pace
@@ -58,7 +59,8 @@ class Settings(BaseSettings):
     """A second TCP port, on which health and /metrics answer as well, and nothing else. It is the
     last one to close; none by default."""
     model_repository: Path = Path("models")
-    """Folder that holds <name>/<version>/manifest.json."""
+    """Folder that holds <name>/<version>/manifest.json. Where it is missing and the option is not
+    set, an installed package serves the model that it brings along."""
     model: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}(:[1-9][0-9]*)?$")] = (
         "imagenette"
     )
@@ -235,7 +237,7 @@ def load_settings(arguments: list[str]) -> Settings:
     check_variables(os.environ, Settings.model_fields)
     try:
         # `_cli_parse_args` is pydantic-settings' documented way to pass a command line.
-        return Settings(_cli_parse_args=arguments)
+        settings = Settings(_cli_parse_args=arguments)
     except ValidationError as error:
         first = error.errors()[0]
         option = str(first["loc"][0]) if first["loc"] else "settings"
@@ -248,3 +250,8 @@ def load_settings(arguments: list[str]) -> Settings:
         raise ConfigurationError(
             "command line", str(error).removeprefix("error parsing CLI: "), "see --help"
         ) from error
+    chosen = "model_repository" in settings.model_fields_set
+    repository = or_bundled(settings.model_repository, is_chosen=chosen)
+    if repository == settings.model_repository:
+        return settings
+    return settings.model_copy(update={"model_repository": repository})

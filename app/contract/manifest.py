@@ -25,7 +25,7 @@ Requirement = Annotated[str, Field(pattern=r"^senet-serving>=[0-9]{1,4}(\.[0-9]{
 
 SCHEMAS = (1, 2)
 """The schemas of the manifest that this version reads; exports write the last."""
-READS_SCHEMA_2 = "senet-serving>=0.1.0"
+READS_SCHEMA_2 = "senet-serving>=0.2.0"
 """The first version of this project that does."""
 _NEW_IN_2 = ("requires", "signature", "untrained", "gates", "sets", "reject", "reference")
 

@@ -1,6 +1,7 @@
 """Engines for ONNX files on every provider."""
 
 import hashlib
+import logging
 from pathlib import Path
 from typing import Literal
 
@@ -13,11 +14,14 @@ from app.engines.cpu_engine import CpuEngine
 from app.engines.engine import Engine, Layout, Provider
 from app.engines.freed_memory import return_freed_memory
 from app.engines.gpu_engine import GpuPlan, load_gpu
+from app.engines.optimised_copy import CopyFailed, MakeOptions, as_it_is, optimised_copy
 from app.engines.pinned_memory import cuda_pinned_memory
 from app.engines.providers import candidates, check_loaded, session_providers
 from app.engines.signature_check import check_signature
 from app.engines.tensorrt_cache import find_engine
 from app.engines.tensorrt_target import detect
+
+logger = logging.getLogger(__name__)
 
 
 class OnnxEngines:
@@ -47,8 +51,7 @@ class OnnxEngines:
         """See `Engines`."""
         if provider != "cpu":
             return self._load_gpu(model_file, provider, layout, signature)
-        session = _open(model_file, provider, layout.threads, signature)
-        return CpuEngine(session, signature.image.name, layout.slots)
+        return _load_cpu(model_file, layout, signature)
 
     def _load_gpu(
         self, model_file: Path, provider: Provider, layout: Layout, signature: Signature
@@ -71,7 +74,8 @@ class OnnxEngines:
         )
 
         def open_session(graphs: bool) -> onnxruntime.InferenceSession:
-            return _open(model_file, provider, layout.threads, signature, cuda_graphs=graphs)
+            options = _options(layout.threads)
+            return _open(model_file, provider, options, signature, cuda_graphs=graphs)
 
         try:
             return load_gpu(open_session, plan)
@@ -86,14 +90,27 @@ class OnnxEngines:
             ) from error
 
 
-def _open(
-    model_file: Path,
-    provider: Provider,
-    threads: int,
-    signature: Signature,
-    *,
-    cuda_graphs: bool = False,
-) -> onnxruntime.InferenceSession:
+def _load_cpu(model_file: Path, layout: Layout, signature: Signature) -> CpuEngine:
+    def engine(file: Path, options: MakeOptions, lone_threads: int) -> CpuEngine:
+        def session(threads: int) -> onnxruntime.InferenceSession:
+            return _open(file, "cpu", options(threads), signature)
+
+        lone = session(lone_threads) if lone_threads else None
+        return CpuEngine(session(layout.threads), signature.image.name, layout.slots, lone)
+
+    if not layout.lone_threads:
+        return engine(model_file, _options, 0)
+    try:
+        with optimised_copy(model_file, _options) as copy:
+            return_freed_memory()
+            return engine(copy, lambda threads: as_it_is(_options(threads)), layout.lone_threads)
+    except (CopyFailed, ConfigurationError) as error:
+        # A model that cannot be loaded at all says so below.
+        logger.warning("a lone image will run like any other: %s", error)
+        return engine(model_file, _options, 0)
+
+
+def _options(threads: int) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -107,6 +124,17 @@ def _open(
     # Runtime's own format, which is another.
     options.add_session_config_entry("session.load_model_format", "ONNX")
     options.log_severity_level = 3
+    return options
+
+
+def _open(
+    model_file: Path,
+    provider: Provider,
+    options: onnxruntime.SessionOptions,
+    signature: Signature,
+    *,
+    cuda_graphs: bool = False,
+) -> onnxruntime.InferenceSession:
     try:
         session = onnxruntime.InferenceSession(
             model_file, options, providers=session_providers(provider, cuda_graphs=cuda_graphs)

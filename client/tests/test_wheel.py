@@ -24,7 +24,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [sys.executable, "-m", "uv", "venv", "--quiet", folder / "environment"],
         [
             *(sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", python),
-            folder / "senet_client-0.1.0-py3-none-any.whl",
+            next(folder.glob("senet_client-*.whl")),
         ],
     ):
         subprocess.run([str(word) for word in words], cwd=CLIENT, check=True)  # noqa: S603

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
@@ -32,6 +31,7 @@ from app.transport.http.operations import (
 from app.transport.http.problems import install_error_handlers
 from app.transport.http.refusal_log import RefusalLog
 from app.transport.http.request_log import RequestLog
+from app.version import VERSION
 
 
 def create_app(
@@ -79,7 +79,7 @@ def create_app(
         redoc_url=None,
         title="SENet service",
         summary="Image classification with squeeze-and-excitation networks.",
-        version=_version(),
+        version=VERSION,
         lifespan=lifespan,
         telemetry=tracing.fastapi,
     )
@@ -129,10 +129,3 @@ def create_app(
             expose_headers=["X-Request-ID", "Server-Timing", "Retry-After", "traceresponse"],
         )
     return app
-
-
-def _version() -> str:
-    try:
-        return version("senet-serving")
-    except PackageNotFoundError:
-        return "0"

@@ -82,7 +82,8 @@ class TensorBody(TypedDict):
 
 class ModelBody(ModelReference):
     """A loaded model. `slots` runs of `threads` threads each go side by side, each of at most
-    `max_batch_size` images.
+    `max_batch_size` images. A run that has the cores to itself has `lone_threads`, or, where that
+    is 0, `threads`.
     """
 
     architecture: str
@@ -94,6 +95,7 @@ class ModelBody(ModelReference):
     untrained: bool
     threads: int
     slots: int
+    lone_threads: int
     max_batch_size: int
     chosen_by: ChosenBy
 

@@ -116,7 +116,7 @@ def test_in_schema_1_every_model_has_the_three_outputs() -> None:
         (set_("input", "height", value="tall"), "input.height"),
         (set_("gates", value=[]), "gates needs schema_version 2"),
         (set_("untrained", value=True), "untrained needs schema_version 2"),
-        (set_("requires", value="senet-serving>=0.1.0"), "requires needs schema_version 2"),
+        (set_("requires", value="senet-serving>=0.2.0"), "requires needs schema_version 2"),
     ],
 )
 def test_a_mistake_in_schema_1_is_found_and_placed(change: Change, message: str) -> None:

@@ -99,7 +99,7 @@ def test_an_unknown_key_is_named(tmp_path: Path) -> None:
     [
         (3, "senet-serving>=0.4.0", "senet-serving>=0.4.0"),
         (3, None, "a later version of senet-serving"),
-        (3, "senet-serving>=0.1.0", "a later version of senet-serving"),
+        (3, "senet-serving>=0.2.0", "a later version of senet-serving"),
         (17, "senet-serving>=0.4.0; rm -rf /", "a later version of senet-serving"),
         (17, ["senet-serving>=0.4.0"], "a later version of senet-serving"),
     ],
