@@ -1,14 +1,11 @@
 """A model written down as ONNX Runtime runs it, so that several sessions share its weights."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import onnxruntime
-
-MakeOptions = Callable[[int], onnxruntime.SessionOptions]
-"""Options of a session with so many threads."""
 
 # Below, a file's page is worth more than the initialiser in it.
 _SMALLEST_OUTSIDE_BYTES = "1024"
@@ -19,7 +16,7 @@ class CopyFailed(Exception):
 
 
 @contextmanager
-def optimised_copy(model_file: Path, options: MakeOptions) -> Iterator[Path]:
+def optimised_copy(model_file: Path, options: onnxruntime.SessionOptions) -> Iterator[Path]:
     """Writes an optimised copy of a model for the length of a block.
 
     Its weights lie in a file beside it, as the kernels want them. Sessions on the CPU map this file
@@ -28,7 +25,7 @@ def optimised_copy(model_file: Path, options: MakeOptions) -> Iterator[Path]:
 
     Args:
         model_file: a self-contained ONNX file.
-        options: of the session that optimises.
+        options: of the session that optimises; are changed.
 
     Yields:
         The copy. To be loaded with options that went through `as_it_is`.
@@ -38,17 +35,16 @@ def optimised_copy(model_file: Path, options: MakeOptions) -> Iterator[Path]:
     """
     with _temporary_folder() as folder:
         copy = folder / "model.onnx"
-        making = options(1)
-        making.optimized_model_filepath = str(copy)
-        making.add_session_config_entry(
+        options.optimized_model_filepath = str(copy)
+        options.add_session_config_entry(
             "session.optimized_model_external_initializers_file_name", "weights"
         )
-        making.add_session_config_entry(
+        options.add_session_config_entry(
             "session.optimized_model_external_initializers_min_size_in_bytes",
             _SMALLEST_OUTSIDE_BYTES,
         )
         try:
-            onnxruntime.InferenceSession(model_file, making, providers=["CPUExecutionProvider"])
+            onnxruntime.InferenceSession(model_file, options, providers=["CPUExecutionProvider"])
         except Exception as error:
             # ONNX Runtime's exceptions share no base class below Exception.
             raise CopyFailed(" ".join(str(error).split())) from error

@@ -145,7 +145,8 @@ class Chooser:
         winner = _about_the_fastest(by_exactness, speeds)[0].variant
         by_threads = [Candidate("cpu", winner, layout) for layout in reversed(layouts)]
         for candidate in by_threads[1:]:
-            speeds[candidate] = self._time(candidate, seconds)
+            with_lone_run = candidate.with_lone_threads(candidate.layout.threads)
+            speeds[candidate] = self._time(with_lone_run, seconds)
         fastest_layout = _about_the_fastest(by_threads, speeds)[0]
         table = {str(candidate): round(speed.best) for candidate, speed in speeds.items()}
         enough = speeds[fastest_layout].enough or self._batch_sizes[-1]
@@ -200,13 +201,15 @@ def _about_the_fastest(
 
 
 def _lone_threads(chosen: Candidate, speeds: Mapping[Candidate, Speed]) -> int:
-    """How many threads run a lone image soonest; 0 if the chosen layout's do about as well."""
-    others = [
+    """How many threads run a lone image soonest; 0 if one does about as well."""
+    several = [
         candidate
         for candidate in speeds
         if candidate.variant is chosen.variant
-        and candidate.layout.threads > chosen.layout.threads
-        and speeds[candidate].lone_seconds <= _SOONER * speeds[chosen].lone_seconds
+        and candidate.layout.threads >= max(2, chosen.layout.threads)
     ]
-    soonest = min(others, key=lambda candidate: speeds[candidate].lone_seconds, default=None)
-    return 0 if soonest is None else soonest.layout.threads
+    soonest = min(several, key=lambda candidate: speeds[candidate].lone_seconds, default=chosen)
+    seconds = speeds[soonest].lone_seconds
+    if chosen.layout.threads == 1 and seconds > _SOONER * speeds[chosen].lone_seconds:
+        return 0
+    return soonest.layout.threads

@@ -47,11 +47,14 @@ class ItemError(TypedDict):
 
 
 class ItemBody(TypedDict):
-    """One image: predictions, or an error. `prediction_set`, if asked for, may be empty."""
+    """One image: predictions, or an error. `crop` is the region that the network saw: left, top,
+    right and bottom in pixels of the oriented photo. `prediction_set`, if asked for, may be empty.
+    """
 
     index: int
     name: str | None
     predictions: NotRequired[list[PredictionBody]]
+    crop: NotRequired[list[float]]
     embedding: NotRequired[list[float]]
     prediction_set: NotRequired[list[SetMember]]
     error: NotRequired[ItemError]

@@ -94,8 +94,9 @@ def test_the_fastest_is_chosen(seconds: Seconds, chosen: str) -> None:
     assert str(choice.candidate) == chosen
     assert choice.chosen_by == "measurement"
     assert choice.images_per_second[chosen] == max(choice.images_per_second.values())
-    lone = "" if choice.candidate.layout.threads == CORES else ", 2 threads for a lone run"
-    assert str(choice).startswith(f"{chosen}{lone}, batches of up to 8, by measurement (")
+    assert str(choice).startswith(
+        f"{chosen}, 2 threads for a lone run, batches of up to 8, by measurement ("
+    )
 
 
 def test_among_equals_the_exact_one_and_fewer_threads_are_preferred() -> None:
