@@ -1,6 +1,7 @@
 """Every option of the service, once: `SENET_<NAME>` or `--<name>` of `python -m app`."""
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -22,6 +23,9 @@ from app.pace import Pace
 MEMORY_PER_BODY_BYTE = 3
 """How often a body is in memory while it is read, at most: JSON in pieces, put together, and as
 text that is being decoded."""
+
+
+_MODEL = r"^[a-z0-9][a-z0-9._-]{0,63}(:[1-9][0-9]*)?$"
 
 
 class _Variables(EnvSettingsSource):
@@ -61,10 +65,12 @@ class Settings(BaseSettings):
     model_repository: Path = Path("models")
     """Folder that holds <name>/<version>/manifest.json. Where it is missing and the option is not
     set, an installed package serves the model that it brings along."""
-    model: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}(:[1-9][0-9]*)?$")] = (
-        "imagenette"
-    )
-    """Model to serve: a name (its highest version) or name:version."""
+    model: Annotated[str, Field(pattern=_MODEL)] = "imagenette"
+    """Model to serve: a name (its highest version) or name:version. With models the one that
+    answers where a request names none."""
+    models: Annotated[tuple[str, ...], NoDecode] = ()
+    """Comma-separated models to serve side by side: names (their highest version), name:version,
+    or all; by default model alone. The first one answers where a request names none."""
     provider: Literal["auto", "cpu", "cuda", "tensorrt"] = "auto"
     """What runs the model; auto takes the best that loads, a named one is required."""
     precision: Literal["auto", "fp32", "fp16", "int8"] = "auto"
@@ -165,11 +171,23 @@ class Settings(BaseSettings):
         """How slowly a body may come, and an answer go."""
         return Pace(self.body_timeout_ms / 1000, self.min_body_bytes_per_second)
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "models", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
-            return tuple(origin.strip() for origin in value.split(",") if origin.strip())
+            return tuple(item.strip() for item in value.split(",") if item.strip())
+        return value
+
+    @field_validator("models")
+    @classmethod
+    def _are_models(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for item in value:
+            if not re.fullmatch(_MODEL, item):
+                raise ConfigurationError(
+                    "models",
+                    f"{item!r} is no model",
+                    "give names, name:version, or all, with commas between them",
+                )
         return value
 
     @field_validator("tls_certificate_file", "tls_key_file", "api_keys_file")

@@ -22,6 +22,7 @@ class ServedModel:
         max_batch_size: most images in one of its batches.
         chosen_by: why this engine serves.
         signature: what goes in and comes out, with every size.
+        difference: largest absolute difference of a logit from the golden ones in its self-test.
     """
 
     manifest: Manifest
@@ -31,6 +32,7 @@ class ServedModel:
     max_batch_size: int
     chosen_by: ChosenBy
     signature: Signature
+    difference: float = 0.0
 
     @property
     def name(self) -> str:

@@ -163,6 +163,20 @@ def identifier(
     return identify
 
 
+def admin_identifier(keys: KeyFile | None) -> Callable[[ConnectionScope], str]:
+    """The same for what changes the service: without keys nobody may."""
+    if keys is not None:
+        return identifier(keys, "admin")
+
+    def refuse(_: ConnectionScope) -> str:
+        raise Forbidden(
+            "it needs an API key with the scope admin, and the service has no keys: start it with"
+            " --api-keys-file (SENET_API_KEYS_FILE)"
+        )
+
+    return refuse
+
+
 def authoriser(identify: Callable[[ConnectionScope], str]) -> Callable[[Request], Awaitable[str]]:
     """The same as a FastAPI dependency."""
 

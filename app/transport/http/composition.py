@@ -18,11 +18,12 @@ from app.telemetry.metrics import Metrics
 from app.telemetry.otlp import start_tracing
 from app.telemetry.tracing import Tracing
 from app.transport.http.arrivals import Arrivals
-from app.transport.http.auth import KeyFile, authoriser, identifier
+from app.transport.http.auth import KeyFile, admin_identifier, authoriser, identifier
 from app.transport.http.classify import ClassifyEndpoint, classify_router
 from app.transport.http.classify_route import ClassifyRoute
 from app.transport.http.demo.routes import demo_router
 from app.transport.http.middleware import HeadAsGet, RequestContext, SecurityHeaders
+from app.transport.http.model_routes import changes_router, models_router
 from app.transport.http.operations import (
     operations_router,
     probes_router,
@@ -104,11 +105,14 @@ def create_app(
     app.include_router(classify_router(classify))
     app.include_router(probes_router(service))
     if settings.open_operations:
-        app.include_router(operations_router(service, metrics, None))
+        operators = None
     else:
         operators = authoriser(identifier(keys, scope=None))
-        app.include_router(operations_router(service, metrics, operators))
         app.include_router(schema_router(app, operators))
+    app.include_router(operations_router(metrics, operators))
+    app.include_router(models_router(service, operators))
+    admins = authoriser(admin_identifier(keys))
+    app.include_router(changes_router(service, admins, settings.body_pace))
     if settings.demo:
         app.include_router(demo_router(app))
     elif settings.open_operations:

@@ -35,6 +35,8 @@ ANSWERS: Mapping[type[errors.RequestError], Answer] = MappingProxyType(
         errors.Unauthenticated: Answer(401, "A valid API key is required"),
         errors.Forbidden: Answer(403, "The API key does not allow this"),
         errors.ModelNotFound: Answer(404, "The model is not served here"),
+        errors.LoadConflict: Answer(409, "The models do not allow this now"),
+        errors.LoadRefused: Answer(422, "The model cannot be loaded"),
         errors.BodyTimeout: Answer(408, "The request's body arrived too slowly"),
         errors.BodyTooLarge: Answer(413, "The request's body is too large"),
         errors.TooManyImages: Answer(413, "The request holds too many images"),

@@ -3,7 +3,7 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 
 import numpy as np
 import pytest
@@ -19,6 +19,7 @@ from app.inference.observer import MetricsObserver
 from app.inference.priority import Priority
 from app.inference.queued_image import Answer, ClientLeft
 from app.inference.visit import Visit
+from app.inference.workers import Workers
 from app.selection.served_model import ServedModel
 from app.telemetry.metrics import Metrics
 from app.telemetry.tracing import Tracing
@@ -42,8 +43,16 @@ def deaths() -> list[BaseException]:
 
 
 @pytest.fixture
+def workers(deaths: list[BaseException]) -> Iterator[Workers]:
+    workers = Workers()
+    workers.start(on_death=deaths.append)
+    yield workers
+    workers.stop()
+
+
+@pytest.fixture
 async def make(
-    served: ServedModel, metrics: Metrics, deaths: list[BaseException]
+    served: ServedModel, metrics: Metrics, workers: Workers, deaths: list[BaseException]
 ) -> AsyncIterator[Make]:
     """Makes started hosts, and stops them."""
     made: list[tuple[ModelHost, FakeEngine]] = []
@@ -54,6 +63,7 @@ async def make(
             engine.open_slots(),
             [MetricsObserver(metrics, served)],
             Tracing(),
+            workers,
             threads=2,
             max_image_pixels=10**6,
             decoding_bytes=10**6,
@@ -306,7 +316,8 @@ def test_a_process_that_forgets_to_stop_them_ends_all_the_same() -> None:
     code = (
         "from app.inference.scheduler import Scheduler\n"
         "from app.inference.workers import Workers\n"
-        "workers = Workers(Scheduler([], max_batch_size=1), print, print, 2)\n"
+        "workers = Workers()\n"
         "workers.start(print)\n"
+        "workers.open(Scheduler([], max_batch_size=1), print, print, threads=2)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
