@@ -1,6 +1,7 @@
 """What is asked of a model, and what it answers."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +20,14 @@ class ClassifyOptions:
         min_score: classes below it are left out.
         include: outputs beyond the classes.
         coverage: of the set that holds the true class; None for no set.
+        outputs: names of the signature's outputs to return as they are.
     """
 
     top_k: int = 5
     min_score: float = 0.0
     include: frozenset[Include] = frozenset()
     coverage: float | None = None
+    outputs: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,8 @@ class Classification:
         inference_seconds: its batch in the engine.
         prediction_set: by falling score, the classes that hold the true one with the coverage asked
             for; None if none was.
+        outputs: the image's part, without the batch's axis, of each of the signature's outputs
+            that were asked for by name.
     """
 
     predictions: list[Prediction]
@@ -64,3 +69,4 @@ class Classification:
     queue_seconds: float
     inference_seconds: float
     prediction_set: list[Prediction] | None = None
+    outputs: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
