@@ -60,7 +60,8 @@ def _line(
     empty = sum(size == 0 for size in every) / len(every)
     return (
         f"{name}: asked {coverage:.1%}, covered {share:.2%} (99 % interval {low:.2%} to"
-        f" {high:.2%}), mean size {sum(every) / len(every):.3f}, empty {empty:.1%}; {', '.join(of_class)}"
+        f" {high:.2%}), mean size {sum(every) / len(every):.3f}, empty {empty:.1%};"
+        f" {', '.join(of_class)}"
     )
 
 
