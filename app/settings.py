@@ -20,6 +20,9 @@ from app.contract.errors import ConfigurationError
 from app.environment import PREFIX, check_variables, is_service_link
 from app.pace import Pace
 
+ADAPTERS = ("v2", "huggingface", "sagemaker", "vertex", "kserve", "torchserve")
+"""The protocols of other servers, by the names that the option `adapters` knows."""
+
 MEMORY_PER_BODY_BYTE = 3
 """How often a body is in memory while it is read, at most: JSON in pieces, put together, and as
 text that is being decoded."""
@@ -128,6 +131,9 @@ class Settings(BaseSettings):
     service does without one that cannot be written."""
     drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 20
     """How long shutting down may wait for accepted requests."""
+    adapters: str = "all"
+    """Protocols of other servers that are served: all, none, or some of v2, huggingface, sagemaker,
+    vertex, kserve and torchserve, comma-separated."""
     api_keys_file: Path | None = None
     """JSON file of hashed API keys, reread when it changes; without it everybody may call."""
     open_operations: bool = True
@@ -170,6 +176,12 @@ class Settings(BaseSettings):
         return init_settings, _Variables(settings_cls)
 
     @property
+    def served_adapters(self) -> frozenset[str]:
+        """The adapters that are switched on, by name."""
+        named = {name.strip() for name in self.adapters.split(",")}
+        return frozenset(ADAPTERS if "all" in named else named & set(ADAPTERS))
+
+    @property
     def body_pace(self) -> Pace:
         """How slowly a body may come, and an answer go."""
         return Pace(self.body_timeout_ms / 1000, self.min_body_bytes_per_second)
@@ -191,6 +203,14 @@ class Settings(BaseSettings):
                     f"{item!r} is no model",
                     "give names, name:version, or all, with commas between them",
                 )
+        return value
+
+    @field_validator("adapters")
+    @classmethod
+    def _names_adapters(cls, value: str) -> str:
+        unknown = {name.strip() for name in value.split(",")} - {*ADAPTERS, "all", "none", ""}
+        if unknown:
+            raise ValueError(f"all, none, or some of {', '.join(ADAPTERS)}; not {min(unknown)!r}")
         return value
 
     @field_validator("tls_certificate_file", "tls_key_file", "api_keys_file")

@@ -8,6 +8,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from app.contract.errors import (
     DeadlineExceeded,
     Draining,
@@ -140,12 +143,15 @@ class ModelHost:
         if not self._leases:
             self._unleased.set()
 
-    async def infer(self, images: list[bytes], visit: "Visit") -> list[Answer]:
+    async def infer(
+        self, images: list[bytes] | list[NDArray[np.uint8]], visit: "Visit"
+    ) -> list[Answer]:
         """Classifies each image on its own; one that fails does not touch the others.
 
         Args:
-            images: encoded images, which the visit has admitted. The list is emptied, so that
-                each is forgotten as soon as it is decoded.
+            images: which the visit has admitted: encoded images, or the network's input, each
+                uint8 [height, width, 3]. The list is emptied, so that each is forgotten as soon as
+                it is decoded.
             visit: whose they are.
 
         Returns:
@@ -161,9 +167,16 @@ class ModelHost:
         timer = self._loop.call_later(max(0.0, visit.deadline - now), answers.settle_all, _too_late)
         queued = [
             QueuedImage(
-                data, visit.caller, visit.options, visit.deadline, now, parent, answers, index
+                images[index],
+                visit.caller,
+                visit.options,
+                visit.deadline,
+                now,
+                parent,
+                answers,
+                index,
             )
-            for index, data in enumerate(images)
+            for index in range(count)
         ]
         if visit.shadow is not None:
             visit.shadow.follow(images, future)

@@ -59,6 +59,13 @@ ANSWERS: Mapping[type[errors.RequestError], Answer] = MappingProxyType(
 def error_response(error: errors.RequestError) -> Response:
     """The problem response for an error of the domain."""
     answer = ANSWERS[type(error)]
+    return problem_response(
+        answer.status, error.code, answer.title, str(error), error_headers(error)
+    )
+
+
+def error_headers(error: errors.RequestError) -> dict[str, str]:
+    """The headers that belong to an error, whatever the form of its body."""
     headers = {}
     if isinstance(error, errors.Unavailable):
         headers["retry-after"] = retry_after(error)
@@ -66,7 +73,7 @@ def error_response(error: errors.RequestError) -> Response:
         headers["www-authenticate"] = "Bearer"
     elif isinstance(error, errors.BodyTimeout | errors.BodyTooLarge):
         headers["connection"] = "close"  # for there is no end of the body in sight
-    return problem_response(answer.status, error.code, answer.title, str(error), headers)
+    return headers
 
 
 def internal_error() -> Response:

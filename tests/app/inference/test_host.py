@@ -23,7 +23,7 @@ from app.inference.workers import Workers
 from app.selection.served_model import ServedModel
 from app.telemetry.metrics import Metrics
 from app.telemetry.tracing import Tracing
-from tests.support.colours import COLOURS
+from tests.support.colours import COLOURS, INPUT_SIDE, colour_outputs
 from tests.support.engines import FakeEngine
 from tests.support.images import encode, photo
 
@@ -168,6 +168,28 @@ async def test_each_gets_the_outputs_it_asked_for(
     assert other.embedding is not None
     assert other.predictions[0].cam is not None
     assert engine.outputs[-1] == {"logits", "embedding", "cam"}
+
+
+async def test_pixels_go_to_the_engine_as_they_are_and_outputs_come_by_name(
+    make: Make, engine: FakeEngine, metrics: Metrics
+) -> None:
+    host = await make(engine)
+    pixels = np.random.default_rng(1).integers(0, 256, (INPUT_SIDE, INPUT_SIDE, 3), dtype=np.uint8)
+    asks = visit(host, metrics)
+    asks.options = ClassifyOptions(outputs=frozenset({"logits", "embedding"}))
+    [answer] = await host.infer([pixels], asks)
+    [plain] = await host.infer(PICTURES[:1], visit(host, metrics))
+
+    assert isinstance(answer, Classification)
+    assert isinstance(plain, Classification)
+    np.testing.assert_array_equal(engine.batches[0], pixels[None])
+    expected = colour_outputs(pixels[None], ["logits", "embedding"])
+    assert set(answer.outputs) == set(expected)
+    for name, value in answer.outputs.items():
+        np.testing.assert_array_equal(value, expected[name][0])
+    assert answer.decode_seconds == 0
+    assert plain.outputs == {}
+    assert engine.outputs[1] == {"logits"}
 
 
 async def test_an_engine_s_error_fails_its_batch_and_no_other(
