@@ -70,23 +70,24 @@ class Shadow:
         """Whether it sees the next request, which this host answers."""
         return host is not self.candidate and self._draw() * 100 < self.share
 
-    def follow(self, images: Sequence[bytes], answers: "asyncio.Future[list[Answer]]") -> None:
+    def follow(self, images: Sequence[object], answers: "asyncio.Future[list[Answer]]") -> None:
         """Classifies images too, once they are answered.
 
         Args:
-            images: encoded.
+            images: encoded ones; what is the network's input already may not be the candidate's.
             answers: gets the answers of the host that answers.
         """
-        held = sum(map(len, images))
+        own = [image for image in images if isinstance(image, bytes)]
+        held = sum(map(len, own))
         if (
-            self.candidate.state is not HostState.READY
+            len(own) < len(images)
+            or self.candidate.state is not HostState.READY
             or self._under_way + len(images) > self._most
             or not self._memory.has_room(ADDRESS, held)
         ):
             self._count(*self._labels, "skipped").inc(len(images))
             return
         self._under_way += len(images)
-        own = list(images)
         visit = Visit(
             _CALLER,
             ADDRESS,
