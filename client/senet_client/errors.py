@@ -22,6 +22,8 @@ SenetClientError
     ├── ModelNotFound
     ├── OutputNotAvailable
     ├── AnswerTooLarge
+    ├── LoadConflict
+    ├── LoadRefused
     ├── BodyTimeout
     ├── BodyTooLarge
     ├── TooManyImages
@@ -209,6 +211,18 @@ class AnswerTooLarge(ServiceError):
     code = "answer_too_large"
 
 
+class LoadConflict(ServiceError):
+    """What is loaded does not allow this change now."""
+
+    code = "load_conflict"
+
+
+class LoadRefused(ServiceError):
+    """A model could not be loaded; the message begins with the step that failed."""
+
+    code = "load_refused"
+
+
 class BodyTimeout(ServiceError):
     """The request's body took too long to arrive."""
 
@@ -281,6 +295,8 @@ BY_CODE: Mapping[str, type[SenetClientError]] = MappingProxyType(
             ModelNotFound,
             OutputNotAvailable,
             AnswerTooLarge,
+            LoadConflict,
+            LoadRefused,
             BodyTimeout,
             BodyTooLarge,
             TooManyImages,
