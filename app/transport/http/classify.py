@@ -18,7 +18,7 @@ from app.transport.http.answer_weight import check_weight
 from app.transport.http.arrivals import CLASSIFY_PATH, Arrivals
 from app.transport.http.forms import read_uploads
 from app.transport.http.openapi import classify_request_body, problem_responses
-from app.transport.http.parameters import openapi_parameters
+from app.transport.http.parameters import ClassifyParameters, openapi_parameters
 from app.transport.http.problems import ANSWERS, error_response
 from app.transport.http.request_body import COPIES, RequestBody
 from app.transport.http.schemas import (
@@ -27,6 +27,7 @@ from app.transport.http.schemas import (
     ItemError,
     ModelReference,
     PredictionBody,
+    SetMember,
 )
 
 SCORE_DIGITS = 7
@@ -120,7 +121,7 @@ def classify_router(endpoint: ClassifyEndpoint) -> APIRouter:
         response_model=ClassifyBody,
         responses=problem_responses(),
         openapi_extra={
-            "parameters": openapi_parameters(),
+            "parameters": openapi_parameters(ClassifyParameters),
             "requestBody": classify_request_body(),
         },
     )
@@ -180,4 +181,14 @@ def _item(index: int, name: str | None, result: Answer) -> ItemBody:
             body["cam"] = prediction.cam.tolist()
     if result.embedding is not None:
         item["embedding"] = result.embedding.tolist()
+    if result.prediction_set is not None:
+        item["prediction_set"] = [
+            SetMember(
+                class_index=member.label.index,
+                id=member.label.id,
+                label=member.label.name,
+                score=round(member.score, SCORE_DIGITS),
+            )
+            for member in result.prediction_set
+        ]
     return item
