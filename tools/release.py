@@ -19,9 +19,12 @@ PLACES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         SOURCE: ('VERSION = "',),
         "Dockerfile": ("ARG VERSION=",),
+        "deploy/helm/senet-serving/Chart.yaml": ("\nversion: ", "appVersion: "),
         "deploy/kubernetes/ray/Dockerfile": ("senet-ray:",),
         "deploy/kubernetes/ray/kustomization.yaml": ("newTag: ",),
         "docs/client.md": ("senet-ray:",),
+        "docs/index.md": ("senet_serving-",),
+        "docs/tutorials/timm-network.md": ("senet_serving-",),
     }
 )
 
