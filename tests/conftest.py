@@ -7,6 +7,9 @@ import pytest
 
 from tests.support.repository import write_model
 
+# They run in an environment of their own, by `make test-browser`.
+collect_ignore = ["browser"]
+
 _TEST_DATA = pytest.StashKey[Path]()
 
 

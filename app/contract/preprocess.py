@@ -3,32 +3,49 @@
 The one implementation of it: export, evaluation, calibration and serving all call `preprocess`.
 """
 
-import re
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.contract.decoding import LargeImage, decoding_bytes, open_image, sniff
-from app.contract.errors import ImageError, ImageTooLarge, InvalidImage, UnsupportedImageFormat
-from app.contract.geometry import Size, resized_size, source_box
-from app.contract.image_files.other_kinds import other_kind
+from app.contract.decoding import LargeImage, decoding_bytes
+from app.contract.geometry import Box, Size, resized_size, source_box
 from app.contract.manifest import Preprocessing
 from app.contract.orientation import UPRIGHT, read_orientation
 from app.contract.pixels import averageable
 from app.contract.resampling import resample
+from app.contract.untrusted_image import with_image
 
-# How Pillow and its codecs say that a file asks for more than they can do.
-_UNSUPPORTED = re.compile("unsupported|not implemented|no codec", re.IGNORECASE)
 # How much longer than in the resized photo the JPEG decoder leaves both sides, at least: what it
 # does not average, the filter does. Twice is 0.3 to 0.6 grey levels from full decoding on the mean,
 # once 1.1 to 2.0 (docs/preprocessing.md). The exact geometry is older than this and keeps its 1.
 _DECODED_MARGIN = 2
 
 
+@dataclass(frozen=True, slots=True)
+class NetworkInput:
+    """What the network sees of a photo.
+
+    Attributes:
+        pixels: uint8 [crop_height, crop_width, 3], RGB.
+        crop: the region of the photo that they show, in pixels of the oriented photo.
+    """
+
+    pixels: NDArray[np.uint8]
+    crop: Box
+
+
 def preprocess(
     data: bytes, preprocessing: Preprocessing, *, max_pixels: int, max_bytes: int | None = None
 ) -> NDArray[np.uint8]:
+    """The pixels alone; see `network_input`."""
+    return network_input(data, preprocessing, max_pixels=max_pixels, max_bytes=max_bytes).pixels
+
+
+def network_input(
+    data: bytes, preprocessing: Preprocessing, *, max_pixels: int, max_bytes: int | None = None
+) -> NetworkInput:
     """Decodes, orients, resizes and crops one image.
 
     Only what the crop covers is resampled. With the geometry `torchvision` that equals resizing
@@ -42,59 +59,41 @@ def preprocess(
         max_bytes: the memory that decoding may take; None for as much as it needs, which is up to
             256 MiB.
 
-    Returns:
-        uint8 [crop_height, crop_width, 3], RGB.
-
     Raises:
         UnsupportedImageFormat: if the bytes are in no accepted format.
         ImageTooLarge: if the image has more than `max_pixels` pixels.
         InvalidImage: if it is truncated or corrupt.
         LargeImage: if decoding it takes more than `max_bytes`.
     """
-    image_format = sniff(data)
-    if image_format is None:
-        kind = other_kind(data)
-        raise UnsupportedImageFormat(
-            "not a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF image"
-            + (f" but, as it begins, {kind}" if kind else "")
-        )
-    try:
-        with open_image(data, image_format, max_pixels=max_pixels) as image:
-            return _to_input(image, preprocessing, max_bytes)
-    except (ImageError, LargeImage):
-        raise
-    except MemoryError as error:
-        raise ImageTooLarge(f"decoding this {image_format} needs too much memory") from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ImageTooLarge(f"more than {max_pixels} pixels") from error
-    except Exception as error:
-        if _UNSUPPORTED.search(str(error)):
-            raise UnsupportedImageFormat(f"{image_format}: {error}") from error
-        # Whatever else a decoder raises on these bytes (OSError, SyntaxError, struct.error, ...)
-        # means that they do not hold an image of the format they begin like.
-        raise InvalidImage(f"truncated or corrupt {image_format} image") from error
+    return with_image(
+        data, lambda image: _to_input(image, preprocessing, max_bytes), max_pixels=max_pixels
+    )
 
 
 def _to_input(
     image: Image.Image, preprocessing: Preprocessing, max_bytes: int | None
-) -> NDArray[np.uint8]:
-    stored, factor = _load(image, preprocessing, max_bytes)
+) -> NetworkInput:
+    photo, stored, factor = _load(image, preprocessing, max_bytes)
     orientation = read_orientation(image) if preprocessing.exif_transpose else UPRIGHT
     size = orientation.turned(stored)
-    left, top, right, bottom = orientation.stored(source_box(size, preprocessing), size)
+    seen = source_box(size, preprocessing)
+    left, top, right, bottom = orientation.stored(seen, size)
     crop = orientation.turned((preprocessing.crop_width, preprocessing.crop_height))
     box = (left / factor, top / factor, right / factor, bottom / factor)
     small = orientation.upright(resample(averageable(image), crop, box, preprocessing))
-    return np.asarray(_composite(small, preprocessing.background))
+    if photo != stored:
+        seen = source_box(orientation.turned(photo), preprocessing)
+    return NetworkInput(np.asarray(_composite(small, preprocessing.background)), seen)
 
 
 def _load(
     image: Image.Image, preprocessing: Preprocessing, max_bytes: int | None
-) -> tuple[Size, float]:
+) -> tuple[Size, Size, float]:
     """Decodes the pixels.
 
     Returns:
-        The size of the photo, and by how much its sides were divided in decoding.
+        The size of the photo, the size that its crop is to be found in, and by how much the sides
+        of that were divided in decoding.
     """
     size, drafted = image.size, None
     if preprocessing.scaled_decoding and preprocessing.geometry != "squash":
@@ -103,10 +102,11 @@ def _load(
     if max_bytes is not None and decoding_bytes(image, size) > max_bytes:
         raise LargeImage
     image.load()
-    if drafted is None or preprocessing.geometry == "exact":
-        # Loading turns a TIFF upright. The exact geometry centres its box in what was decoded.
-        return image.size, 1
-    return size, size[0] / drafted[1][2]
+    if drafted is None:  # loading turns a TIFF upright
+        return image.size, image.size, 1
+    if preprocessing.geometry == "exact":  # it centres its box in what was decoded
+        return size, image.size, 1
+    return size, size, size[0] / drafted[1][2]
 
 
 def _least_decoded(size: Size, preprocessing: Preprocessing) -> Size:

@@ -1,4 +1,4 @@
-"""The engine for the CPU: one session that all slots share."""
+"""The engine for the CPU: one session that all slots share, and one for lone runs."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import cast
@@ -17,12 +17,20 @@ class CpuEngine:
         session: the session.
         image: the name of its input.
         slots: runs that shall be under way at once.
+        lone: a session of the same model with threads for a lone run, if it is to have one.
     """
 
-    def __init__(self, session: onnxruntime.InferenceSession, image: str, slots: int) -> None:
+    def __init__(
+        self,
+        session: onnxruntime.InferenceSession,
+        image: str,
+        slots: int,
+        lone: onnxruntime.InferenceSession | None = None,
+    ) -> None:
         self._session = session
         self._image = image
         self._slots = slots
+        self._lone = lone
 
     @property
     def provider(self) -> Provider:
@@ -32,6 +40,10 @@ class CpuEngine:
     def open_slots(self) -> list[Slot]:
         """See `Engine`."""
         return [CpuSlot(self._session, self._image) for _ in range(self._slots)]
+
+    def open_lone_slot(self) -> Slot | None:
+        """See `Engine`."""
+        return None if self._lone is None else CpuSlot(self._lone, self._image)
 
 
 class CpuSlot:

@@ -20,10 +20,12 @@ class Layout:
     Attributes:
         threads: threads of one run on the CPU.
         slots: runs under way at once, each in a slot of its own.
+        lone_threads: threads of a run that has the cores to itself; 0 if it runs like any other.
     """
 
     threads: int
     slots: int
+    lone_threads: int = 0
 
 
 class Slot(Protocol):
@@ -57,6 +59,13 @@ class Engine(Protocol):
         """The slots, as many as the layout said. Whoever opens them again must have left the first.
 
         On the CPU they share one session; on a GPU each has a session and buffers of its own.
+        """
+        ...
+
+    def open_lone_slot(self) -> Slot | None:
+        """A further slot, for a batch that has the cores to itself; None if there is none.
+
+        It answers sooner than the others, and beside them it is a burden.
         """
         ...
 

@@ -104,6 +104,10 @@ class GpuEngine:
         """See `Engine`."""
         return list(self._slots)
 
+    def open_lone_slot(self) -> Slot | None:
+        """See `Engine`."""
+        return None
+
 
 OpenSession = Callable[[bool], onnxruntime.InferenceSession]
 """Opens a session on the GPU, given whether it shall capture CUDA graphs."""

@@ -1,6 +1,7 @@
 """Engines for ONNX files on every provider."""
 
 import hashlib
+import logging
 from pathlib import Path
 from typing import Literal
 
@@ -13,11 +14,14 @@ from app.engines.cpu_engine import CpuEngine
 from app.engines.engine import Engine, Layout, Provider
 from app.engines.freed_memory import return_freed_memory
 from app.engines.gpu_engine import GpuPlan, load_gpu
+from app.engines.optimised_copy import CopyFailed, as_it_is, optimised_copy
 from app.engines.pinned_memory import cuda_pinned_memory
 from app.engines.providers import candidates, check_loaded, session_providers
 from app.engines.signature_check import check_signature
 from app.engines.tensorrt_cache import find_engine
 from app.engines.tensorrt_target import detect
+
+logger = logging.getLogger(__name__)
 
 
 class OnnxEngines:
@@ -47,8 +51,7 @@ class OnnxEngines:
         """See `Engines`."""
         if provider != "cpu":
             return self._load_gpu(model_file, provider, layout, signature)
-        session = _open(model_file, provider, layout.threads, signature)
-        return CpuEngine(session, signature.image.name, layout.slots)
+        return _load_cpu(model_file, layout, signature)
 
     def _load_gpu(
         self, model_file: Path, provider: Provider, layout: Layout, signature: Signature
@@ -71,7 +74,8 @@ class OnnxEngines:
         )
 
         def open_session(graphs: bool) -> onnxruntime.InferenceSession:
-            return _open(model_file, provider, layout.threads, signature, cuda_graphs=graphs)
+            options = _options(layout.threads)
+            return _open(model_file, provider, options, signature, cuda_graphs=graphs)
 
         try:
             return load_gpu(open_session, plan)
@@ -86,20 +90,30 @@ class OnnxEngines:
             ) from error
 
 
-def _open(
-    model_file: Path,
-    provider: Provider,
-    threads: int,
-    signature: Signature,
-    *,
-    cuda_graphs: bool = False,
-) -> onnxruntime.InferenceSession:
+def _load_cpu(model_file: Path, layout: Layout, signature: Signature) -> CpuEngine:
+    image, slots = signature.image.name, layout.slots
+    if layout.lone_threads:
+        try:
+            with optimised_copy(model_file, _options(1)) as copy:
+                return_freed_memory()
+                shared = _open(copy, "cpu", as_it_is(_options(layout.threads)), signature)
+                lone = as_it_is(_options(layout.lone_threads, is_alone=True))
+                return CpuEngine(shared, image, slots, _open(copy, "cpu", lone, signature))
+        except (CopyFailed, ConfigurationError) as error:
+            # A model that cannot be loaded at all says so below.
+            logger.warning("a lone image will run like any other: %s", error)
+    return CpuEngine(_open(model_file, "cpu", _options(layout.threads), signature), image, slots)
+
+
+def _options(threads: int, *, is_alone: bool = False) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     # A thread that spins while it waits for its part of the next run takes the core that
-    # decoding needs (docs/performance.md).
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # decoding needs (docs/performance.md). A run that has the cores to itself is sooner with it,
+    # and stops it at its end.
+    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(is_alone)))
+    options.add_session_config_entry("session.force_spinning_stop", str(int(is_alone)))
     # A memory pattern keeps a block of all activations for every batch size ever met: 94 MiB
     # more for SE-ResNet-50 under load, at no gain in speed (docs/performance.md).
     options.enable_mem_pattern = False
@@ -107,6 +121,17 @@ def _open(
     # Runtime's own format, which is another.
     options.add_session_config_entry("session.load_model_format", "ONNX")
     options.log_severity_level = 3
+    return options
+
+
+def _open(
+    model_file: Path,
+    provider: Provider,
+    options: onnxruntime.SessionOptions,
+    signature: Signature,
+    *,
+    cuda_graphs: bool = False,
+) -> onnxruntime.InferenceSession:
     try:
         session = onnxruntime.InferenceSession(
             model_file, options, providers=session_providers(provider, cuda_graphs=cuda_graphs)

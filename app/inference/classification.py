@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from app.contract.geometry import Box
 from app.contract.manifest import Label
 from app.contract.signature import Include
 
@@ -45,6 +46,7 @@ class Classification:
 
     Attributes:
         predictions: by falling score.
+        crop: the region that the network saw, in pixels of the oriented photo.
         embedding: float32 [dim], the pooled features before the classifier, if asked for.
         decode_seconds: decoding and resizing.
         queue_seconds: what it waited for a thread and for its batch.
@@ -52,6 +54,7 @@ class Classification:
     """
 
     predictions: list[Prediction]
+    crop: Box
     embedding: NDArray[np.float32] | None
     decode_seconds: float
     queue_seconds: float

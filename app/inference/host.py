@@ -49,6 +49,7 @@ class ModelHost:
         slots: run its batches.
         observers: are told what it does.
         tracing: records decoding and batches.
+        lone_slot: runs a batch that has the cores to itself; None if that is any slot.
         threads: threads that decode, infer and rank.
         max_image_pixels: largest width * height of an image.
         decoding_bytes: memory that decoding an image may take beside others; one that takes more
@@ -69,6 +70,7 @@ class ModelHost:
         observers: Sequence[Observer],
         tracing: Tracing,
         *,
+        lone_slot: Slot | None = None,
         threads: int,
         max_image_pixels: int,
         decoding_bytes: int,
@@ -84,6 +86,7 @@ class ModelHost:
         self._clock = clock
         scheduler = Scheduler(
             slots,
+            lone_slot,
             max_batch_size=self.model.max_batch_size,
             max_delay_seconds=max_queue_delay_seconds,
         )

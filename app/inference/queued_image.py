@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.contract.errors import RequestError
+from app.contract.geometry import Box
 from app.inference.admission import Caller
 from app.inference.classification import Classification, ClassifyOptions
 
@@ -72,6 +73,7 @@ class QueuedImage:
         answers: of its request.
         index: its place among them.
         pixels: uint8 [height, width, 3], once it is decoded.
+        crop: the region that they show, in pixels of the oriented photo.
         decode_seconds: how long decoding took.
     """
 
@@ -84,6 +86,7 @@ class QueuedImage:
     answers: Answers
     index: int
     pixels: NDArray[np.uint8] | None = None
+    crop: Box = (0.0, 0.0, 0.0, 0.0)
     decoded: float = 0.0
     decode_seconds: float = 0.0
 

@@ -79,17 +79,28 @@ class Scheduler:
     the next interactive image need not wait for a batch of bulk to end, and its batches are at
     most half as large, so that it shares the cores with less of it.
 
+    A batch that has the cores to itself, with nothing else to do or under way, goes to a slot of
+    its own, whose runs use all of them. What comes meanwhile does not wait for it.
+
     Args:
         slots: what runs batches; each runs one at a time.
+        lone_slot: what runs a batch that has the cores to itself; None if that is any slot.
         max_batch_size: most images in a batch.
         max_delay_seconds: how long a batch that is not full waits for more images.
     """
 
     def __init__(
-        self, slots: Sequence[Slot], *, max_batch_size: int, max_delay_seconds: float = 0.0
+        self,
+        slots: Sequence[Slot],
+        lone_slot: Slot | None = None,
+        *,
+        max_batch_size: int,
+        max_delay_seconds: float = 0.0,
     ) -> None:
         self._slots = len(slots)
         self._free = list(slots)
+        self._lone_slot = lone_slot
+        self._decoding = 0
         self._max_batch_size = max_batch_size
         self._max_delay = max_delay_seconds
         self._kinds: dict[Priority, _Kind] = {"interactive": _Kind(), "bulk": _Kind()}
@@ -112,10 +123,12 @@ class Scheduler:
 
     def postpone(self, image: QueuedImage) -> None:
         """An image cannot be decoded beside others: it comes again when it is its turn."""
+        self._decoding -= 1
         self._kinds[image.caller.priority].large.push(image, image.caller.client)
 
     def decoded(self, image: QueuedImage) -> None:
         """An image's decoding has ended; without pixels it has failed."""
+        self._decoding -= 1
         if self._large is image:
             self._large = None
         if image.pixels is not None:
@@ -123,7 +136,7 @@ class Scheduler:
 
     def finished(self, task: Infer) -> None:
         """A batch has come back from its slot."""
-        if self._running.pop(task.slot, None) is task:
+        if self._running.pop(task.slot, None) is task and task.slot is not self._lone_slot:
             self._free.append(task.slot)
 
     def overdue(self, started_before: float) -> list[Infer]:
@@ -167,8 +180,10 @@ class Scheduler:
             return self._run(batch, now)
         if self._large is None and (image := _first(kind.large, now)):
             self._large = image
+            self._decoding += 1
             return Decode(image, is_large=True)
         if image := _first(kind.encoded, now):
+            self._decoding += 1
             return Decode(image, is_large=False)
         is_due = has_slot and self._delay_seconds(kind, now) <= 0
         if is_due and (batch := self._batch(kind, largest, now)):
@@ -176,7 +191,8 @@ class Scheduler:
         return None
 
     def _run(self, batch: Sequence[QueuedImage], now: float) -> Infer:
-        slot = self._free.pop()
+        is_alone = not (self._running or self._decoding or self.waiting)
+        slot = self._lone_slot if is_alone and self._lone_slot else self._free.pop()
         self._running[slot] = task = Infer(batch, slot, now)
         return task
 

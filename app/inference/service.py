@@ -196,6 +196,7 @@ class Service:
             slots,
             [MetricsObserver(self._metrics, model)],
             self._tracing,
+            lone_slot=loaded.engine.open_lone_slot(),
             threads=threads,
             max_image_pixels=settings.max_image_pixels,
             decoding_bytes=budget.beside_others_bytes,

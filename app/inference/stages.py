@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from app.contract.decoding import LargeImage
 from app.contract.errors import InferenceFailed, RequestError
-from app.contract.preprocess import preprocess
+from app.contract.preprocess import network_input
 from app.contract.ranking import RankedClass, postprocess
 from app.contract.signature import Include
 from app.inference.classification import Classification, Prediction
@@ -67,7 +67,7 @@ class Stages:
     def _decode(self, task: Decode) -> Done:
         image, started = task.image, self._clock()
         try:
-            image.pixels = preprocess(
+            seen = network_input(
                 image.data,
                 self._model.manifest.preprocessing,
                 max_pixels=self._max_image_pixels,
@@ -78,6 +78,7 @@ class Stages:
         except RequestError as error:
             self._answer([(image, error)])
         else:
+            image.pixels, image.crop = seen.pixels, seen.crop
             image.decoded = self._clock()
             image.decode_seconds = image.decoded - started
             for observer in self._observers:
@@ -134,6 +135,7 @@ class Stages:
             waited = task.started - image.queued - image.decode_seconds
             answer = Classification(
                 predictions=self._predictions(ranked, image.options.min_score, own.get("cam")),
+                crop=image.crop,
                 embedding=own.get("embedding"),
                 decode_seconds=image.decode_seconds,
                 queue_seconds=waited,

@@ -23,11 +23,13 @@ class StoredChoice(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     conditions: dict[str, object]
     """All that the choice depends on."""
     chosen: str
     """Name of the candidate."""
+    lone_threads: Annotated[int, Field(ge=0)]
+    """Threads of a run that has the cores to itself; 0 if it runs like any other."""
     max_batch_size: Annotated[int, Field(ge=1)]
     """Most images in a batch that it should get."""
     images_per_second: dict[str, int]

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from app.contract.manifest import Manifest, Precision, Variant
@@ -29,6 +29,10 @@ class Candidate:
 
     def __str__(self) -> str:
         return f"{self.variant.precision} {self.layout.threads}x{self.layout.slots}"
+
+    def with_lone_threads(self, threads: int) -> "Candidate":
+        """The same with a slot for lone runs of so many threads; 0 for none."""
+        return replace(self, layout=replace(self.layout, lone_threads=threads))
 
     @property
     def exactness(self) -> int:

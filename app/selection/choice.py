@@ -19,10 +19,10 @@ logger = logging.getLogger(__name__)
 # For all candidates together: what a start may cost in time.
 _SECONDS = 0.5
 _A_TIE = 0.95
-# As much sooner more threads must answer a lone client to be worth their waiting for each other.
-_CLEARLY_SOONER = 0.8
+# As much sooner more threads must answer a lone client to be worth a session of their own.
+_SOONER = 0.9
 # Raised whenever measuring changes, so that earlier measurements are void.
-_METHOD = 5
+_METHOD = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,12 @@ class Choice:
 
     def __str__(self) -> str:
         table = ", ".join(f"{name} {speed}" for name, speed in self.images_per_second.items())
-        return f"{self.candidate}, batches of up to {self.max_batch_size}, by {self.chosen_by}" + (
-            f" ({table} images/s)" if table else ""
+        lone = self.candidate.layout.lone_threads
+        return (
+            f"{self.candidate}"
+            + (f", {lone} threads for a lone run" if lone else "")
+            + f", batches of up to {self.max_batch_size}, by {self.chosen_by}"
+            + (f" ({table} images/s)" if table else "")
         )
 
 
@@ -107,10 +111,11 @@ class Chooser:
         if self._cache and (stored := self._cache.read(conditions)):
             for candidate in candidates:
                 if str(candidate) == stored.chosen:
+                    chosen = candidate.with_lone_threads(stored.lone_threads)
                     return Choice(
-                        candidate,
+                        chosen,
                         "cache",
-                        self._engine(candidate),
+                        self._engine(chosen),
                         stored.max_batch_size,
                         stored.images_per_second,
                     )
@@ -120,6 +125,7 @@ class Chooser:
                 StoredChoice(
                     conditions=conditions,
                     chosen=str(choice.candidate),
+                    lone_threads=choice.candidate.layout.lone_threads,
                     max_batch_size=choice.max_batch_size,
                     images_per_second=dict(choice.images_per_second),
                 )
@@ -139,10 +145,12 @@ class Chooser:
         winner = _about_the_fastest(by_exactness, speeds)[0].variant
         by_threads = [Candidate("cpu", winner, layout) for layout in reversed(layouts)]
         for candidate in by_threads[1:]:
-            speeds[candidate] = self._time(candidate, seconds)
-        chosen = _best_layout(by_threads, speeds)
+            with_lone_run = candidate.with_lone_threads(candidate.layout.threads)
+            speeds[candidate] = self._time(with_lone_run, seconds)
+        fastest_layout = _about_the_fastest(by_threads, speeds)[0]
         table = {str(candidate): round(speed.best) for candidate, speed in speeds.items()}
-        enough = speeds[chosen].enough or self._batch_sizes[-1]
+        enough = speeds[fastest_layout].enough or self._batch_sizes[-1]
+        chosen = fastest_layout.with_lone_threads(_lone_threads(fastest_layout, speeds))
         return Choice(chosen, "measurement", self._engine(chosen), enough, table)
 
     def _time(self, candidate: Candidate, seconds: float, rival: Speed | None = None) -> Speed:
@@ -192,10 +200,16 @@ def _about_the_fastest(
     return [candidate for candidate in candidates if speeds[candidate].best >= _A_TIE * best]
 
 
-def _best_layout(by_threads: Sequence[Candidate], speeds: Mapping[Candidate, Speed]) -> Candidate:
-    """Among the fastest, more threads a run only where they answer a lone client clearly sooner."""
-    chosen, *others = _about_the_fastest(by_threads, speeds)
-    for candidate in others:
-        if speeds[candidate].lone_seconds <= _CLEARLY_SOONER * speeds[chosen].lone_seconds:
-            chosen = candidate
-    return chosen
+def _lone_threads(chosen: Candidate, speeds: Mapping[Candidate, Speed]) -> int:
+    """How many threads run a lone image soonest; 0 if one does about as well."""
+    several = [
+        candidate
+        for candidate in speeds
+        if candidate.variant is chosen.variant
+        and candidate.layout.threads >= max(2, chosen.layout.threads)
+    ]
+    soonest = min(several, key=lambda candidate: speeds[candidate].lone_seconds, default=chosen)
+    seconds = speeds[soonest].lone_seconds
+    if chosen.layout.threads == 1 and seconds > _SOONER * speeds[chosen].lone_seconds:
+        return 0
+    return soonest.layout.threads

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -161,12 +161,13 @@ class _Loader:
         signature = prove(
             choice.engine, self.found, precision, choice.max_batch_size, self.checkpoint
         )
+        lone = choice.engine.open_lone_slot()
         logger.info("engine (precision, threads of a run x runs): %s", choice)
         served = ServedModel(
             self.found.manifest,
             candidate.variant,
             candidate.provider,
-            candidate.layout,
+            replace(candidate.layout, lone_threads=0) if lone is None else candidate.layout,
             choice.max_batch_size,
             choice.chosen_by,
             signature,

@@ -100,7 +100,7 @@ def measure(
     sizes = list(batch_sizes)
     end = clock() + seconds
     slots = engine.open_slots()
-    lone_seconds = _alone(slots[0], images[0], output, clocks)
+    lone_seconds = _alone(engine.open_lone_slot() or slots[0], images[0], output, clocks)
     with ThreadPoolExecutor(len(slots), thread_name_prefix="measure") as threads:
         for index, size in enumerate(sizes):
             batch = [images[number % len(images)] for number in range(size)]

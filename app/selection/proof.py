@@ -41,6 +41,9 @@ def prove(
     for batch in batch_buckets(max_batch_size):
         checkpoint()
         _run(slot, found, [black] * batch, [found.manifest.signature.logits.name])
+    if lone := engine.open_lone_slot():
+        checkpoint()
+        _self_test(lone, found, precision, 1)
     return _self_test(slot, found, precision, max_batch_size)
 
 

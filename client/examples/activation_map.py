@@ -21,19 +21,15 @@ best = answer.predictions[0]
 cam = np.asarray(best.cam)  # [h, w], in units of logits
 print(f"{best.label}: map of {cam.shape[0]} x {cam.shape[1]}")
 
-# %% The part of the photo that the network saw: its centre, in the shape of the map
+# %% The map over the part of the photo that the network saw
 image = ImageOps.exif_transpose(Image.open(photo)).convert("RGB")
-side = min(image.size)
-seen = ImageOps.fit(image, (side, side * cam.shape[0] // cam.shape[1]))
-
-# %% The map over the photo
+left, top, right, bottom = answer.crop or (0, 0, *image.size)
+place = (left, right, bottom, top)
 figure, axes = plt.subplots(figsize=(5, 5))
-axes.imshow(seen)
-axes.imshow(
-    Image.fromarray(cam.astype(np.float32)).resize(seen.size, Image.Resampling.BICUBIC),
-    cmap="inferno",
-    alpha=0.5,
-)
+axes.imshow(image, alpha=0.3)
+axes.imshow(image.crop((round(left), round(top), round(right), round(bottom))), extent=place)
+axes.imshow(cam, extent=place, interpolation="bicubic", cmap="inferno", alpha=0.5)
+axes.set(xlim=(0, image.width), ylim=(image.height, 0))
 axes.set_title(f"{best.label} ({best.score:.0%})")
 axes.axis("off")
 figure.savefig(output)

@@ -149,7 +149,18 @@ def _result(
         predictions=tuple(_prediction(value) for value in _get(item, "predictions", list)),
         request_id=request_id,
         embedding=None if embedding is None else to_array(embedding),
+        crop=_crop(item),
     )
+
+
+def _crop(item: Mapping[str, Any]) -> tuple[float, float, float, float] | None:
+    if item.get("crop") is None:
+        return None
+    try:
+        left, top, right, bottom = map(float, _get(item, "crop", list))
+    except (TypeError, ValueError) as error:
+        raise UnexpectedAnswer("the answer's crop is not four numbers") from error
+    return left, top, right, bottom
 
 
 def _prediction(value: Mapping[str, Any]) -> Prediction:

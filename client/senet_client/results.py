@@ -83,6 +83,8 @@ class Classification:
         request_id: the request's name in the service's log.
         embedding: float32 [dim], the pooled features before the classifier; None unless asked
             for.
+        crop: the region that the network saw: left, top, right and bottom in pixels of the photo,
+            turned upright as its EXIF data say; None from a service that does not tell.
     """
 
     name: str | None
@@ -90,6 +92,7 @@ class Classification:
     predictions: tuple[Prediction, ...]
     request_id: str
     embedding: "Array | None" = field(default=None, compare=False, repr=False)
+    crop: tuple[float, float, float, float] | None = None
 
 
 Result: TypeAlias = Classification | SenetClientError

@@ -47,6 +47,7 @@ CUSTOM: dict[tuple[str, str], dict[str, Any]] = {
             "containers": _list({"type": "object"}),
         },
         annotations={"type": "object"},
+        volumes=_list({"type": "object"}),
         multiModel={"type": "boolean"},
     ),
     ("serving.kserve.io/v1beta1", "InferenceService"): _object(

@@ -11,7 +11,7 @@ from app.contract.manifest import Manifest as ModelManifest
 from app.settings import Settings
 from tests.deploy.combinations import OVERLAYS, combinations, combined
 from tests.deploy.files import KUBERNETES, ROOT, one
-from tests.deploy.kustomize import render
+from tests.deploy.kustomize import Manifest, render
 from tests.deploy.pods import container_of, environment, pod_of
 
 DEFAULT = ROOT / "models" / "imagenette" / "1" / "manifest.json"
@@ -61,7 +61,7 @@ def test_a_model_lies_where_the_service_looks_and_cannot_be_written(
     component: str, tmp_path: Path
 ) -> None:
     pod = pod_of(combined(tmp_path, "cpu", component))
-    [mount] = container_of(pod)["volumeMounts"]
+    mount = _own_mount(pod)
     assert mount["mountPath"] == "/models"
     assert mount["readOnly"] is True
     assert mount["name"] in {volume["name"] for volume in pod["volumes"]}
@@ -73,7 +73,8 @@ def test_the_claim_that_is_mounted_is_the_one_that_is_filled(tmp_path: Path) -> 
     loader = one(store, "Pod")["spec"]
     [volume] = loader["volumes"]
     assert volume["persistentVolumeClaim"] == {"claimName": claim}
-    [volume] = pod_of(combined(tmp_path, "cpu", "model-volume"))["volumes"]
+    volumes = pod_of(combined(tmp_path, "cpu", "model-volume"))["volumes"]
+    [volume] = [volume for volume in volumes if "persistentVolumeClaim" in volume]
     assert volume["persistentVolumeClaim"] == {"claimName": claim, "readOnly": True}
     # It can write what the service's user can read.
     service = pod_of(render(KUBERNETES / "overlays" / "cpu"))["securityContext"]
@@ -134,12 +135,12 @@ def test_a_tag_that_moves_is_pulled_again(overlay: str) -> None:
 
 def test_the_keys_are_where_the_service_reads_them(tmp_path: Path) -> None:
     pod = pod_of(combined(tmp_path, "cpu", "api-keys"))
-    [mount] = container_of(pod)["volumeMounts"]
+    mount = _own_mount(pod)
     path = Path(environment(container_of(pod))["SENET_API_KEYS_FILE"])
     assert path.parent == Path(mount["mountPath"])
     # With a subPath a changed Secret would never be seen.
     assert "subPath" not in mount
-    [volume] = pod["volumes"]
+    [volume] = [volume for volume in pod["volumes"] if "secret" in volume]
     # Read by the group alone: the files belong to root.
     assert volume["secret"]["defaultMode"] == 0o440
     assert pod["securityContext"]["fsGroup"] == pod["securityContext"]["runAsGroup"]
@@ -157,3 +158,14 @@ def run_in(
         here, env=os.environ | variables, capture_output=True, text=True, check=False,
         timeout=seconds,
     )  # fmt: skip
+
+
+def _own_mount(pod: Manifest) -> Manifest:
+    """The one that a component adds to the service's temporary folder."""
+    mounts: list[Manifest] = container_of(pod)["volumeMounts"]
+    [mount] = [
+        mount
+        for mount in mounts
+        if mount["mountPath"] != "/tmp"  # noqa: S108 - of a container
+    ]
+    return mount

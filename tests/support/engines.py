@@ -74,6 +74,9 @@ class FakeEngine:
     def open_slots(self) -> list[Slot]:
         return [FakeSlot(self) for _ in range(self._slots)]
 
+    def open_lone_slot(self) -> Slot | None:
+        return None
+
 
 class FakeSlot:
     """A slot of a `FakeEngine`, which notes what it ran."""

@@ -40,6 +40,9 @@ class TimedEngine:
     def open_slots(self) -> list[Slot]:
         return [TimedSlot(self) for _ in range(self._candidate.layout.slots)]
 
+    def open_lone_slot(self) -> Slot | None:
+        return TimedSlot(self) if self._candidate.layout.lone_threads else None
+
     def run(self, images: int) -> None:
         self._owner.run(self._candidate, images)
 

@@ -47,6 +47,10 @@ class NullEngine:
         """See `Engine`."""
         return [NullSlot(self._logits, self._signature) for _ in range(self._slots)]
 
+    def open_lone_slot(self) -> Slot | None:
+        """See `Engine`."""
+        return None
+
 
 class NullSlot:
     """A slot of a `NullEngine`.

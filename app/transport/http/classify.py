@@ -31,6 +31,8 @@ from app.transport.http.schemas import (
 
 # Enough to tell any two scores apart that a float32 softmax can.
 _SCORE_DIGITS = 7
+# Of a pixel.
+_CROP_DIGITS = 2
 
 
 class ClassifyEndpoint:
@@ -178,6 +180,7 @@ def _item(index: int, name: str | None, result: Answer) -> ItemBody:
         )
         for rank, prediction in enumerate(result.predictions, start=1)
     ]
+    item["crop"] = [round(edge, _CROP_DIGITS) for edge in result.crop]
     for body, prediction in zip(item["predictions"], result.predictions, strict=True):
         if prediction.cam is not None:
             body["cam"] = prediction.cam.tolist()

@@ -21,6 +21,7 @@ from app.transport.http.arrivals import Arrivals
 from app.transport.http.auth import KeyFile, authoriser, identifier
 from app.transport.http.classify import ClassifyEndpoint, classify_router
 from app.transport.http.classify_route import ClassifyRoute
+from app.transport.http.demo.routes import demo_router
 from app.transport.http.middleware import HeadAsGet, RequestContext, SecurityHeaders
 from app.transport.http.operations import (
     operations_router,
@@ -104,11 +105,14 @@ def create_app(
     app.include_router(probes_router(service))
     if settings.open_operations:
         app.include_router(operations_router(service, metrics, None))
-        app.include_router(root_router())
     else:
         operators = authoriser(identifier(keys, scope=None))
         app.include_router(operations_router(service, metrics, operators))
         app.include_router(schema_router(app, operators))
+    if settings.demo:
+        app.include_router(demo_router(app))
+    elif settings.open_operations:
+        app.include_router(root_router())
     install_error_handlers(app)
     app.state.refusal_log = RefusalLog(metrics, log, addresses=settings.log_addresses)
     # The last one added is the outermost.

@@ -16,15 +16,13 @@ logger = logging.getLogger(__name__)
 NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 """The header that every response has."""
 
+_POLICY = b"content-security-policy"
 # The API reference has its script and style inline.
 _PAGE_POLICY = (
     b"default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline';"
     b" img-src 'self' data:; frame-ancestors 'none'"
 )
-_FOR_PAGES = (
-    (b"content-security-policy", _PAGE_POLICY),
-    (b"referrer-policy", b"no-referrer"),
-)
+_NO_REFERRER = (b"referrer-policy", b"no-referrer")
 
 
 class RequestContext:
@@ -132,7 +130,9 @@ class SecurityHeaders:
                     name == b"content-type" and value.startswith(b"text/html")
                     for name, value in headers
                 ):
-                    headers.extend(_FOR_PAGES)
+                    headers.append(_NO_REFERRER)
+                    if not any(name == _POLICY for name, _ in headers):
+                        headers.append((_POLICY, _PAGE_POLICY))
                 message["headers"] = headers
             await send(message)
 

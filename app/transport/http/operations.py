@@ -90,6 +90,7 @@ def operations_router(
                     untrained=model.manifest.untrained,
                     threads=model.layout.threads,
                     slots=model.layout.slots,
+                    lone_threads=model.layout.lone_threads,
                     max_batch_size=model.max_batch_size,
                     chosen_by=model.chosen_by,
                 )

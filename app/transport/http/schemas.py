@@ -38,11 +38,14 @@ class ItemError(TypedDict):
 
 
 class ItemBody(TypedDict):
-    """One image: predictions, or an error."""
+    """One image: predictions, or an error. `crop` is the region that the network saw: left, top,
+    right and bottom in pixels of the oriented photo.
+    """
 
     index: int
     name: str | None
     predictions: NotRequired[list[PredictionBody]]
+    crop: NotRequired[list[float]]
     embedding: NotRequired[list[float]]
     error: NotRequired[ItemError]
 
@@ -72,7 +75,8 @@ class TensorBody(TypedDict):
 
 class ModelBody(ModelReference):
     """A loaded model. `slots` runs of `threads` threads each go side by side, each of at most
-    `max_batch_size` images.
+    `max_batch_size` images. A run that has the cores to itself has `lone_threads`, or, where that
+    is 0, `threads`.
     """
 
     architecture: str
@@ -84,6 +88,7 @@ class ModelBody(ModelReference):
     untrained: bool
     threads: int
     slots: int
+    lone_threads: int
     max_batch_size: int
     chosen_by: ChosenBy
 

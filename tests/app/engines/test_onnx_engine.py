@@ -1,5 +1,6 @@
 """ONNX Runtime, for real, on a tiny model."""
 
+import tempfile
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -95,6 +96,35 @@ def test_as_many_slots_are_opened_as_the_layout_says(
     )
     assert engine.provider == "cpu"
     assert len(engine.open_slots()) == slots
+
+
+def test_a_lone_run_has_a_slot_of_its_own_that_computes_the_same(
+    model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    layout = Layout(threads=1, slots=2, lone_threads=2)
+    engine = OnnxEngines("cpu").load(model_file, "cpu", layout, COLOUR_SIGNATURE)
+    assert not list(tmp_path.iterdir())  # nothing is left of what the sessions share
+    lone = engine.open_lone_slot()
+    assert lone is not None
+    for slot in (lone, *engine.open_slots()):
+        for batch in (1, 5):
+            found = slot.run(images(batch), EVERYTHING)
+            expected = colour_outputs(np.stack(images(batch)), EVERYTHING)
+            for name in EVERYTHING:
+                np.testing.assert_allclose(found[name], expected[name], atol=1e-3)
+
+
+def test_without_room_for_what_sessions_share_a_lone_run_is_like_any_other(
+    model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    layout = Layout(threads=1, slots=2, lone_threads=2)
+    engine = OnnxEngines("cpu").load(model_file, "cpu", layout, COLOUR_SIGNATURE)
+    assert engine.open_lone_slot() is None
+    assert len(engine.open_slots()) == 2
+    assert "TMPDIR" in caplog.text
 
 
 def test_auto_offers_the_cpu(model_file: Path) -> None:

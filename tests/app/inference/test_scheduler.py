@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from app.engines.engine import Slot
 from app.inference.priority import Priority
 from app.inference.queued_image import QueuedImage
 from app.inference.scheduler import Decode, Idle, Infer, Scheduler
@@ -11,9 +12,12 @@ from tests.support.engines import FakeEngine
 NOTHING = Idle(None)
 
 
-def scheduler(*, slots: int = 1, max_batch_size: int = 4, delay: float = 0.0) -> Scheduler:
+def scheduler(
+    *, slots: int = 1, lone_slot: Slot | None = None, max_batch_size: int = 4, delay: float = 0.0
+) -> Scheduler:
     return Scheduler(
         FakeEngine(slots=slots).open_slots(),
+        lone_slot,
         max_batch_size=max_batch_size,
         max_delay_seconds=delay,
     )
@@ -74,6 +78,40 @@ async def test_a_full_batch_comes_before_decoding_and_decoding_before_a_part_of_
     last = decoding(target)
     target.decoded(decode(last))
     assert target.next(0) == NOTHING  # the only slot is busy
+
+
+async def test_what_has_the_cores_to_itself_is_run_by_all_of_them() -> None:
+    [lone_slot] = FakeEngine().open_slots()
+    target = scheduler(slots=2, lone_slot=lone_slot, max_batch_size=1)
+    for _ in range(2):
+        add_decoded(target, [0])
+        alone = infer(target)
+        assert alone.slot is lone_slot
+        others: list[Infer] = []
+        for number in (1, 2):  # what comes meanwhile does not wait for it
+            add_decoded(target, [number])
+            others.append(infer(target))
+        assert lone_slot not in [task.slot for task in others]
+        assert len({id(task.slot) for task in others}) == 2
+        target.finished(alone)
+        add_decoded(target, [3])
+        assert target.next(0) == NOTHING  # the lone slot is for nobody who is not alone
+        for task in others:
+            target.finished(task)
+        target.finished(infer(target))
+
+
+async def test_what_is_not_alone_is_run_like_any_other() -> None:
+    [lone_slot] = FakeEngine().open_slots()
+    for in_company in (1, 2):
+        target = scheduler(slots=2, lone_slot=lone_slot, max_batch_size=1)
+        for number in range(1 + in_company):
+            target.add(queued(number))
+        first = decoding(target)
+        if in_company == 1:
+            decoding(target)  # another thread decodes
+        target.decoded(decode(first))
+        assert infer(target).slot is not lone_slot
 
 
 async def test_a_slot_runs_one_batch_at_a_time() -> None:

@@ -94,13 +94,34 @@ def test_the_fastest_is_chosen(seconds: Seconds, chosen: str) -> None:
     assert str(choice.candidate) == chosen
     assert choice.chosen_by == "measurement"
     assert choice.images_per_second[chosen] == max(choice.images_per_second.values())
-    assert str(choice).startswith(f"{chosen}, batches of up to 8, by measurement (")
+    assert str(choice).startswith(
+        f"{chosen}, 2 threads for a lone run, batches of up to 8, by measurement ("
+    )
 
 
-def test_among_equals_the_exact_one_and_a_lone_client_are_preferred() -> None:
-    assert str(Trial(milliseconds()).choose().candidate) == "fp32 2x2"
+def test_among_equals_the_exact_one_and_fewer_threads_are_preferred() -> None:
+    assert str(Trial(milliseconds()).choose().candidate) == "fp32 1x2"
     nearly = milliseconds(int8=9.8, two_threads=0.52)
-    assert str(Trial(nearly).choose().candidate) == "fp32 2x2"
+    assert str(Trial(nearly).choose().candidate) == "fp32 1x2"
+
+
+@pytest.mark.parametrize(
+    ("two_threads", "lone_threads"), [(0.55, 2), (0.85, 2), (0.95, 0), (1.2, 0)]
+)
+def test_a_lone_run_has_the_threads_that_make_it_soonest(
+    two_threads: float, lone_threads: int, tmp_path: Path
+) -> None:
+    trial = Trial(milliseconds(two_threads=two_threads), ChoiceCache(tmp_path))
+    for chosen_by in ("measurement", "cache"):
+        choice = trial.choose()
+        assert (choice.chosen_by, str(choice.candidate)) == (chosen_by, "fp32 1x2")
+        assert choice.candidate.layout.lone_threads == lone_threads
+        assert (choice.engine.open_lone_slot() is not None) == (lone_threads > 0)
+
+
+def test_where_the_threads_are_set_a_lone_run_has_no_others() -> None:
+    choice = Trial(milliseconds()).choose(inference_threads=1)
+    assert choice.candidate.layout.lone_threads == 0
 
 
 def test_gaps_that_decoding_fills_do_not_count() -> None:
@@ -109,7 +130,7 @@ def test_gaps_that_decoding_fills_do_not_count() -> None:
     gaps = milliseconds(int8=2, two_threads=0.6)
     assert str(Trial(gaps).choose([INT8]).candidate) == "int8 1x2"
     busy = Trial(gaps, processor_ms=3).choose([INT8])
-    assert str(busy.candidate) == "int8 2x2"
+    assert str(busy.candidate) == "int8 1x2"
     assert busy.images_per_second == {"int8 1x2": 400, "int8 2x2": 400}
 
 
@@ -240,7 +261,7 @@ def test_what_does_not_load_is_not_chosen(caplog: pytest.LogCaptureFixture) -> N
 
     trial = Trial(milliseconds())
     trial.engines = Broken(trial.clock, milliseconds())
-    assert str(trial.choose().candidate) == "fp32 2x2"
+    assert str(trial.choose().candidate) == "fp32 1x2"
     assert "int8 1x2 does not load: an operator is unknown" in caplog.messages
     with pytest.raises(ConfigurationError):
         trial.choose([INT8])
@@ -287,7 +308,7 @@ def test_a_file_about_something_else_is_ignored(tmp_path: Path) -> None:
     trial.choose()
     [file] = tmp_path.iterdir()
     right = file.read_text()
-    for wrong in (right.replace('"int8 2x2"', '"int8 9x9"'), right.replace('"1"', '"3"')):
+    for wrong in (right.replace('"int8 1x2"', '"int8 9x9"'), right.replace('"1"', '"3"')):
         assert wrong != right
         file.write_text(wrong)
         assert trial.choose().chosen_by == "measurement"

@@ -54,6 +54,10 @@ class _FlakyEngine:
     def open_slots(self) -> list[Slot]:
         return [_FlakySlot(slot, self._owner) for slot in self._inner.open_slots()]
 
+    def open_lone_slot(self) -> Slot | None:
+        slot = self._inner.open_lone_slot()
+        return None if slot is None else _FlakySlot(slot, self._owner)
+
 
 class _FlakySlot:
     def __init__(self, inner: Slot, owner: FlakyEngines) -> None:

@@ -83,12 +83,6 @@ def test_a_redirect_stays_on_its_host(client: httpx.Client) -> None:
     assert response.headers["location"] == "/docs?a=b"
 
 
-def test_root_leads_to_the_documentation(client: httpx.Client) -> None:
-    response = client.get("/", follow_redirects=True)
-    assert response.status_code == 200
-    assert response.url.path == "/docs"
-
-
 def test_the_documentation_loads_nothing_from_other_hosts(client: httpx.Client) -> None:
     page = client.get("/docs").text
     assert not re.findall(r"""(?:src|href|url)\s*[=:(]\s*["']?(?:https?:)?//""", page)
@@ -250,7 +244,15 @@ def test_what_tells_of_the_service_wants_a_key_where_it_is_closed(
     assert client.get(path, headers={"x-api-key": key}).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/", "/docs", "/docs/", "/static-offline-docs/swagger-ui.css"])
+def test_a_page_that_can_send_a_key_is_there_where_it_is_closed(
+    closed: tuple[httpx.Client, str],
+) -> None:
+    client, _ = closed
+    assert client.get("/").status_code == 200
+    assert client.get("/demo/about.json").json()["docs"] is False
+
+
+@pytest.mark.parametrize("path", ["/docs", "/docs/", "/static-offline-docs/swagger-ui.css"])
 def test_pages_that_cannot_send_a_key_are_not_there_where_it_is_closed(
     closed: tuple[httpx.Client, str], path: str
 ) -> None:

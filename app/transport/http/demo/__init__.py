@@ -1,0 +1,1 @@
+"""The page at `/`: choose photos and see what the service makes of them."""

@@ -1,0 +1,83 @@
+/** The service as the page sees it: its model, its key, and how waiting is told. */
+
+import { AccessDenied, Client, ConnectionFailed, NotReady, SenetClientError } from "./client/index.js";
+
+const KEY = "senet-api-key";
+
+export class Service {
+  constructor(onModel, onWaiting, onProblem) {
+    this.onModel = onModel;
+    this.onWaiting = onWaiting;
+    this.onProblem = onProblem;
+    this.model = null;
+    this.about = {};
+    this.hasMaps = true;
+    this.form = document.getElementById("key-form");
+    this.field = document.getElementById("key");
+    this.toggle = document.getElementById("key-toggle");
+    this.toggle.addEventListener("click", () => this.askForKey(this.form.hidden));
+    this.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      sessionStorage.setItem(KEY, this.field.value.trim());
+      this.askForKey(false);
+      document.getElementById("problem").textContent = "";
+      this.open();
+    });
+  }
+
+  /** Asks what is served; waits while the model is loading. */
+  async open() {
+    try {
+      const about = await fetch("demo/about.json");
+      this.about = about.ok ? await about.json() : {};
+      const [model] = await this.client((text) => this.onWaiting(text)).models({ timeout: 600 });
+      this.model = model;
+      this.hasMaps = model.outputs.some((output) => output.meaning === "class_activation_map");
+      this.onWaiting("");
+      this.onModel(model);
+    } catch (error) {
+      this.onWaiting("");
+      this.fail(error instanceof SenetClientError ? error : new ConnectionFailed("no answer"));
+    }
+  }
+
+  /** Gives the results of photos, in order; waits as the service asks, and says so. */
+  classify(files, signal, tell) {
+    const include = this.hasMaps ? ["cam"] : [];
+    return this.client(tell).classifyMany(files, { include, signal, concurrency: 4, timeout: 600 });
+  }
+
+  /** Tells of an error, and asks for a key where one is missing. */
+  fail(error) {
+    this.onProblem(error);
+    if (error instanceof AccessDenied) this.askForKey(true);
+  }
+
+  askForKey(is) {
+    this.form.hidden = !is;
+    this.toggle.setAttribute("aria-expanded", String(is));
+    if (is) this.field.focus();
+  }
+
+  get key() {
+    return sessionStorage.getItem(KEY) || undefined;
+  }
+
+  client(tell) {
+    const key = this.key;
+    return new Client({
+      baseUrl: new URL(".", location.href).href,
+      ...(key ? { apiKey: key } : {}),
+      // A request for each photo: one that fails is no other's matter, and the service batches.
+      imagesPerRequest: 1,
+      retries: { attempts: 1000, unreachable: true },
+      onRetry: ({ error, pauseSeconds }) => tell(`${reason(error)} Trying again in ${pauseSeconds.toFixed(1)} s.`),
+    });
+  }
+}
+
+function reason(error) {
+  if (error instanceof ConnectionFailed) return "The service does not answer.";
+  if (error instanceof NotReady) return "The model is being loaded.";
+  return "The service is busy.";
+}

@@ -1,0 +1,80 @@
+/** What the service answers. */
+
+import type { SenetClientError } from "./errors.js";
+
+/** Which model answered, exactly. */
+export interface Model {
+  readonly name: string;
+  readonly version: string;
+  readonly precision: string;
+  /** `sha256:<hex>` of the ONNX file. */
+  readonly digest: string;
+  /** `sha256:<hex>` of how images become the network's input. */
+  readonly preprocessing: string;
+}
+
+/** An input or output of a model. */
+export interface Tensor {
+  readonly name: string;
+  readonly shape: readonly (string | number)[];
+  readonly dtype: string;
+  readonly meaning: string;
+}
+
+/** A model that the service has loaded. */
+export interface LoadedModel extends Model {
+  readonly architecture: string;
+  readonly provider: string;
+  /** Of the network's input, in pixels. */
+  readonly height: number;
+  readonly width: number;
+  /** How many classes it tells apart. */
+  readonly labels: number;
+  readonly outputs: readonly Tensor[];
+}
+
+/** One class for one image. */
+export interface Prediction {
+  /** 1 for the best. */
+  readonly rank: number;
+  /** Position among the model's outputs. */
+  readonly classIndex: number;
+  readonly id: string;
+  readonly label: string;
+  /** Between 0 and 1; the scores of all classes sum to 1. */
+  readonly score: number;
+  /** The class activation map [h][w], in units of logits; if it was asked for. */
+  readonly cam: readonly (readonly number[])[] | undefined;
+}
+
+/** Left, top, right and bottom edge in pixels of the photo, turned upright as its EXIF data say. */
+export type Crop = readonly [number, number, number, number];
+
+/** The answer for one image. */
+export interface Classification {
+  readonly name: string | undefined;
+  readonly model: Model;
+  /** By falling score. */
+  readonly predictions: readonly Prediction[];
+  /** The region that the network saw; undefined from a service that does not tell. */
+  readonly crop: Crop | undefined;
+  /** The pooled features before the classifier; if they were asked for. */
+  readonly embedding: readonly number[] | undefined;
+  /** The request's name in the service's log. */
+  readonly requestId: string;
+  /** Milliseconds of each stage, of the slowest image in its request, as the service measured. */
+  readonly timing: Readonly<Record<string, number>>;
+}
+
+/** One image of several: its classification, or the error that it alone has. */
+export type Result = Classification | SenetClientError;
+
+/** The answer to one request. */
+export interface Batch {
+  readonly model: Model;
+  /** One for each image, in order. */
+  readonly results: readonly Result[];
+  readonly requestId: string;
+  /** How often the request was sent. */
+  readonly attempts: number;
+}
