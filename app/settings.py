@@ -1,6 +1,7 @@
 """Every option of the service, once: `SENET_<NAME>` or `--<name>` of `python -m app`."""
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -19,9 +20,15 @@ from app.contract.errors import ConfigurationError
 from app.environment import PREFIX, check_variables, is_service_link
 from app.pace import Pace
 
+ADAPTERS = ("v2", "huggingface", "sagemaker", "vertex", "kserve", "torchserve")
+"""The protocols of other servers, by the names that the option `adapters` knows."""
+
 MEMORY_PER_BODY_BYTE = 3
 """How often a body is in memory while it is read, at most: JSON in pieces, put together, and as
 text that is being decoded."""
+
+
+_MODEL = r"^[a-z0-9][a-z0-9._-]{0,63}(:[1-9][0-9]*)?$"
 
 
 class _Variables(EnvSettingsSource):
@@ -61,10 +68,12 @@ class Settings(BaseSettings):
     model_repository: Path = Path("models")
     """Folder that holds <name>/<version>/manifest.json. Where it is missing and the option is not
     set, an installed package serves the model that it brings along."""
-    model: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}(:[1-9][0-9]*)?$")] = (
-        "imagenette"
-    )
-    """Model to serve: a name (its highest version) or name:version."""
+    model: Annotated[str, Field(pattern=_MODEL)] = "imagenette"
+    """Model to serve: a name (its highest version) or name:version. With models the one that
+    answers where a request names none."""
+    models: Annotated[tuple[str, ...], NoDecode] = ()
+    """Comma-separated models to serve side by side: names (their highest version), name:version,
+    or all; by default model alone. The first one answers where a request names none."""
     provider: Literal["auto", "cpu", "cuda", "tensorrt"] = "auto"
     """What runs the model; auto takes the best that loads, a named one is required."""
     precision: Literal["auto", "fp32", "fp16", "int8"] = "auto"
@@ -119,6 +128,9 @@ class Settings(BaseSettings):
     service does without one that cannot be written."""
     drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 20
     """How long shutting down may wait for accepted requests."""
+    adapters: str = "all"
+    """Protocols of other servers that are served: all, none, or some of v2, huggingface, sagemaker,
+    vertex, kserve and torchserve, comma-separated."""
     api_keys_file: Path | None = None
     """JSON file of hashed API keys, reread when it changes; without it everybody may call."""
     open_operations: bool = True
@@ -161,15 +173,41 @@ class Settings(BaseSettings):
         return init_settings, _Variables(settings_cls)
 
     @property
+    def served_adapters(self) -> frozenset[str]:
+        """The adapters that are switched on, by name."""
+        named = {name.strip() for name in self.adapters.split(",")}
+        return frozenset(ADAPTERS if "all" in named else named & set(ADAPTERS))
+
+    @property
     def body_pace(self) -> Pace:
         """How slowly a body may come, and an answer go."""
         return Pace(self.body_timeout_ms / 1000, self.min_body_bytes_per_second)
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "models", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
-            return tuple(origin.strip() for origin in value.split(",") if origin.strip())
+            return tuple(item.strip() for item in value.split(",") if item.strip())
+        return value
+
+    @field_validator("models")
+    @classmethod
+    def _are_models(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for item in value:
+            if not re.fullmatch(_MODEL, item):
+                raise ConfigurationError(
+                    "models",
+                    f"{item!r} is no model",
+                    "give names, name:version, or all, with commas between them",
+                )
+        return value
+
+    @field_validator("adapters")
+    @classmethod
+    def _names_adapters(cls, value: str) -> str:
+        unknown = {name.strip() for name in value.split(",")} - {*ADAPTERS, "all", "none", ""}
+        if unknown:
+            raise ValueError(f"all, none, or some of {', '.join(ADAPTERS)}; not {min(unknown)!r}")
         return value
 
     @field_validator("tls_certificate_file", "tls_key_file", "api_keys_file")

@@ -63,7 +63,7 @@ inspect() { "${podman[@]}" image inspect --format "$1" "$image"; }
 read -ra health <<<"$(inspect '{{range slice .Config.Healthcheck.Test 1}}{{.}} {{end}}')"
 [ "${#health[@]}" -gt 0 ]
 hardened=(--read-only --cap-drop=all --security-opt no-new-privileges
-    --ulimit nofile=4096:4096 --ulimit nproc=4096:4096 --no-healthcheck)
+    --ulimit nofile=8192:8192 --ulimit nproc=4096:4096 --no-healthcheck)
 # `import` alone is not enough: what must be missing is looked for by name.
 "${podman[@]}" run --rm "${hardened[@]}" --network none --entrypoint python3 "$image" -c '
 import importlib.util, os, shutil
@@ -86,7 +86,7 @@ start() {
     "${podman[@]}" run -d --name senet-test --network host --memory "$1" "${hardened[@]}" \
         "${models[@]}" -e SENET_HOST=127.0.0.1 -e SENET_PORT="$port" "$image" >/dev/null
 }
-start 512m
+start 1g
 ask() { python3 - "$port" "$1" <<'PYTHON'
 import json, sys, struct, time, urllib.error, urllib.request, zlib
 url, what = f"http://127.0.0.1:{sys.argv[1]}", sys.argv[2]
@@ -139,14 +139,14 @@ container=$(buildah "${storage[@]}" from --pull-never senet-models:test)
 buildah "${storage[@]}" rm "$container" >/dev/null
 served=$image image=senet-baked:test
 mounted=("${models[@]}") models=(-e SENET_MODEL=imagenette:2)
-start 512m
+start 1g
 image=$served models=("${mounted[@]}")
 ask ready || { "${podman[@]}" logs senet-test; exit 1; }
 ask version | grep -x 2
 "${podman[@]}" rm -f -t 1 senet-test >/dev/null
 
 echo "== SIGTERM while starting"
-start 512m
+start 1g
 # Before a handler stands, the kernel keeps SIGTERM from a container's first process: wait for it.
 pid=$("${podman[@]}" inspect --format '{{.State.Pid}}' senet-test)
 until [ $((0x$(awk '/^SigCgt/ { print $2 }' "/proc/$pid/status") & 0x4000)) -ne 0 ]; do :; done

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import ValidationError
@@ -13,10 +14,15 @@ from tqdm import tqdm
 from app.contract.errors import ConfigurationError
 from app.hardware import available_cores
 from senet.training.epoch_lines import EpochLines
+from senet.training.machine import default_device, default_threads
 from senet.training.options import TrainingOptions, flag
 from senet.training.photos import class_labels
 from senet.training.run import Training
 from senet.training.state import CHECKPOINT
+
+_OF_THE_MACHINE = MappingProxyType(
+    {"device": "cuda if there is a card, else cpu", "threads": "as many as there are cores"}
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -62,15 +68,18 @@ def _parser() -> argparse.ArgumentParser:
         elif field.is_required():
             parser.add_argument(flag(name), required=True, help=text)
         else:
-            default = available_cores() if name == "threads" else field.default
+            default = _OF_THE_MACHINE.get(name, field.default)
             text += "" if default is None else f" Default: {default}."
-            parser.add_argument(flag(name), default=default, help=text, metavar="VALUE")
+            parser.add_argument(flag(name), help=text, metavar="VALUE")
     return parser
 
 
 def _options(parsed: dict[str, Any]) -> TrainingOptions:
+    given = {name: value for name, value in parsed.items() if value is not None}
     try:
-        return TrainingOptions.model_validate(parsed)
+        options = TrainingOptions.model_validate({"device": default_device(), **given})
+        threads = default_threads(available_cores(), options.batch_size)
+        return options if "threads" in given else options.model_copy(update={"threads": threads})
     except ValidationError as error:
         first = error.errors()[0]
         raise ConfigurationError(

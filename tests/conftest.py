@@ -20,17 +20,21 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselects tests whose data set is not there; pytest counts them in its last line."""
+    """Deselects tests whose data set or card is not there; pytest counts them in its last line."""
     root = config.stash.get(_TEST_DATA, None)
+    nvidia = Path("/dev/nvidiactl").exists()
 
     def has_data(item: pytest.Item) -> bool:
         needed: Sequence[str] = [mark.args[0] for mark in item.iter_markers("needs_data")]
         return all(root is not None and (root / name).is_dir() for name in needed)
 
-    absent = [item for item in items if not has_data(item)]
+    def can_run(item: pytest.Item) -> bool:
+        return has_data(item) and (nvidia or not item.get_closest_marker("needs_card"))
+
+    absent = [item for item in items if not can_run(item)]
     if absent:
         config.hook.pytest_deselected(items=absent)
-        items[:] = [item for item in items if has_data(item)]
+        items[:] = [item for item in items if can_run(item)]
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,8 @@ SenetError
     ├── Unauthenticated
     ├── Forbidden
     ├── ModelNotFound
+    ├── LoadConflict
+    ├── LoadRefused
     ├── BodyTimeout
     ├── BodyTooLarge
     ├── TooManyImages
@@ -94,6 +96,18 @@ class ModelNotFound(RequestError):
     """The model or version asked for is not loaded."""
 
     code = "model_not_found"
+
+
+class LoadConflict(RequestError):
+    """The models that are loaded, or being loaded, do not allow this change now."""
+
+    code = "load_conflict"
+
+
+class LoadRefused(RequestError):
+    """A model cannot be loaded; what serves goes on serving. The message begins with the step."""
+
+    code = "load_refused"
 
 
 class BodyTimeout(RequestError):

@@ -11,7 +11,8 @@ from app.contract.signature import Signature, of_schema_1
 from app.contract.strict import Strict
 
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
-ModelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+MODEL_NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+ModelName = Annotated[str, Field(pattern=MODEL_NAME)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Channel = Annotated[int, Field(ge=0, le=255)]

@@ -23,11 +23,29 @@ def postprocess(
 
     Args:
         logits: float32 [classes].
-        temperature: the logits are divided by it (Guo et al. 2017, section 4.2).
+        temperature: see `softmax`.
         top_k: most classes to return; more than there are means all.
 
     Returns:
         Classes by falling score; equal scores by rising index.
+
+    Raises:
+        InferenceFailed: if a logit is not finite, as after an overflow in fp16.
+    """
+    scores = softmax(logits, temperature)
+    best = np.argsort(-scores, kind="stable")[:top_k]
+    return list(map(RankedClass, best.tolist(), scores[best].tolist()))
+
+
+def softmax(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float64]:
+    """The scores of all classes of one image.
+
+    Args:
+        logits: float32 [classes].
+        temperature: the logits are divided by it (Guo et al. 2017, section 4.2).
+
+    Returns:
+        float64 [classes], which sum to 1.
 
     Raises:
         InferenceFailed: if a logit is not finite, as after an overflow in fp16.
@@ -40,5 +58,4 @@ def postprocess(
     scores /= temperature
     np.exp(scores, out=scores)
     scores /= scores.sum()
-    best = np.argsort(-scores, kind="stable")[:top_k]
-    return list(map(RankedClass, best.tolist(), scores[best].tolist()))
+    return scores

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from app.contract.errors import ConfigurationError
 from app.contract.manifest import (
+    MODEL_NAME,
     READS_SCHEMA_2,
     SCHEMAS,
     Manifest,
@@ -23,6 +25,9 @@ from app.contract.manifest import (
 from app.contract.self_contained import check_self_contained
 
 _OPTION = "model_repository"
+# Of names in a message.
+_NAMES_TOLD = 20
+_NAME = re.compile(MODEL_NAME)
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,28 @@ class ModelRepository:
     def __init__(self, root: Path) -> None:
         self._root = root
 
+    def names(self) -> list[str]:
+        """The models that are there, in the order of the alphabet.
+
+        Raises:
+            ConfigurationError: if there is no repository.
+        """
+        self._check()
+        return sorted(
+            child.name
+            for child in self._root.iterdir()
+            if _NAME.fullmatch(child.name) and _versions(child)
+        )
+
+    def versions(self, name: str) -> list[int]:
+        """The versions of a model that are there, rising; empty if there is no such model.
+
+        Raises:
+            ConfigurationError: if there is no repository.
+        """
+        self._check()
+        return sorted(_versions(self._root / name)) if _NAME.fullmatch(name) else []
+
     def find(self, name: str, version: int | None = None) -> ModelVersion:
         """Opens a model version.
 
@@ -114,16 +141,9 @@ class ModelRepository:
         Raises:
             ConfigurationError: if there is none, or its manifest is not valid.
         """
-        if not self._root.is_dir():
-            raise ConfigurationError(
-                _OPTION,
-                f"{self._root} is not a folder",
-                "set --model-repository (SENET_MODEL_REPOSITORY) to the folder that holds"
-                " <name>/<version>/manifest.json",
-            )
-        versions = _versions(self._root / name)
+        versions = self.versions(name)
         if version is None and versions:
-            version = max(versions)
+            version = versions[-1]
         if version is None or version not in versions:
             wanted = name if version is None else f"{name}:{version}"
             raise ConfigurationError(
@@ -141,9 +161,21 @@ class ModelRepository:
             )
         return ModelVersion(folder, manifest)
 
+    def _check(self) -> None:
+        if not self._root.is_dir():
+            raise ConfigurationError(
+                _OPTION,
+                f"{self._root} is not a folder",
+                "set --model-repository (SENET_MODEL_REPOSITORY) to the folder that holds"
+                " <name>/<version>/manifest.json",
+            )
+
     def _contents(self) -> str:
-        names = sorted(child.name for child in self._root.iterdir() if _versions(child))
-        return ", ".join(names) or "no model"
+        names = self.names()
+        told = ", ".join(names[:_NAMES_TOLD])
+        if len(names) > _NAMES_TOLD:
+            told += f" and {len(names) - _NAMES_TOLD} others"
+        return told or "no model"
 
 
 def select_variant(precision: Precision, manifest: Manifest) -> Variant:

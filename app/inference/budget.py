@@ -24,7 +24,7 @@ class Budget:
 
     Attributes:
         limit_bytes: what the container may take; None if nothing limits it.
-        resident_bytes: what the process takes with its model, before it serves.
+        resident_bytes: what the process takes with its models, before it serves.
         threads: threads that decode.
         decoded_bytes: of all the images that may be in flight, once they are decoded.
         max_body_bytes: largest body.
@@ -63,6 +63,27 @@ class Budget:
                 " max_image_pixels or decode_threads",
             )
         return configured_bytes or max(least, min(_MOST_BYTES, left))
+
+    def for_models(self, configured_bytes: int) -> tuple[int, str] | None:
+        """The bytes that one more model may take, and where that comes from, for a message.
+
+        Requests keep what the largest body needs, or what is set for them.
+
+        Args:
+            configured_bytes: the setting `max_buffered_bytes`.
+
+        Returns:
+            None if nothing limits it.
+        """
+        if self.limit_bytes is None:
+            return None
+        requests = configured_bytes or MEMORY_PER_BODY_BYTE * self.max_body_bytes
+        return self._left(self.limit_bytes) - requests, (
+            f"of the memory limit of {_mib(self.limit_bytes)} the process takes"
+            f" {_mib(self.resident_bytes)}, decoding in {self.threads} threads"
+            f" {_mib(self._decoding)}, decoded images {_mib(self.decoded_bytes)}, and requests"
+            f" need {_mib(requests)}"
+        )
 
     @property
     def beside_others_bytes(self) -> int:

@@ -1,6 +1,7 @@
 """What is asked of a model, and what it answers."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +19,13 @@ class ClassifyOptions:
         top_k: most classes per image.
         min_score: classes below it are left out.
         include: outputs beyond the classes.
+        outputs: names of the signature's outputs to return as they are.
     """
 
     top_k: int = 5
     min_score: float = 0.0
     include: frozenset[Include] = frozenset()
+    outputs: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,8 @@ class Classification:
         decode_seconds: decoding and resizing.
         queue_seconds: what it waited for a thread and for its batch.
         inference_seconds: its batch in the engine.
+        outputs: the image's part, without the batch's axis, of each of the signature's outputs
+            that were asked for by name.
     """
 
     predictions: list[Prediction]
@@ -59,3 +64,4 @@ class Classification:
     decode_seconds: float
     queue_seconds: float
     inference_seconds: float
+    outputs: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)

@@ -24,6 +24,10 @@ class FairShare:
         """What all hold together."""
         return self._total
 
+    def resize(self, capacity: int) -> None:
+        """Changes the most that all hold together; what is held stays held."""
+        self._capacity = capacity
+
     def fits(self, amount: int, *holders: Hashable) -> bool:
         """Whether each of the holders may have so much more.
 

@@ -5,7 +5,11 @@ import contextlib
 import enum
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from app.contract.errors import (
     DeadlineExceeded,
@@ -19,7 +23,7 @@ from app.inference.observer import Observer
 from app.inference.queued_image import Answer, Answers, ClientLeft, QueuedImage
 from app.inference.scheduler import Infer, Scheduler
 from app.inference.stages import Stages
-from app.inference.workers import Workers
+from app.inference.workers import Lane, Workers
 from app.selection.served_model import ServedModel
 from app.telemetry.tracing import Tracing
 
@@ -30,6 +34,8 @@ Argument = TypeVar("Argument")
 
 # How often it is looked for batches that hang, in each time-out.
 _LOOKS_PER_TIMEOUT = 10
+# Between two looks whether threads have ended what nobody waits for.
+_LOOK_SECONDS = 0.01
 
 
 class HostState(enum.Enum):
@@ -49,8 +55,9 @@ class ModelHost:
         slots: run its batches.
         observers: are told what it does.
         tracing: records decoding and batches.
+        workers: the threads that decode, infer and rank; hosts share them.
         lone_slot: runs a batch that has the cores to itself; None if that is any slot.
-        threads: threads that decode, infer and rank.
+        threads: how many threads this host needs.
         max_image_pixels: largest width * height of an image.
         decoding_bytes: memory that decoding an image may take beside others; one that takes more
             waits until no other such image is decoded.
@@ -69,6 +76,7 @@ class ModelHost:
         slots: Sequence[Slot],
         observers: Sequence[Observer],
         tracing: Tracing,
+        workers: Workers,
         *,
         lone_slot: Slot | None = None,
         threads: int,
@@ -99,7 +107,8 @@ class ModelHost:
             decoding_bytes=decoding_bytes,
             clock=clock,
         )
-        self._workers = Workers(scheduler, stages.work, self._refuse, threads, clock=clock)
+        self._open_lane = partial(workers.open, scheduler, stages.work, self._refuse, threads)
+        self._lane: Lane | None = None
         self._leases = 0
         self._unleased = asyncio.Event()
         self._unleased.set()
@@ -109,16 +118,17 @@ class ModelHost:
     @property
     def waiting(self) -> int:
         """Images that wait for a thread or for a batch."""
-        return self._workers.waiting
+        return self._lane.waiting if self._lane else 0
 
     def start(self, on_death: Callable[[BaseException], None]) -> None:
-        """Starts the threads.
+        """Takes images from now on.
 
         Args:
-            on_death: called, with the reason, if the engine hangs or a thread is lost.
+            on_death: called, with the reason, if the engine hangs.
         """
         self._loop = asyncio.get_running_loop()
-        self._workers.start(lambda error: self._call(on_death, error))
+        self._lane = self._open_lane()
+        del self._open_lane  # it leads back here: once stopped, the engine's memory is free at once
         self._watching = asyncio.create_task(self._watch(on_death))
         self.state = HostState.READY
 
@@ -133,12 +143,15 @@ class ModelHost:
         if not self._leases:
             self._unleased.set()
 
-    async def infer(self, images: list[bytes], visit: "Visit") -> list[Answer]:
+    async def infer(
+        self, images: list[bytes] | list[NDArray[np.uint8]], visit: "Visit"
+    ) -> list[Answer]:
         """Classifies each image on its own; one that fails does not touch the others.
 
         Args:
-            images: encoded images, which the visit has admitted. The list is emptied, so that
-                each is forgotten as soon as it is decoded.
+            images: which the visit has admitted: encoded images, or the network's input, each
+                uint8 [height, width, 3]. The list is emptied, so that each is forgotten as soon as
+                it is decoded.
             visit: whose they are.
 
         Returns:
@@ -154,12 +167,19 @@ class ModelHost:
         timer = self._loop.call_later(max(0.0, visit.deadline - now), answers.settle_all, _too_late)
         queued = [
             QueuedImage(
-                data, visit.caller, visit.options, visit.deadline, now, parent, answers, index
+                images[index],
+                visit.caller,
+                visit.options,
+                visit.deadline,
+                now,
+                parent,
+                answers,
+                index,
             )
-            for index, data in enumerate(images)
+            for index in range(count)
         ]
         images.clear()
-        if not self._workers.add(queued):
+        if self._lane is None or not self._lane.add(queued):
             answers.settle_all(_draining)
         del queued
         try:
@@ -174,10 +194,13 @@ class ModelHost:
         return results
 
     async def close(self) -> None:
-        """Waits until nobody holds a lease, then stops."""
+        """Waits until nobody holds a lease, then stops, and waits for what threads still do."""
         self.state = HostState.DRAINING
         await self._unleased.wait()
+        lane = self._lane
         await self.stop()
+        while lane is not None and lane.tasks:  # noqa: ASYNC110 - threads change it
+            await asyncio.sleep(_LOOK_SECONDS)
 
     async def stop(self) -> None:
         """Ends the threads; images that have no answer are answered with `Draining`.
@@ -188,7 +211,10 @@ class ModelHost:
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
-        self._workers.stop()
+            self._watching = None
+        if self._lane is not None:
+            self._lane.close()
+            self._lane = None  # likewise
 
     def _hand_over(self, answers: Sequence[tuple[QueuedImage, Answer]]) -> None:
         """Brings answers from a thread to the event loop, in one go."""
@@ -207,7 +233,7 @@ class ModelHost:
         hung: Sequence[Infer] = ()
         while not hung:
             await asyncio.sleep(self._inference_timeout / _LOOKS_PER_TIMEOUT)
-            hung = self._workers.overdue(self._inference_timeout)
+            hung = self._lane.overdue(self._inference_timeout) if self._lane else ()
         for task in hung:
             _settle(
                 [(image, InferenceFailed("the engine did not come back")) for image in task.batch]

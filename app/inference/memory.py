@@ -20,6 +20,11 @@ class Memory:
         self._share = FairShare(capacity)
         self._rejected = metrics.rejected.labels("buffered_bytes")
 
+    def resize(self, capacity: int) -> None:
+        """Changes the most bytes that all requests hold together."""
+        self._capacity = capacity
+        self._share.resize(capacity)
+
     def hold(self, address: str, before: int, after: int) -> None:
         """Changes what a request is charged with.
 

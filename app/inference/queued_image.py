@@ -64,7 +64,8 @@ class QueuedImage:
     """One image, from its admission to its answer.
 
     Attributes:
-        data: the encoded image, until it is decoded.
+        data: the encoded image until it is decoded, or pixels that have come as the network's
+            input, uint8 [height, width, 3].
         caller: whose it is.
         options: what is asked for.
         deadline: on the monotonic clock in seconds; no work begins after it.
@@ -77,7 +78,7 @@ class QueuedImage:
         decode_seconds: how long decoding took.
     """
 
-    data: bytes
+    data: bytes | NDArray[np.uint8]
     caller: Caller
     options: ClassifyOptions
     deadline: float

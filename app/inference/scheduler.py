@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from app.engines.engine import Slot
 from app.inference.priority import Priority, Turns
@@ -67,6 +68,23 @@ class _Kind:
         return len(self.encoded) + len(self.large) + len(self.decoded)
 
 
+class Others(NamedTuple):
+    """What other models leave of the machine.
+
+    Attributes:
+        may_run: whether a batch may begin.
+        may_decode_large: whether an image may be decoded that may take much memory.
+        are_idle: whether they do nothing.
+    """
+
+    may_run: bool
+    may_decode_large: bool
+    are_idle: bool
+
+
+NO_OTHERS = Others(may_run=True, may_decode_large=True, are_idle=True)
+
+
 class Scheduler:
     """Keeps the cores busy, and lets batches fill by themselves.
 
@@ -97,7 +115,8 @@ class Scheduler:
         max_batch_size: int,
         max_delay_seconds: float = 0.0,
     ) -> None:
-        self._slots = len(slots)
+        self.slots = len(slots)
+        """How many there are."""
         self._free = list(slots)
         self._lone_slot = lone_slot
         self._decoding = 0
@@ -113,6 +132,21 @@ class Scheduler:
     def waiting(self) -> int:
         """Images that wait for a thread or for a batch."""
         return sum(map(len, self._kinds.values()))
+
+    @property
+    def running(self) -> int:
+        """Batches that are under way."""
+        return len(self._running)
+
+    @property
+    def decodes_large(self) -> bool:
+        """Whether an image is decoded that may take much memory."""
+        return self._large is not None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to do and nothing under way."""
+        return not (self._running or self._decoding or self.waiting)
 
     def add(self, image: QueuedImage) -> None:
         """An encoded image has come."""
@@ -153,11 +187,12 @@ class Scheduler:
                     images.append(turns.pop())
         return images
 
-    def next(self, now: float) -> Task | Idle:
+    def next(self, now: float, others: Others = NO_OTHERS) -> Task | Idle:
         """Gives out the next task.
 
         Args:
             now: on the images' clock.
+            others: what other models leave.
         """
         bulk_waits = len(self._kinds["bulk"]) > 0
         is_bulks_turn = bulk_waits and self._since_bulk >= _BULK_EVERY - 1
@@ -166,19 +201,20 @@ class Scheduler:
         )
         for priority in order:
             kind = self._kinds[priority]
-            if kind and (task := self._task(priority, kind, now)):
+            if kind and (task := self._task(priority, kind, now, others)):
                 self._since_bulk = 0 if priority == "bulk" else self._since_bulk + bulk_waits
                 return task
         return Idle(self._seconds_to_wait(now))
 
-    def _task(self, priority: Priority, kind: _Kind, now: float) -> Task | None:
-        largest, has_slot = self._max_batch_size, bool(self._free)
+    def _task(self, priority: Priority, kind: _Kind, now: float, others: Others) -> Task | None:
+        largest, has_slot = self._max_batch_size, others.may_run and bool(self._free)
         if priority == "bulk" and self._makes_way_seconds(now) > 0:
             largest = max(1, largest // 2)
-            has_slot = has_slot and (len(self._free) > 1 or self._slots == 1)
+            has_slot = has_slot and (len(self._free) > 1 or self.slots == 1)
         if has_slot and len(kind.decoded) >= largest and (batch := self._batch(kind, largest, now)):
-            return self._run(batch, now)
-        if self._large is None and (image := _first(kind.large, now)):
+            return self._run(batch, now, others)
+        may_decode_large = others.may_decode_large and self._large is None
+        if may_decode_large and (image := _first(kind.large, now)):
             self._large = image
             self._decoding += 1
             return Decode(image, is_large=True)
@@ -187,11 +223,11 @@ class Scheduler:
             return Decode(image, is_large=False)
         is_due = has_slot and self._delay_seconds(kind, now) <= 0
         if is_due and (batch := self._batch(kind, largest, now)):
-            return self._run(batch, now)
+            return self._run(batch, now, others)
         return None
 
-    def _run(self, batch: Sequence[QueuedImage], now: float) -> Infer:
-        is_alone = not (self._running or self._decoding or self.waiting)
+    def _run(self, batch: Sequence[QueuedImage], now: float, others: Others) -> Infer:
+        is_alone = others.are_idle and self.is_idle
         slot = self._lone_slot if is_alone and self._lone_slot else self._free.pop()
         self._running[slot] = task = Infer(batch, slot, now)
         return task

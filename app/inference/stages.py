@@ -66,6 +66,9 @@ class Stages:
 
     def _decode(self, task: Decode) -> Done:
         image, started = task.image, self._clock()
+        if not isinstance(image.data, bytes):  # it has come decoded
+            image.pixels, image.decoded, image.data = image.data, started, b""
+            return lambda scheduler: scheduler.decoded(image)
         try:
             seen = network_input(
                 image.data,
@@ -90,7 +93,10 @@ class Stages:
     def _infer(self, task: Infer) -> Done:
         batch = task.batch
         asked = frozenset[Include]().union(*(image.options.include for image in batch))
-        names = [self._logits, *(self._model.included(include).name for include in asked)]
+        named = frozenset[str]().union(*(image.options.outputs for image in batch))
+        names = [
+            *named.union((self._logits, *(self._model.included(include).name for include in asked)))
+        ]
         try:
             outputs = task.slot.run(
                 [image.pixels for image in batch if image.pixels is not None], names
@@ -140,6 +146,7 @@ class Stages:
                 decode_seconds=image.decode_seconds,
                 queue_seconds=waited,
                 inference_seconds=seconds,
+                outputs={name: outputs[name][row] for name in image.options.outputs},
             )
             answers.append((image, answer))
             best = self._model.manifest.labels[ranked[0].class_index]

@@ -9,8 +9,8 @@ from app.contract.manifest import Manifest, Precision, Variant
 from app.engines.engine import Layout, Provider
 
 ChosenBy = Literal["setting", "rule", "measurement", "cache"]
-"""Why an engine serves: nothing was left to choose, the rule for GPUs, a measurement at this
-start, or one at an earlier start."""
+"""Why an engine serves: nothing was left to choose, a rule (for GPUs, and where other engines
+serve already), a measurement at this start, or one at an earlier start."""
 
 # fp16 is exported, and its parity proved, for GPUs.
 _FAST_ON_CPU: tuple[Precision, ...] = ("int8", "fp32")

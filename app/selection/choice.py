@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from app.engines.engine import Engine, Layout
 from app.selection.cache import ChoiceCache, StoredChoice
 from app.selection.candidates import Candidate, ChosenBy
 from app.selection.measurement import Clocks, Speed, measure
+from app.selection.served_model import ServedModel
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +67,9 @@ class Chooser:
         circumstances: what a measurement depends on besides the candidates.
         cache: of earlier choices; None to measure at every start.
         clocks: the time.
+        like: a version of the model that serves; where nothing is known, what suits it is taken.
+        measures: whether to measure where nothing is known. Beside engines that serve a
+            measurement disturbs them, and tells nothing.
     """
 
     def __init__(
@@ -79,6 +83,8 @@ class Chooser:
         circumstances: Mapping[str, str],
         cache: ChoiceCache | None,
         clocks: Clocks | None = None,
+        like: ServedModel | None = None,
+        measures: bool = True,
     ) -> None:
         self._load = load
         self._images = images
@@ -88,6 +94,8 @@ class Chooser:
         self._circumstances = circumstances
         self._cache = cache
         self._clocks = clocks or Clocks()
+        self._like = like
+        self._measures = measures
         self._held: tuple[Candidate, Engine] | None = None
 
     def choose(self, variants: Sequence[Variant], layouts: Sequence[Layout]) -> Choice:
@@ -119,6 +127,8 @@ class Chooser:
                         stored.max_batch_size,
                         stored.images_per_second,
                     )
+        if not self._measures:
+            return self._assume(candidates)
         choice = self._measure(variants, layouts)
         if self._cache:
             self._cache.write(
@@ -131,6 +141,25 @@ class Chooser:
                 )
             )
         return choice
+
+    def _assume(self, candidates: Sequence[Candidate]) -> Choice:
+        """What suits another version of the model, or else the likely fastest arithmetic.
+
+        As few threads a run as may be, so that engines share the cores as their batches need them.
+        """
+        like, last = self._like, candidates[-1].layout
+        chosen = next(candidate for candidate in candidates if candidate.layout == last)
+        largest = self._batch_sizes[-1]
+        if like is not None:
+            for candidate in candidates:
+                layout = replace(like.layout, lone_threads=0)
+                if (candidate.variant.precision, candidate.layout) == (
+                    like.variant.precision,
+                    layout,
+                ):
+                    chosen = candidate.with_lone_threads(like.layout.lone_threads)
+                    largest = min(largest, like.max_batch_size)
+        return Choice(chosen, "rule", self._engine(chosen), largest)
 
     def _measure(self, variants: Sequence[Variant], layouts: Sequence[Layout]) -> Choice:
         """First the arithmetic, with the fewest threads a run; then the layout for the winner."""

@@ -15,24 +15,55 @@ from app.hardware import processor
 from app.selection.cache import ChoiceCache
 from app.selection.candidates import Candidate, cpu_layouts, cpu_variants, gpu_variant
 from app.selection.choice import Choice, Chooser
-from app.selection.proof import prove
+from app.selection.proof import Step, prove
 from app.selection.served_model import ServedModel
 
 logger = logging.getLogger(__name__)
 
 # Measured: 82 MiB for the service itself; weights in ONNX Runtime take three times their file's
 # size while they are laid out (SE-ResNet-50, fp32: a file of 107 MiB, 388 MiB at the peak).
-_SERVICE_BYTES = 80 * 2**20
-_BYTES_PER_MODEL_BYTE = 3
+SERVICE_BYTES = 80 * 2**20
+"""What the service takes without a model."""
+LOADING_BYTES_PER_BYTE = 3
+"""What a model takes at most while it is loaded, for each byte of its file."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """An engine that has proved itself, what it serves, and why this one was chosen."""
+    """An engine that has proved itself, what it serves, and why this one was chosen.
+
+    Attributes:
+        model: what it serves.
+        engine: the engine.
+        choice: why this one.
+        file_bytes: the size of its ONNX file.
+    """
 
     model: ServedModel
     engine: Engine
     choice: Choice
+    file_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """The memory that a model finds.
+
+    Attributes:
+        left_bytes: what it may take.
+        told: where that comes from, for a message: "the container's limit is ...".
+    """
+
+    left_bytes: int
+    told: str
+
+
+def room_of_start(limit_bytes: int | None) -> Room | None:
+    """What the container's limit leaves to the first model; None if there is no limit."""
+    if limit_bytes is None:
+        return None
+    told = f"the container's limit is {limit_bytes / 2**20:.0f} MiB"
+    return Room(limit_bytes - SERVICE_BYTES, told)
 
 
 def load_model(
@@ -46,8 +77,10 @@ def load_model(
     inference_threads: int = 0,
     max_accuracy_drop: float = 0.5,
     cache: ChoiceCache | None = None,
-    memory_limit_bytes: int | None = None,
-    checkpoint: Callable[[], None] = lambda: None,
+    room: Room | None = None,
+    like: ServedModel | None = None,
+    measures: bool = True,
+    checkpoint: Callable[[Step], None] = lambda step: None,
 ) -> LoadedModel:
     """Finds, verifies, loads, warms and self-tests a model. Blocks for as long as that takes.
 
@@ -63,13 +96,18 @@ def load_model(
         inference_threads: threads of one run on the CPU; 0 to measure which number is best.
         max_accuracy_drop: top-1 accuracy in points that "auto" may give up for speed.
         cache: remembers what was measured.
-        memory_limit_bytes: the container's limit; a model that cannot fit on the CPU is refused.
-        checkpoint: called between the steps; what it raises ends the loading.
+        room: the memory there is for it; a model that cannot fit on the CPU is refused. None if
+            nothing limits it.
+        like: a version of the model that serves here.
+        measures: whether to measure; if not, what is left open is as an earlier measurement says,
+            as it suits `like`, or by rule.
+        checkpoint: called before the steps; what it raises ends the loading.
 
     Raises:
         ConfigurationError: if any of it fails; the message names the option and the remedy.
     """
     name, _, version = model.partition(":")
+    checkpoint("find")
     loader = _Loader(
         repository.find(name, int(version) if version else None),
         engines,
@@ -79,7 +117,9 @@ def load_model(
         cpu_layouts(cores, inference_threads),
         max_accuracy_drop,
         cache,
-        memory_limit_bytes,
+        room,
+        like,
+        measures,
         checkpoint,
     )
     return loader.load()
@@ -95,8 +135,10 @@ class _Loader:
     layouts: Sequence[Layout]
     max_accuracy_drop: float
     cache: ChoiceCache | None
-    memory_limit_bytes: int | None
-    checkpoint: Callable[[], None]
+    room: Room | None
+    like: ServedModel | None
+    measures: bool
+    checkpoint: Callable[[Step], None]
     _verified: dict[Precision, Path] = field(default_factory=dict)
 
     def load(self) -> LoadedModel:
@@ -143,6 +185,8 @@ class _Loader:
             cores=self.cores,
             circumstances={"processor": processor(), "runtime": self.engines.runtime},
             cache=self.cache,
+            like=self.like,
+            measures=self.measures,
         )
         choice = chooser.choose(variants, self.layouts)
         try:
@@ -158,9 +202,7 @@ class _Loader:
     def _proved(self, choice: Choice) -> LoadedModel:
         candidate = choice.candidate
         precision = candidate.variant.precision
-        signature = prove(
-            choice.engine, self.found, precision, choice.max_batch_size, self.checkpoint
-        )
+        proof = prove(choice.engine, self.found, precision, choice.max_batch_size, self.checkpoint)
         lone = choice.engine.open_lone_slot()
         logger.info("engine (precision, threads of a run x runs): %s", choice)
         served = ServedModel(
@@ -170,13 +212,15 @@ class _Loader:
             replace(candidate.layout, lone_threads=0) if lone is None else candidate.layout,
             choice.max_batch_size,
             choice.chosen_by,
-            signature,
+            proof.signature,
+            proof.difference,
         )
-        return LoadedModel(served, choice.engine, choice)
+        size = self._file(candidate.variant).stat().st_size
+        return LoadedModel(served, choice.engine, choice, size)
 
     def _engine(self, candidate: Candidate) -> Engine:
-        self.checkpoint()
         file = self._file(candidate.variant)
+        self.checkpoint("load")
         return self.engines.load(
             file, candidate.provider, candidate.layout, self.found.manifest.signature
         )
@@ -184,30 +228,29 @@ class _Loader:
     def _file(self, variant: Variant) -> Path:
         """The variant's file; its digest is computed once."""
         if variant.precision not in self._verified:
+            self.checkpoint("verify")
             self._verified[variant.precision] = self.found.verified_file(variant)
         return self._verified[variant.precision]
 
     def _that_fit(self, variants: Sequence[Variant]) -> list[Variant]:
-        """The variants that the memory limit leaves.
+        """The variants that there is memory for.
 
         Raises:
             ConfigurationError: if that is none: in words what the kernel would end without one.
         """
-        limit = self.memory_limit_bytes
-        if limit is None:
+        if self.room is None:
             return list(variants)
         needed = {
-            variant.precision: _SERVICE_BYTES
-            + _BYTES_PER_MODEL_BYTE * self._file(variant).stat().st_size
+            variant.precision: LOADING_BYTES_PER_BYTE * self._file(variant).stat().st_size
             for variant in variants
         }
-        fitting = [variant for variant in variants if needed[variant.precision] <= limit]
+        left = self.room.left_bytes
+        fitting = [variant for variant in variants if needed[variant.precision] <= left]
         if not fitting:
-            smallest = min(needed.values())
             raise ConfigurationError(
                 "model",
-                f"{self.found.manifest.name} needs at least {smallest / 2**20:.0f} MiB of memory,"
-                f" the container's limit is {limit / 2**20:.0f} MiB",
+                f"{self.found.manifest.name} needs {min(needed.values()) / 2**20:.0f} MiB of"
+                f" memory, {max(0, left) / 2**20:.0f} MiB are left for it: {self.room.told}",
                 "raise the limit, or serve a smaller --precision or --model (SENET_PRECISION,"
                 " SENET_MODEL)",
             )

@@ -1,6 +1,8 @@
 """A loaded engine proves itself before it serves: every batch size runs, golden answers match."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +14,32 @@ from app.contract.signature import Signature, describe
 from app.engines.buckets import batch_buckets
 from app.engines.engine import Engine, Slot
 
+Step = Literal["find", "verify", "load", "warm", "self-test"]
+"""What is done to a model before it serves, in this order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What an engine has shown.
+
+    Attributes:
+        signature: the model's, with every size.
+        difference: largest absolute difference of a logit from the golden ones.
+        tolerance: the most that was allowed.
+    """
+
+    signature: Signature
+    difference: float
+    tolerance: float
+
 
 def prove(
     engine: Engine,
     found: ModelVersion,
     precision: Precision,
     max_batch_size: int,
-    checkpoint: Callable[[], None],
-) -> Signature:
+    checkpoint: Callable[[Step], None],
+) -> Proof:
     """Warms an engine up and tests it.
 
     Args:
@@ -27,10 +47,7 @@ def prove(
         found: the model that it runs.
         precision: of the variant that it runs.
         max_batch_size: largest batch to warm.
-        checkpoint: called between the runs; what it raises ends the proof.
-
-    Returns:
-        The model's signature, with every size.
+        checkpoint: called before each run; what it raises ends the proof.
 
     Raises:
         ConfigurationError: if it does not run, or computes something else.
@@ -39,17 +56,15 @@ def prove(
     size = found.manifest.input
     black = np.zeros((size.height, size.width, 3), np.uint8)
     for batch in batch_buckets(max_batch_size):
-        checkpoint()
+        checkpoint("warm")
         _run(slot, found, [black] * batch, [found.manifest.signature.logits.name])
+    checkpoint("self-test")
     if lone := engine.open_lone_slot():
-        checkpoint()
         _self_test(lone, found, precision, 1)
     return _self_test(slot, found, precision, max_batch_size)
 
 
-def _self_test(
-    slot: Slot, found: ModelVersion, precision: Precision, max_batch_size: int
-) -> Signature:
+def _self_test(slot: Slot, found: ModelVersion, precision: Precision, max_batch_size: int) -> Proof:
     signature = found.manifest.signature
     inputs, expected = found.golden()
     images = list(inputs)
@@ -81,7 +96,8 @@ def _self_test(
                 f" {output}",
                 "export the model again, or correct the signature in its manifest",
             )
-    return signature.completed({name: batches[0][name].shape for name in names})
+    complete = signature.completed({name: batches[0][name].shape for name in names})
+    return Proof(complete, difference, tolerance)
 
 
 def _run(

@@ -21,6 +21,7 @@ class ServedModel:
         max_batch_size: most images in one of its batches.
         chosen_by: why this engine serves.
         signature: what goes in and comes out, with every size.
+        difference: largest absolute difference of a logit from the golden ones in its self-test.
     """
 
     manifest: Manifest
@@ -30,6 +31,7 @@ class ServedModel:
     max_batch_size: int
     chosen_by: ChosenBy
     signature: Signature
+    difference: float = 0.0
 
     @property
     def name(self) -> str:

@@ -95,5 +95,34 @@ class Metrics:
             "senet_predictions_total", "Best classes.", (*_MODEL, "label"), registry=registry
         )
 
+        self.model_state = Gauge(
+            "senet_model_state",
+            "Where a version stands: 1 for loading, ready or draining.",
+            (*_MODEL, "state"),
+            registry=registry,
+        )
+        self.known: set[tuple[str, str]] = set()
+        """Models and versions that may have series."""
+        self.forgotten = 0
+        """How often series were removed: whoever keeps some has to find them anew."""
+
+    def enter(self, model: str, version: str, state: str) -> None:
+        """A version stands there from now on."""
+        self.known.add((model, version))
+        self.model_state.remove_by_labels({"model": model, "version": version})
+        self.model_state.labels(model, version, state).set(1)
+
+    def forget(self, model: str, version: str) -> None:
+        """Removes all series of a version that is no longer in memory."""
+        self.known.discard((model, version))
+        self.forgotten += 1
+        self.model_info.remove_by_labels({"name": model, "version": version})
+        for series in (
+            self.requests, self.request_duration, self.images, self.decode, self.queue,
+            self.inference, self.batch_size, self.queue_depth, self.top1_score, self.predictions,
+            self.model_state,
+        ):  # fmt: skip
+            series.remove_by_labels({"model": model, "version": version})
+
     def _stage(self, name: str, text: str, *labels: str) -> Histogram:
         return Histogram(name, text, (*_MODEL, *labels), buckets=_SECONDS, registry=self.registry)

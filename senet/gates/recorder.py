@@ -41,6 +41,6 @@ class GateRecorder:
         parts = self._parts.setdefault(name.rpartition(".")[0], [])
 
         def hook(_module: nn.Module, _inputs: tuple[Tensor, ...], gates: Tensor) -> None:
-            parts.append(gates.detach())
+            parts.append(gates.detach().cpu())
 
         return hook

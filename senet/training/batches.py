@@ -34,6 +34,10 @@ class Batches:
         """Full batches in an epoch; the photos left over differ from epoch to epoch."""
         return len(self.photos.targets) // self.options.batch_size
 
+    def at(self, done: int, shard: int) -> tuple[Tensor, Tensor]:
+        """See `shard`, for a step counted from the training's beginning."""
+        return self.shard(*divmod(done, self.steps), shard)
+
     def shard(self, epoch: int, step: int, shard: int) -> tuple[Tensor, Tensor]:
         """One thread's share of a batch.
 

@@ -74,9 +74,13 @@ class TrainingOptions(BaseModel):
     average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.998
     """Weight of the past, per step, in the moving average of the weights that is served."""
     threads: PositiveInt = 1
-    """Threads, each with its share of every batch; changes the batch statistics."""
+    """Threads, each with its share of every batch; on the CPU that changes the batch statistics."""
     bf16: bool = False
-    """Compute in bfloat16: about twice as fast where the CPU has AVX512-BF16 or AMX."""
+    """Compute in bfloat16: about twice as fast where the CPU has AVX512-BF16 or AMX. A card
+    computes in mixed precision in any case."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where to compute: cuda is an NVIDIA card, in bfloat16 if it has that, else in float16 with a
+    scaled loss; `threads` then prepare its photos."""
     evaluate_every: PositiveInt = 5
     """Epochs from one evaluation to the next; the last epoch always has one."""
     patience: PositiveInt | None = None

@@ -1,13 +1,15 @@
 """Data parallelism on one machine: a thread for each core."""
 
 import copy
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
 import torch
 from torch import Tensor, nn
+
+from senet.training.compute import Loss, Prepare, Shards
+from senet.training.optimizers import Optimizer
 
 
 class Replicas:
@@ -21,35 +23,30 @@ class Replicas:
     Args:
         network: the network to train; shard 0 runs on it, so its running statistics are kept.
         count: number of shards and threads.
+        shards: prepares a shard, in its thread.
+        mixed: see `Compute`.
     """
 
-    def __init__(self, network: nn.Module, count: int) -> None:
+    def __init__(
+        self, network: nn.Module, count: int, shards: Shards, mixed: torch.dtype | None = None
+    ) -> None:
+        self.mixed = mixed
+        self._shards = shards
         self._replicas = [network, *(copy.deepcopy(network) for _ in range(count - 1))]
         for replica in self._replicas[1:]:
             for shared, parameter in zip(network.parameters(), replica.parameters(), strict=True):
                 parameter.data = shared.data
         self._pool = ThreadPoolExecutor(count)
 
-    def backward(
-        self,
-        loss: Callable[[nn.Module, int], Tensor],
-        prepare: Callable[[nn.Module], object] = nn.Module.train,
-    ) -> float:
-        """Leaves the mean gradient over the shards in the network's parameters.
-
-        Args:
-            loss: (replica, shard index) -> scalar mean loss of the shard; called in a thread.
-            prepare: sets a replica's mode, and which of its parameters get gradients.
-
-        Returns:
-            The mean loss.
-        """
+    def backward(self, step: int, loss: Loss, prepare: Prepare = nn.Module.train) -> float:
+        """See `Compute`; the mean over the shards, each computed in its thread."""
 
         def run(shard: int) -> float:
             replica = self._replicas[shard]
+            images, targets = self._shards(step, shard)
             prepare(replica)
             replica.zero_grad()
-            value = loss(replica, shard)
+            value = loss(replica, images, targets)
             value.backward()  # type: ignore[no-untyped-call] # torch leaves it untyped
             return value.item()
 
@@ -64,8 +61,12 @@ class Replicas:
                 parameter.grad /= len(self._replicas)
         return sum(losses) / len(losses)
 
+    def move(self, optimizer: Optimizer) -> None:
+        """See `Compute`."""
+        optimizer.step()
+
     def predict(self, network: nn.Module, inputs: Tensor) -> Tensor:
-        """Logits of any network in evaluation mode, its batch split over the threads."""
+        """See `Compute`; the batch is split over the threads."""
 
         def run(shard: Tensor) -> Tensor:
             with torch.inference_mode():

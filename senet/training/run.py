@@ -20,13 +20,13 @@ from senet.evaluation import Evaluation, evaluate, load_photos
 from senet.gates.block import BlockGates
 from senet.gates.recorder import GateRecorder
 from senet.sources.architecture import build
-from senet.training import phases, schedule
+from senet.training import machine, phases, schedule
 from senet.training.batches import Batches, normalise
+from senet.training.compute import Compute
 from senet.training.moving_average import MovingAverage
 from senet.training.optimizers import optimizer, set_learning_rate
 from senet.training.options import TrainingOptions, refuse_contradictions
 from senet.training.photos import TrainingPhotos, load_training_photos
-from senet.training.replicas import Replicas
 from senet.training.start import start
 from senet.training.state import RunDirectory, TrainingState
 
@@ -59,14 +59,15 @@ class Training:
     def __init__(self, options: TrainingOptions, labels: tuple[Label, ...], output: Path) -> None:
         refuse_contradictions(options)
         self._options = options
+        device = machine.device(options)
         # Each shard has its own thread: see `Replicas`.
         torch.set_num_threads(1)
         torch.manual_seed(options.seed)
         network = build(options.architecture, len(labels))
-        _refuse_racing_dropout(network, options.threads)
+        _refuse_racing_dropout(network, options)
         _start_as_identity(network)
         ancestry = start(network, options, labels)
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's stub
+        network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's stub
         self._state = TrainingState(
             network,
             MovingAverage(network, options.average_decay),
@@ -114,24 +115,34 @@ class Training:
             tell: called with the log entry of each epoch that is saved.
 
         Raises:
-            ConfigurationError: if the training diverges, or the run directory cannot be written.
+            ConfigurationError: if the training diverges, the card's memory does not suffice, or the
+                run directory cannot be written.
         """
-        with Replicas(self._state.network, self._options.threads) as replicas:
+        network, shards = self._state.network, self._batches.at
+        with machine.compute(network, self._options, shards) as compute:
             while not self.done:
-                entry, evaluation = self._run_epoch(replicas, progress)
+                try:
+                    entry, evaluation = self._run_epoch(compute, progress)
+                except torch.OutOfMemoryError as error:
+                    raise ConfigurationError(
+                        "--batch-size",
+                        f"{self._options.batch_size} photos of {self._options.size} pixels do not"
+                        " fit into the card's memory",
+                        "lower it, and --learning-rate with it",
+                    ) from error
                 self.history.append(entry)
                 self._directory.save(self._state, evaluation)
                 tell(entry)
 
     def _run_epoch(
-        self, replicas: Replicas, progress: Progress
+        self, compute: Compute, progress: Progress
     ) -> tuple[dict[str, Any], Evaluation | None]:
         options, epoch, steps = self._options, len(self.history), self._batches.steps
         # For networks with dropout; all else draws from generators of its own.
         torch.manual_seed(options.seed + epoch)
         started = time.monotonic()
         losses = [
-            self._step(replicas, epoch, step)
+            self._step(compute, epoch, step)
             for step in progress(range(steps), f"epoch {epoch + 1}/{options.epochs}")
         ]
         if not math.isfinite(sum(losses)):
@@ -148,7 +159,7 @@ class Training:
             "learning_rate": self._state.optimizer.param_groups[0]["lr"],
             "images_per_second": round(steps * options.batch_size / (trained - started), 1),
         }
-        if gates := self._gates(replicas):
+        if gates := self._gates(compute):
             entry["gate_spread"] = {block.block: round(block.spread, 5) for block in gates}
             entry["dead_blocks"] = [block.block for block in gates if block.dead]
         result: Evaluation | None = None
@@ -156,33 +167,34 @@ class Training:
 
             def infer(images: NDArray[np.uint8]) -> NDArray[np.float32]:
                 inputs = normalise(images, options.preprocessing)
-                return replicas.predict(self._state.average.network, inputs).numpy()
+                return compute.predict(self._state.average.network, inputs).numpy()
 
             result = evaluate(infer, self._validation, _EVALUATION_BATCH * options.threads)
             entry |= {"top1": round(result.top1, 5), "top5": round(result.top5, 5)}
         entry["seconds"] = round(time.monotonic() - started, 1)
         return entry, result
 
-    def _gates(self, replicas: Replicas) -> list[BlockGates]:
+    def _gates(self, compute: Compute) -> list[BlockGates]:
         images = self._validation.images
         chosen = images[:: math.ceil(len(images) / _GATE_PHOTOS)]
         recorder = GateRecorder()
         average = self._state.average.network
         with recorder.watch(average):
-            replicas.predict(average, normalise(chosen, self._options.preprocessing))
+            compute.predict(average, normalise(chosen, self._options.preprocessing))
         return recorder.blocks()
 
-    def _step(self, replicas: Replicas, epoch: int, step: int) -> float:
+    def _step(self, compute: Compute, epoch: int, step: int) -> float:
         options, state = self._options, self._state
 
-        def loss(replica: nn.Module, shard: int) -> Tensor:
-            images, targets = self._batches.shard(epoch, step, shard)
-            with torch.autocast("cpu", torch.bfloat16, enabled=options.bf16):
-                logits: Tensor = replica(images)
+        def loss(network: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
+            mixed = compute.mixed
+            with torch.autocast(images.device.type, mixed, enabled=mixed is not None):
+                logits: Tensor = network(images)
+            weights = self._class_weights
             return functional.cross_entropy(
                 logits.float(),
                 targets,
-                weight=self._class_weights,
+                weight=None if weights is None else weights.to(targets.device),
                 label_smoothing=options.label_smoothing,
             )
 
@@ -194,18 +206,19 @@ class Training:
             head_only=epoch < options.head_epochs,
             frozen_statistics=options.frozen_statistics,
         )
-        value = replicas.backward(loss, prepare)
-        state.optimizer.step()
+        value = compute.backward(done, loss, prepare)
+        compute.move(state.optimizer)
         state.average.update(state.network, done)
         return value
 
 
-def _refuse_racing_dropout(network: nn.Module, threads: int) -> None:
+def _refuse_racing_dropout(network: nn.Module, options: TrainingOptions) -> None:
     drops = any(isinstance(m, nn.Dropout) and m.p > 0 for m in network.modules())
-    if drops and threads > 1:
+    if drops and options.threads > 1 and options.device == "cpu":
         raise ConfigurationError(
             "--threads",
-            f"{threads} threads would draw this network's dropout in an order left to chance",
+            f"{options.threads} threads would draw this network's dropout in an order left to"
+            " chance",
             "give 1",
         )
 

@@ -93,7 +93,8 @@ class RunDirectory:
             architecture=options.architecture,
             labels=self._labels,
             preprocessing=options.preprocessing,
-            weights=state.average.network.state_dict(),
+            # A file with tensors of a card is read on machines that have none.
+            weights={k: value.cpu() for k, value in state.average.network.state_dict().items()},
             provenance=f"trained on {Path(options.data).absolute().name}, "
             f"{len(state.history)} of {options.epochs} epochs, seed {options.seed}" + self._started,
         )

@@ -86,7 +86,10 @@ def test_what_is_fetched_is_what_is_served(tmp_path: Path) -> None:
     fetch, verify = (container_of(pod, name) for name in ("fetch-model", "verify-model"))
     folder, _ = served(environment(container_of(pod)))
     assert environment(fetch)["MODEL"] == environment(verify)["MODEL"] == folder
-    assert fetch["args"][1] == "/models/$(MODEL)"
+    assert fetch["args"] == ["$(MODEL_SOURCE)", "$(TARGET)"]
+    names = list(environment(fetch))
+    assert environment(fetch)["TARGET"] == "/models/$(MODEL)"
+    assert names.index("MODEL") < names.index("TARGET"), "only what stands before is put in"
     digest = hashlib.sha256(DEFAULT.read_bytes()).hexdigest()
     assert environment(verify)["MANIFEST_SHA256"] == digest
 

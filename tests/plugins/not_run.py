@@ -63,4 +63,6 @@ def _judged(report: _Report, config: pytest.Config) -> _Report:
 def _reason(item: pytest.Item) -> str:
     if missing := [mark.args[0] for mark in item.iter_markers("needs_data")]:
         return f"that need the data set {' and '.join(missing)}"
+    if item.get_closest_marker("needs_card"):
+        return "that need an NVIDIA card"
     return "slow" if item.get_closest_marker("slow") else "by their names or marks"

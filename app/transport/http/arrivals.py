@@ -24,6 +24,9 @@ from app.transport.http.request_log import RequestLog, identity
 
 CLASSIFY_PATH = "/classify"
 
+Read = Callable[[bytes], ClassifyParameters]
+"""Reads a query; raises `InvalidParameter`."""
+
 _QUERIES_REMEMBERED = 256
 # Only the middleware around the route knows what these are for.
 _NEEDS_MIDDLEWARE = frozenset((b"origin", b"x-forwarded-for"))
@@ -110,16 +113,17 @@ class Arrivals:
         # A client sends the same query again and again.
         self._parse = lru_cache(maxsize=_QUERIES_REMEMBERED)(ClassifyParameters.parse)
 
-    def of(self, scope: Scope) -> Arrival:
+    def of(self, scope: Scope, read: Read | None = None) -> Arrival:
         """The arrival of a request, decided now unless the HTTP protocol has asked before.
 
         Args:
             scope: of the ASGI connection.
+            read: tells what the request asks for by its query; as `/classify` does by default.
         """
         state = scope.setdefault("state", {})
         arrival: Arrival | None = state.get(_STATE)
         if arrival is None:
-            arrival = self._arrive(scope)
+            arrival = self._arrive(scope, read or self._parse)
             _keep(arrival, state)
         return arrival
 
@@ -134,28 +138,28 @@ class Arrivals:
             return None
         if not _NEEDS_MIDDLEWARE.isdisjoint([name for name, _ in scope["headers"]]):
             return None  # decided there: only then it is known whom a proxy speaks for
-        arrival = self._arrive(scope)
+        arrival = self._arrive(scope, self._parse)
         if isinstance(arrival.outcome, Overloaded):
             return self._refuse(arrival, arrival.outcome)
         _keep(arrival, scope["state"])
         return None
 
-    def _arrive(self, scope: Scope) -> Arrival:
+    def _arrive(self, scope: Scope, read: Read) -> Arrival:
         fields = self._log.first_fields(scope)
         arrival = Arrival(scope["headers"], fields)
         token = request_fields.set(fields)
         try:
-            arrival.outcome = self._admit(scope, arrival)
+            arrival.outcome = self._admit(scope, arrival, read)
         except RequestError as error:
             arrival.outcome = error
         finally:
             request_fields.reset(token)
         return arrival
 
-    def _admit(self, scope: Scope, arrival: Arrival) -> Visit:
+    def _admit(self, scope: Scope, arrival: Arrival, read: Read) -> Visit:
         # First who asks: the log names them, and strangers are told nothing.
         client = self._identify(scope)
-        parameters = self._parse(scope["query_string"])
+        parameters = read(scope["query_string"])
         timeout_ms = client_timeout_ms(arrival.headers)
         length = declared_length(arrival.headers)
         visit = self._service.visit(

@@ -1,5 +1,6 @@
 """Who may call: optional API keys."""
 
+import base64
 import hashlib
 import hmac
 import logging
@@ -145,9 +146,7 @@ def identifier(
     def identify(connection: ConnectionScope) -> str:
         if keys is None:
             return address(connection)
-        headers = Headers(scope=connection)
-        kind, _, token = headers.get("authorization", "").partition(" ")
-        key = token.strip() if kind.lower() == "bearer" else headers.get("x-api-key")
+        key = _key(Headers(scope=connection))
         if not key:
             raise Unauthenticated("send a key as Authorization: Bearer or as X-API-Key")
         entry = keys.current().find(key)
@@ -161,6 +160,33 @@ def identifier(
         return entry.name
 
     return identify
+
+
+def admin_identifier(keys: KeyFile | None) -> Callable[[ConnectionScope], str]:
+    """The same for what changes the service: without keys nobody may."""
+    if keys is not None:
+        return identifier(keys, "admin")
+
+    def refuse(_: ConnectionScope) -> str:
+        raise Forbidden(
+            "it needs an API key with the scope admin, and the service has no keys: start it with"
+            " --api-keys-file (SENET_API_KEYS_FILE)"
+        )
+
+    return refuse
+
+
+def _key(headers: Headers) -> str | None:
+    """The key that a request brings: as a bearer token, a password or X-API-Key."""
+    kind, _, token = headers.get("authorization", "").partition(" ")
+    if kind.lower() == "bearer":
+        return token.strip()
+    if kind.lower() == "basic":  # all that some clients can send (RFC 7617); any name will do
+        try:
+            return base64.b64decode(token, validate=True).decode().partition(":")[2]
+        except ValueError:
+            return None
+    return headers.get("x-api-key")
 
 
 def authoriser(identify: Callable[[ConnectionScope], str]) -> Callable[[Request], Awaitable[str]]:

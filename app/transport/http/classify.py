@@ -1,7 +1,7 @@
 """`POST /classify`."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import orjson
 from fastapi import APIRouter, Request
@@ -9,11 +9,11 @@ from fastapi.responses import Response
 from starlette.requests import ClientDisconnect
 
 from app.contract.errors import RequestError
-from app.inference.classification import Classification
 from app.inference.queued_image import Answer, ClientLeft
 from app.pace import Pace
 from app.selection.served_model import ServedModel
 from app.telemetry.log import annotate
+from app.transport.http.answer_notes import note_answers
 from app.transport.http.answer_weight import check_weight
 from app.transport.http.arrivals import CLASSIFY_PATH, Arrivals
 from app.transport.http.forms import read_uploads
@@ -29,8 +29,8 @@ from app.transport.http.schemas import (
     PredictionBody,
 )
 
-# Enough to tell any two scores apart that a float32 softmax can.
-_SCORE_DIGITS = 7
+SCORE_DIGITS = 7
+"""Enough to tell any two scores apart that a float32 softmax can."""
 # Of a pixel.
 _CROP_DIGITS = 2
 
@@ -130,13 +130,7 @@ def classify_router(endpoint: ClassifyEndpoint) -> APIRouter:
 def _response(
     model: ServedModel, names: Sequence[str | None], results: Sequence[Answer]
 ) -> Response:
-    stages = _stages(results)
-    failed = sum(isinstance(result, RequestError) for result in results)
-    annotate(
-        images=len(results),
-        failed_images=failed,
-        **{f"{name}_ms": round(seconds * 1000, 3) for name, seconds in stages.items()},
-    )
+    timing = note_answers(results)
     if len(results) == 1 and isinstance(results[0], RequestError):
         return error_response(results[0])
     body = ClassifyBody(
@@ -148,7 +142,7 @@ def _response(
     )
     return Response(
         orjson.dumps(body),
-        headers={"server-timing": _server_timing(stages)},
+        headers={"server-timing": timing},
         media_type="application/json",
     )
 
@@ -176,7 +170,7 @@ def _item(index: int, name: str | None, result: Answer) -> ItemBody:
             class_index=prediction.label.index,
             id=prediction.label.id,
             label=prediction.label.name,
-            score=round(prediction.score, _SCORE_DIGITS),
+            score=round(prediction.score, SCORE_DIGITS),
         )
         for rank, prediction in enumerate(result.predictions, start=1)
     ]
@@ -187,18 +181,3 @@ def _item(index: int, name: str | None, result: Answer) -> ItemBody:
     if result.embedding is not None:
         item["embedding"] = result.embedding.tolist()
     return item
-
-
-def _stages(results: Sequence[Answer]) -> dict[str, float]:
-    """The slowest image's stages, in seconds."""
-    done = [result for result in results if isinstance(result, Classification)]
-    return {
-        "decode": max((result.decode_seconds for result in done), default=0.0),
-        "queue": max((result.queue_seconds for result in done), default=0.0),
-        "inference": max((result.inference_seconds for result in done), default=0.0),
-    }
-
-
-def _server_timing(stages: Mapping[str, float]) -> str:
-    """The stages as W3C Server Timing writes them, in milliseconds."""
-    return ", ".join(f"{name};dur={seconds * 1000:.3f}" for name, seconds in stages.items())

@@ -17,12 +17,16 @@ from app.settings import Settings
 from app.telemetry.metrics import Metrics
 from app.telemetry.otlp import start_tracing
 from app.telemetry.tracing import Tracing
+from app.transport.http.adapters.inference import Inference
+from app.transport.http.adapters.mounting import AdapterRoutes, Mounted
+from app.transport.http.adapters.served import adapters_of
 from app.transport.http.arrivals import Arrivals
-from app.transport.http.auth import KeyFile, authoriser, identifier
+from app.transport.http.auth import KeyFile, admin_identifier, authoriser, identifier
 from app.transport.http.classify import ClassifyEndpoint, classify_router
 from app.transport.http.classify_route import ClassifyRoute
 from app.transport.http.demo.routes import demo_router
 from app.transport.http.middleware import HeadAsGet, RequestContext, SecurityHeaders
+from app.transport.http.model_routes import changes_router, models_router
 from app.transport.http.operations import (
     operations_router,
     probes_router,
@@ -101,14 +105,30 @@ def create_app(
         body_pace=settings.body_pace,
         request_timeout_ms=settings.request_timeout_ms,
     )
+    inference = Inference(
+        max_images=settings.max_images_per_request,
+        max_body_bytes=settings.max_body_bytes,
+        max_answer_bytes=settings.max_answer_bytes,
+        body_pace=settings.body_pace,
+        request_timeout_ms=settings.request_timeout_ms,
+    )
+    adapters = Mounted(
+        adapters_of(settings.served_adapters, service, inference),
+        arrivals,
+        None if settings.open_operations else identifier(keys, scope=None),
+    )
     app.include_router(classify_router(classify))
+    app.include_router(adapters.router())
     app.include_router(probes_router(service))
     if settings.open_operations:
-        app.include_router(operations_router(service, metrics, None))
+        operators = None
     else:
         operators = authoriser(identifier(keys, scope=None))
-        app.include_router(operations_router(service, metrics, operators))
         app.include_router(schema_router(app, operators))
+    app.include_router(operations_router(metrics, operators))
+    app.include_router(models_router(service, operators))
+    admins = authoriser(admin_identifier(keys))
+    app.include_router(changes_router(service, admins, settings.body_pace))
     if settings.demo:
         app.include_router(demo_router(app))
     elif settings.open_operations:
@@ -122,6 +142,7 @@ def create_app(
     app.state.refusal = lambda scope: None
     if not tracing.is_on:  # a trace names the route that FastAPI has found
         app.state.refusal = arrivals.refusal
+        app.add_middleware(AdapterRoutes, mounted=adapters, arrivals=arrivals, log=log)
         app.add_middleware(ClassifyRoute, arrivals=arrivals, endpoint=classify, log=log)
     # Outside of all that answers, so that a page may read its errors, too.
     if settings.cors_origins:

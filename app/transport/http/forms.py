@@ -27,12 +27,9 @@ async def read_uploads(
         MalformedRequest: if the body is not what its content type says, or holds no image.
         TooManyImages: if there are more than `max_images`.
     """
-    encoding = headers.get(b"content-encoding", b"identity").decode("latin-1")
-    if encoding.strip().lower() != "identity":
-        raise UnsupportedMediaType(f"content encoding {encoding!r}; send the body as it is")
-    header = headers.get(b"content-type", b"").decode("latin-1")
-    kind = header.partition(";")[0].strip().lower()
+    kind = media_type(headers)
     if kind == "multipart/form-data":
+        header = headers[b"content-type"].decode("latin-1")
         uploads = await read_form(body.chunks(), header, max_images)
     elif kind == "application/json":
         uploads = await read_json(await body.read(), max_images)
@@ -48,3 +45,16 @@ async def read_uploads(
     if not uploads:
         raise MalformedRequest("the request holds no image")
     return uploads
+
+
+def media_type(headers: Mapping[bytes, bytes]) -> str:
+    """The type of a body, in lower case and without parameters; empty if it says none.
+
+    Raises:
+        UnsupportedMediaType: if the body is compressed.
+    """
+    encoding = headers.get(b"content-encoding", b"identity").decode("latin-1")
+    if encoding.strip().lower() != "identity":
+        raise UnsupportedMediaType(f"content encoding {encoding!r}; send the body as it is")
+    header = headers.get(b"content-type", b"").decode("latin-1")
+    return header.partition(";")[0].strip().lower()

@@ -4,9 +4,12 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from app.contract.errors import LoadConflict, LoadRefused
 from app.transport.http.json_images import JsonImage
 from app.transport.http.problem_body import Problem
 from app.transport.http.problems import ANSWERS
+
+_OF_CHANGES = (LoadConflict, LoadRefused)
 
 
 def classify_request_body() -> dict[str, Any]:
@@ -27,11 +30,15 @@ def classify_request_body() -> dict[str, Any]:
 
 
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of the error table, for the statuses given, or for all without any."""
+    """The `responses` of the error table.
+
+    Args:
+        statuses: which of them; without any, all that an image's request can meet.
+    """
     schema = TypeAdapter(Problem).json_schema()
     codes: dict[int, list[str]] = {}
     for error, answer in ANSWERS.items():
-        if not statuses or answer.status in statuses:
+        if answer.status in statuses if statuses else error not in _OF_CHANGES:
             codes.setdefault(answer.status, []).append(error.code)
     return {
         status: {

@@ -1,4 +1,4 @@
-"""Health, metrics and what is loaded."""
+"""Health and metrics."""
 
 from collections.abc import Awaitable, Callable
 
@@ -6,13 +6,11 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from app.contract.errors import NotReady
-from app.contract.signature import TensorSpec
 from app.inference.service import Service, State
 from app.telemetry.exposition import expose
 from app.telemetry.metrics import Metrics
-from app.transport.http.classify import model_reference
 from app.transport.http.openapi import problem_responses
-from app.transport.http.schemas import InputSize, ModelBody, ModelsBody, StatusBody, TensorBody
+from app.transport.http.schemas import StatusBody
 
 _Authorise = Callable[..., Awaitable[str]]
 
@@ -52,13 +50,10 @@ def probes_router(service: Service) -> APIRouter:
     return router
 
 
-def operations_router(
-    service: Service, metrics: Metrics, authorise: _Authorise | None
-) -> APIRouter:
-    """What the service measures and has loaded.
+def operations_router(metrics: Metrics, authorise: _Authorise | None) -> APIRouter:
+    """What the service measures.
 
     Args:
-        service: whose models they tell.
         metrics: the series to expose.
         authorise: dependency that refuses callers; None leaves the routes open.
     """
@@ -72,30 +67,6 @@ def operations_router(
             accept_encoding=",".join(request.headers.getlist("accept-encoding")),
         )
         return Response(exposition.body, headers=exposition.headers)
-
-    @router.get("/models", summary="The models that are loaded", responses=problem_responses(503))
-    async def models() -> ModelsBody:
-        model = service.table.default.model
-        size = model.manifest.input
-        return ModelsBody(
-            models=[
-                ModelBody(
-                    **model_reference(model),
-                    architecture=model.manifest.architecture,
-                    provider=model.provider,
-                    input=InputSize(height=size.height, width=size.width),
-                    inputs=[_tensor(spec) for spec in model.signature.inputs],
-                    outputs=[_tensor(spec) for spec in model.signature.outputs],
-                    labels=len(model.manifest.labels),
-                    untrained=model.manifest.untrained,
-                    threads=model.layout.threads,
-                    slots=model.layout.slots,
-                    lone_threads=model.layout.lone_threads,
-                    max_batch_size=model.max_batch_size,
-                    chosen_by=model.chosen_by,
-                )
-            ]
-        )
 
     return router
 
@@ -125,10 +96,3 @@ def root_router() -> APIRouter:
         return RedirectResponse("docs")
 
     return router
-
-
-def _tensor(spec: TensorSpec) -> TensorBody:
-    batch, *_ = spec.shape
-    return TensorBody(
-        name=spec.name, shape=[str(batch), *spec.sizes], dtype=spec.dtype, meaning=spec.meaning
-    )

@@ -24,18 +24,21 @@ class Problem(TypedDict):
     request_id: str | None
 
 
+def make_problem(status: int, code: str, title: str, detail: str, own_id: str | None) -> Problem:
+    """Puts a problem together."""
+    return Problem(
+        type=f"/problems/{code}",
+        title=title,
+        status=status,
+        detail=detail,
+        code=code,
+        request_id=own_id,
+    )
+
+
 def problem_body(status: int, code: str, title: str, detail: str, own_id: str | None) -> bytes:
     """The JSON of a problem."""
-    return orjson.dumps(
-        Problem(
-            type=f"/problems/{code}",
-            title=title,
-            status=status,
-            detail=detail,
-            code=code,
-            request_id=own_id,
-        )
-    )
+    return orjson.dumps(make_problem(status, code, title, detail, own_id))
 
 
 def last_answer(status: int, code: str, title: str, detail: str, own_id: str) -> bytes:

@@ -35,6 +35,8 @@ ANSWERS: Mapping[type[errors.RequestError], Answer] = MappingProxyType(
         errors.Unauthenticated: Answer(401, "A valid API key is required"),
         errors.Forbidden: Answer(403, "The API key does not allow this"),
         errors.ModelNotFound: Answer(404, "The model is not served here"),
+        errors.LoadConflict: Answer(409, "The models do not allow this now"),
+        errors.LoadRefused: Answer(422, "The model cannot be loaded"),
         errors.BodyTimeout: Answer(408, "The request's body arrived too slowly"),
         errors.BodyTooLarge: Answer(413, "The request's body is too large"),
         errors.TooManyImages: Answer(413, "The request holds too many images"),
@@ -57,6 +59,13 @@ ANSWERS: Mapping[type[errors.RequestError], Answer] = MappingProxyType(
 def error_response(error: errors.RequestError) -> Response:
     """The problem response for an error of the domain."""
     answer = ANSWERS[type(error)]
+    return problem_response(
+        answer.status, error.code, answer.title, str(error), error_headers(error)
+    )
+
+
+def error_headers(error: errors.RequestError) -> dict[str, str]:
+    """The headers that belong to an error, whatever the form of its body."""
     headers = {}
     if isinstance(error, errors.Unavailable):
         headers["retry-after"] = retry_after(error)
@@ -64,7 +73,7 @@ def error_response(error: errors.RequestError) -> Response:
         headers["www-authenticate"] = "Bearer"
     elif isinstance(error, errors.BodyTimeout | errors.BodyTooLarge):
         headers["connection"] = "close"  # for there is no end of the body in sight
-    return problem_response(answer.status, error.code, answer.title, str(error), headers)
+    return headers
 
 
 def internal_error() -> Response:

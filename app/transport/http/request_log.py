@@ -27,6 +27,8 @@ class RequestLog:
     """
 
     def __init__(self, metrics: Metrics, *, share: float, addresses: bool) -> None:
+        self._metrics = metrics
+        self._forgotten = metrics.forgotten
         # Finding a series by its labels costs more than counting. Routes and statuses are few.
         self._requests = cache(metrics.requests.labels)
         self._duration = cache(metrics.request_duration.labels)
@@ -62,6 +64,12 @@ class RequestLog:
         model, version, priority = (
             str(fields.get(name, "")) for name in ("model", "version", "priority")
         )
+        if self._forgotten != self._metrics.forgotten:
+            self._forgotten = self._metrics.forgotten
+            self._requests.cache_clear()
+            self._duration.cache_clear()
+        if self._forgotten and (model, version) not in self._metrics.known:
+            model = version = ""  # it was unloaded while its last answer was read
         self._requests(route, str(status or CLIENT_CLOSED_REQUEST), model, version, priority).inc()
         trace = trace_id.get()
         self._duration(route, model, version, priority).observe(

@@ -1,10 +1,12 @@
 """The wire format of answers. Dictionaries with types: documented, checked and cheap to make."""
 
-from typing import NotRequired
+from typing import Literal, NotRequired
 
 from typing_extensions import TypedDict
 
 from app.contract.signature import Meaning
+from app.inference.jobs import Action
+from app.inference.table import VersionLabel
 from app.selection.candidates import ChosenBy
 
 
@@ -73,11 +75,30 @@ class TensorBody(TypedDict):
     meaning: Meaning
 
 
-class ModelBody(ModelReference):
-    """A loaded model. `slots` runs of `threads` threads each go side by side, each of at most
-    `max_batch_size` images. A run that has the cores to itself has `lone_threads`, or, where that
-    is 0, `threads`.
+class SelfTestBody(TypedDict):
+    """How far the engine's logits were from the golden ones on this machine, at most, and the
+    most that is allowed.
     """
+
+    difference: float
+    tolerance: float
+
+
+class GatesBody(TypedDict):
+    """What the gates of one SE block did over the photos of the export."""
+
+    block: str
+    mean: float
+    spread: float
+
+
+class ModelBody(ModelReference):
+    """A loaded version of a model. `slots` runs of `threads` threads each go side by side, each of
+    at most `max_batch_size` images. A run that has the cores to itself has `lone_threads`, or,
+    where that is 0, `threads`. `labels` is the number of its classes.
+    """
+
+    state: Literal["ready", "draining"]
 
     architecture: str
     provider: str
@@ -91,10 +112,44 @@ class ModelBody(ModelReference):
     lone_threads: int
     max_batch_size: int
     chosen_by: ChosenBy
+    self_test: SelfTestBody
+    gates: list[GatesBody]
+
+
+class JobBody(TypedDict):
+    """A change of what is loaded: where it stands, and why it failed."""
+
+    id: str
+    action: Action
+    version: str
+    state: Literal["running", "done", "failed"]
+    step: str
+    error: NotRequired[str]
+    seconds: NotRequired[float]
+
+
+class ModelStatusBody(TypedDict):
+    """The answer of `GET /models/{m}`: its versions, the version that each label points to, how
+    many of 100 requests each version answers where there is a split, and its last jobs, the newest
+    first.
+    """
+
+    name: str
+    default: bool
+    labels: dict[VersionLabel, str]
+    split: dict[str, int]
+    versions: list[ModelBody]
+    jobs: list[JobBody]
+
+
+class JobStartedBody(TypedDict):
+    """The answer to what takes time; `GET /models/{m}` tells how it goes on."""
+
+    job: JobBody
 
 
 class ModelsBody(TypedDict):
-    """The answer of `GET /models`."""
+    """The answer of `GET /models`: every version that is ready, the default model's first."""
 
     models: list[ModelBody]
 

@@ -3,7 +3,7 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 
 import numpy as np
 import pytest
@@ -19,10 +19,11 @@ from app.inference.observer import MetricsObserver
 from app.inference.priority import Priority
 from app.inference.queued_image import Answer, ClientLeft
 from app.inference.visit import Visit
+from app.inference.workers import Workers
 from app.selection.served_model import ServedModel
 from app.telemetry.metrics import Metrics
 from app.telemetry.tracing import Tracing
-from tests.support.colours import COLOURS
+from tests.support.colours import COLOURS, INPUT_SIDE, colour_outputs
 from tests.support.engines import FakeEngine
 from tests.support.images import encode, photo
 
@@ -42,8 +43,16 @@ def deaths() -> list[BaseException]:
 
 
 @pytest.fixture
+def workers(deaths: list[BaseException]) -> Iterator[Workers]:
+    workers = Workers()
+    workers.start(on_death=deaths.append)
+    yield workers
+    workers.stop()
+
+
+@pytest.fixture
 async def make(
-    served: ServedModel, metrics: Metrics, deaths: list[BaseException]
+    served: ServedModel, metrics: Metrics, workers: Workers, deaths: list[BaseException]
 ) -> AsyncIterator[Make]:
     """Makes started hosts, and stops them."""
     made: list[tuple[ModelHost, FakeEngine]] = []
@@ -54,6 +63,7 @@ async def make(
             engine.open_slots(),
             [MetricsObserver(metrics, served)],
             Tracing(),
+            workers,
             threads=2,
             max_image_pixels=10**6,
             decoding_bytes=10**6,
@@ -158,6 +168,28 @@ async def test_each_gets_the_outputs_it_asked_for(
     assert other.embedding is not None
     assert other.predictions[0].cam is not None
     assert engine.outputs[-1] == {"logits", "embedding", "cam"}
+
+
+async def test_pixels_go_to_the_engine_as_they_are_and_outputs_come_by_name(
+    make: Make, engine: FakeEngine, metrics: Metrics
+) -> None:
+    host = await make(engine)
+    pixels = np.random.default_rng(1).integers(0, 256, (INPUT_SIDE, INPUT_SIDE, 3), dtype=np.uint8)
+    asks = visit(host, metrics)
+    asks.options = ClassifyOptions(outputs=frozenset({"logits", "embedding"}))
+    [answer] = await host.infer([pixels], asks)
+    [plain] = await host.infer(PICTURES[:1], visit(host, metrics))
+
+    assert isinstance(answer, Classification)
+    assert isinstance(plain, Classification)
+    np.testing.assert_array_equal(engine.batches[0], pixels[None])
+    expected = colour_outputs(pixels[None], ["logits", "embedding"])
+    assert set(answer.outputs) == set(expected)
+    for name, value in answer.outputs.items():
+        np.testing.assert_array_equal(value, expected[name][0])
+    assert answer.decode_seconds == 0
+    assert plain.outputs == {}
+    assert engine.outputs[1] == {"logits"}
 
 
 async def test_an_engine_s_error_fails_its_batch_and_no_other(
@@ -306,7 +338,8 @@ def test_a_process_that_forgets_to_stop_them_ends_all_the_same() -> None:
     code = (
         "from app.inference.scheduler import Scheduler\n"
         "from app.inference.workers import Workers\n"
-        "workers = Workers(Scheduler([], max_batch_size=1), print, print, 2)\n"
+        "workers = Workers()\n"
         "workers.start(print)\n"
+        "workers.open(Scheduler([], max_batch_size=1), print, print, threads=2)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=30)

@@ -1,5 +1,6 @@
 """API keys."""
 
+import base64
 import hashlib
 import json
 import logging
@@ -54,6 +55,8 @@ def server(
         {"authorization": "Bearer reader-key"},
         {"authorization": "bearer  reader-key"},
         {"x-api-key": "reader-key"},
+        {"authorization": "Basic " + base64.b64encode(b"anybody:reader-key").decode()},
+        {"authorization": "basic " + base64.b64encode(b":reader-key").decode()},
     ],
 )
 def test_a_known_key_passes(client: httpx.Client, headers: dict[str, str]) -> None:
@@ -67,6 +70,9 @@ def test_a_known_key_passes(client: httpx.Client, headers: dict[str, str]) -> No
         {"authorization": "Bearer"},
         {"authorization": "Bearer wrong"},
         {"authorization": "Basic reader-key"},
+        {"authorization": "Basic " + base64.b64encode(b"reader-key").decode()},
+        {"authorization": "Basic " + base64.b64encode(b"reader-key:wrong").decode()},
+        {"authorization": "Basic " + base64.b64encode(b"a:\xff").decode()},
         {"authorization": "Bearer " + hashlib.sha256(b"reader-key").hexdigest()},
         {"x-api-key": ""},
         {"x-api-key": "reader-keY"},

@@ -1,0 +1,238 @@
+"""Which models serve, and how that changes while they do."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from app.contract.errors import ConfigurationError, Draining, LoadConflict, LoadRefused
+from app.contract.repository import ModelRepository
+from app.engines.engine import Engines
+from app.inference.host import ModelHost
+from app.inference.hosting import Hosting
+from app.inference.jobs import Job, Jobs
+from app.inference.table import ModelTable, VersionLabel
+from app.selection.configured import configured_models, load_configured
+from app.selection.loading import LoadedModel
+from app.selection.proof import Step
+from app.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+class Models:
+    """Loads and unloads versions, and says which of them answers. For one event loop.
+
+    Every adapter that lets its clients load and unload calls the same four methods:
+
+        job = await models.load("flowers", 2, caller)   # LoadRefused, LoadConflict
+        await job.finish()                              # raises LoadRefused if a step failed
+        models.set_label("flowers", "stable", "2", caller)
+        job = models.unload("flowers", "1", caller)     # ModelNotFound, LoadConflict
+        await job.finish()                              # its last request is answered, it is gone
+
+    All raise `NotReady` or `Draining` where the service is not serving. `caller` is the name of
+    the API key, which must have the scope `admin`; it is logged. What serves goes on serving,
+    whatever fails.
+
+    Args:
+        settings: the options.
+        engines: loads inference engines.
+        hosting: starts and ends hosts.
+        check: raises if nothing may be changed now.
+        on_change: called when another table is in force.
+
+    Attributes:
+        table: what is served now.
+        jobs: what is being changed, and was.
+        leaving: hosts that answer their last requests.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        engines: Engines,
+        hosting: Hosting,
+        *,
+        check: Callable[[], None],
+        on_change: Callable[[], None],
+    ) -> None:
+        self._settings = settings
+        self._engines = engines
+        self._hosting = hosting
+        self._check = check
+        self._on_change = on_change
+        self._repository = ModelRepository(settings.model_repository)
+        self._is_stopped = False
+        # Two at once would both count on the memory that is left.
+        self._loading = asyncio.Lock()
+        self.table = ModelTable({}, settings.model.partition(":")[0])
+        self.jobs = Jobs()
+        self.leaving: list[ModelHost] = []
+
+    async def start(self) -> None:
+        """Loads what the settings name.
+
+        Raises:
+            ConfigurationError: if any of it fails.
+            Draining: if the service stops meanwhile.
+        """
+        names = await asyncio.to_thread(configured_models, self._settings, self._repository)
+        table = ModelTable({}, names[0].partition(":")[0], self.table.draw)
+        for name in names:
+            loaded = await self._in_thread(name, lambda step: None)
+            if (loaded.model.name, loaded.model.version) in table:
+                continue  # `name` and `name:version` may be the same
+            table = table.with_host(self._hosting.open(loaded))
+        self._hosting.take_stock()
+        self.table = table
+
+    async def load(self, name: str, version: int | None, caller: str) -> Job:
+        """Begins to load a version; once it is ready it answers those that ask for it.
+
+        The first version of a model that is loaded is its stable one.
+
+        Args:
+            name: of the model.
+            version: None for the highest in the repository.
+            caller: the name of the API key.
+
+        Raises:
+            LoadRefused: if the repository does not have it, or its manifest is not valid.
+            LoadConflict: if it is loaded already, or a version of the model is being loaded.
+        """
+        self._check()
+        try:
+            found = await asyncio.to_thread(self._repository.find, name, version)
+        except ConfigurationError as error:
+            refused = _refused("find", error)
+            _log("load", caller, name, "" if version is None else str(version), str(refused))
+            raise refused from None
+        self._check()
+        number = str(found.manifest.version)
+        if job := self.jobs.running(name, "load"):
+            raise LoadConflict(f"{name}:{job.version} is being loaded")
+        if (name, number) in self.table:
+            raise LoadConflict(f"{name}:{number} is loaded")
+        if any((host.model.name, host.model.version) == (name, number) for host in self.leaving):
+            raise LoadConflict(f"{name}:{number} is being unloaded")
+        return self.jobs.begin("load", name, number, caller, self._load)
+
+    def unload(self, name: str, version: str, caller: str) -> Job:
+        """Takes a version out of service; the job ends when its last request is answered.
+
+        Raises:
+            ModelNotFound: if it is not loaded.
+            LoadConflict: if requests go to it that another version would have to answer.
+        """
+        self._check()
+        host = self.table.find(name, version)
+        table = self.table.without(name, host.model.version)
+        return self._unload(host, table, caller)
+
+    def set_label(self, name: str, label: VersionLabel, version: str, caller: str) -> Job:
+        """Lets a label point to another version that is ready, from the next request on.
+
+        Where `stable` points, all requests go that are for no version: that ends a split.
+
+        Raises:
+            ModelNotFound: if the model is not loaded.
+            LoadConflict: if the version is not ready.
+        """
+        self._check()
+        self._switch(self.table.with_label(name, label, version))
+        _log(f"label {label}", caller, name, version)
+        return self.jobs.note("label", name, version, caller)
+
+    def set_split(self, name: str, split: Mapping[str, int], caller: str) -> Job:
+        """Divides the requests that are for no version, from the next one on.
+
+        Args:
+            name: of the model.
+            split: how many in a hundred each version answers; they sum to 100.
+            caller: the name of the API key.
+
+        Raises:
+            ModelNotFound: if the model is not loaded.
+            LoadConflict: if one of the versions is not ready.
+        """
+        self._check()
+        self._switch(self.table.with_split(name, split))
+        told = ", ".join(f"{version}: {weight}" for version, weight in split.items())
+        _log("split", caller, name, told)
+        return self.jobs.note("split", name, told, caller)
+
+    async def stop(self) -> None:
+        """Ends what is being changed."""
+        self._is_stopped = True
+        await self.jobs.stop()
+
+    async def _load(self, job: Job) -> None:
+        async with self._loading:
+            route = self.table.routes.get(job.model)
+            refused = None
+            try:
+                loaded = await self._in_thread(
+                    f"{job.model}:{job.version}",
+                    partial(setattr, job, "step"),
+                    room=self._hosting.room(),
+                    like=route.stable.model if route else None,
+                    measures=False,
+                )
+                host = self._hosting.open(loaded)
+                await self._hosting.share_memory_or_close(host)
+            except ConfigurationError as error:
+                refused = _refused(job.step, error)
+            except Draining:
+                raise
+            except Exception:
+                logger.exception("unforeseen error")
+                refused = LoadRefused(f"{job.step}: an unforeseen error; it is in the log")
+            _log("load", job.caller, job.model, job.version, str(refused) if refused else None)
+            if refused:
+                raise refused  # here, where it has no context that would keep an engine in memory
+            self._switch(self.table.with_host(host))
+
+    def _unload(self, host: ModelHost, table: ModelTable, caller: str) -> Job:
+        name, version = host.model.name, host.model.version
+        self._switch(table)
+        self.leaving.append(host)
+        _log("unload", caller, name, version)
+        return self.jobs.begin("unload", name, version, caller, lambda job: self._close(host))
+
+    async def _close(self, host: ModelHost) -> None:
+        await self._hosting.close(host)
+        self.leaving.remove(host)
+
+    async def _in_thread(
+        self, model: str, on_step: Callable[[Step], None], **options: object
+    ) -> LoadedModel:
+        def checkpoint(step: Step) -> None:
+            # Nothing else ends the thread, for which the process would wait.
+            if self._is_stopped:
+                raise Draining("the service is shutting down")
+            on_step(step)
+
+        return await asyncio.to_thread(
+            partial(load_configured, checkpoint=checkpoint, **options),  # type: ignore[arg-type]
+            self._settings,
+            self._engines,
+            model,
+        )
+
+    def _switch(self, table: ModelTable) -> None:
+        self.table = table
+        self._on_change()
+
+
+def _refused(step: str, error: ConfigurationError) -> LoadRefused:
+    return LoadRefused(f"{step}: {error.cause}; {error.remedy}")
+
+
+def _log(action: str, caller: str, model: str, version: str, failure: str | None = None) -> None:
+    """The line in the log that each change of what is served leaves."""
+    fields = {"action": action, "caller": caller, "model": model, "version": version}
+    if failure is None:
+        logger.info("models changed", extra=fields)
+    else:
+        logger.warning("models not changed: %s", failure, extra=fields)

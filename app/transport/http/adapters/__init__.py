@@ -1,0 +1,1 @@
+"""The protocols of other servers, for the clients that people already have."""

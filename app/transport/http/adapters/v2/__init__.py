@@ -1,0 +1,1 @@
+"""The Open Inference Protocol over HTTP: `/v2`, with Triton's binary tensors and classes."""

@@ -1,0 +1,205 @@
+"""The body of an inference request: JSON, which tensors in binary may follow."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Annotated, Any, NotRequired
+
+from pydantic import ConfigDict, FailFast, TypeAdapter, with_config
+from typing_extensions import TypedDict
+
+from app.contract.decoding import sniff
+from app.contract.errors import MalformedRequest
+from app.transport.http.json_text import decode_image, read_large_document
+from app.transport.open_inference.inputs import ENCODED, InputTensor
+from app.transport.open_inference.outputs import AskedOutput
+
+HEADER_LENGTH = "Inference-Header-Content-Length"
+"""Says how long the JSON is that tensors follow."""
+
+_HEADER_FIELD = HEADER_LENGTH.lower().encode()
+_LENGTH = re.compile(rb"\d{1,18}")
+_MAX_CLASSES = 100_000
+_NOT_SHARED = "shared memory is not served; send the tensor's bytes in the body"
+
+Parameters = dict[str, Any] | None
+
+
+@with_config(ConfigDict(strict=True))
+class _Input(TypedDict):
+    name: str
+    shape: Annotated[list[int], FailFast()]
+    datatype: str
+    parameters: NotRequired[Parameters]
+    data: NotRequired[object]  # checked below, value by value
+
+
+@with_config(ConfigDict(strict=True))
+class _Output(TypedDict):
+    name: str
+    parameters: NotRequired[Parameters]
+
+
+@with_config(ConfigDict(strict=True))
+class _Head(TypedDict):
+    id: NotRequired[str | None]
+    parameters: NotRequired[Parameters]
+    inputs: Annotated[list[_Input], FailFast()]
+    outputs: NotRequired[list[_Output] | None]
+
+
+# Building it takes a thousand times as long as using it.
+_HEAD = TypeAdapter(_Head)
+
+
+@dataclass(frozen=True, slots=True)
+class InferRequest:
+    """What a request says.
+
+    Attributes:
+        id: the client's own for it; None without one.
+        inputs: the tensors.
+        outputs: what is asked for.
+        are_binary: for each of `outputs`, whether it is wanted in binary.
+        is_binary: the same where `outputs` is empty.
+        timeout_us: the client's deadline, in microseconds; 0 without one.
+    """
+
+    id: str | None
+    inputs: list[InputTensor]
+    outputs: list[AskedOutput]
+    are_binary: list[bool]
+    is_binary: bool
+    timeout_us: int
+
+
+def read_request(headers: Mapping[bytes, bytes], body: bytes) -> InferRequest:
+    """Reads a body.
+
+    Args:
+        headers: of the request.
+        body: the whole.
+
+    Raises:
+        MalformedRequest: if it is no inference request, or does not agree with itself.
+    """
+    length = _header_length(headers, len(body))
+    if length == 0:  # Triton's "raw binary request"
+        tensor = InputTensor(ENCODED, "BYTES", [1], [body])
+        return InferRequest(None, [tensor], [], [], is_binary=False, timeout_us=0)
+    if length is None and sniff(body) is not None:
+        raise MalformedRequest(
+            f"the body is an image; send it as an element of the input {ENCODED} (BYTES), or with"
+            f" the header {HEADER_LENGTH}: 0"
+        )
+    head = read_large_document(_HEAD, body if length is None else body[:length])
+    parameters = head.get("parameters") or {}
+    outputs = head.get("outputs") or []
+    is_binary = _flag(parameters, "binary_data_output", default=False)
+    return InferRequest(
+        head.get("id") or None,
+        _inputs(head["inputs"], None if length is None else memoryview(body)[length:]),
+        [AskedOutput(output["name"], _classes(output)) for output in outputs],
+        [_wants_binary(output, default=is_binary) for output in outputs],
+        is_binary,
+        _whole(parameters, "timeout", "parameters"),
+    )
+
+
+def _header_length(headers: Mapping[bytes, bytes], size: int) -> int | None:
+    value = headers.get(_HEADER_FIELD)
+    if value is None:
+        return None
+    if not _LENGTH.fullmatch(value.strip()):
+        raise MalformedRequest(f"{HEADER_LENGTH} is no length")
+    length = int(value)
+    if length > size:
+        raise MalformedRequest(f"{HEADER_LENGTH} is {length}, and the body has {size} bytes")
+    return length
+
+
+def _inputs(heads: Sequence[_Input], binary: memoryview | None) -> list[InputTensor]:
+    tensors = []
+    used = 0
+    for head in heads:
+        where = f"input {head['name'][:64]!r}"
+        parameters = head.get("parameters") or {}
+        if "shared_memory_region" in parameters:
+            raise MalformedRequest(f"{where}: {_NOT_SHARED}")
+        data = head.get("data")
+        if "binary_data_size" not in parameters:
+            if data is None:
+                raise MalformedRequest(f"{where} has neither data nor binary_data_size")
+            if not isinstance(data, list):
+                raise MalformedRequest(f"{where}: data is no list")
+            content = _content(head, data, where)
+        else:
+            size = _whole(parameters, "binary_data_size", where)
+            if data is not None:
+                raise MalformedRequest(f"{where} has both data and binary_data_size")
+            if binary is None:
+                raise MalformedRequest(f"{where} is binary, and there is no {HEADER_LENGTH}")
+            if used + size > len(binary):
+                raise MalformedRequest(
+                    f"{where} takes {size} bytes, and {len(binary) - used} are left of the body"
+                )
+            content = binary[used : used + size]
+            used += size
+        tensors.append(InputTensor(head["name"], head["datatype"], head["shape"], content))
+    if binary is not None and used < len(binary):
+        raise MalformedRequest(f"{len(binary) - used} bytes of the body belong to no input")
+    return tensors
+
+
+def _content(head: _Input, data: list[Any], where: str) -> memoryview | list[bytes]:
+    """The tensor that JSON holds, flat or in lists of lists."""
+    values = _flat(data, head["shape"], where)
+    if head["datatype"] == "BYTES":
+        if set(map(type, values)) - {str}:
+            raise MalformedRequest(f"{where}: BYTES in JSON are strings of base64")
+        return [decode_image(text, f"{where}, element {i}") for i, text in enumerate(values)]
+    if head["datatype"] != "UINT8":
+        return memoryview(b"")  # is refused for its type
+    if set(map(type, values)) - {int}:
+        raise MalformedRequest(f"{where}: UINT8 are whole numbers")
+    try:
+        return memoryview(bytes(values))
+    except ValueError:
+        raise MalformedRequest(f"{where}: UINT8 are numbers from 0 to 255") from None
+
+
+def _flat(data: list[Any], shape: Sequence[int], where: str) -> list[Any]:
+    for size in shape[1:]:
+        if not data or not isinstance(data[0], list):
+            break
+        if any(not isinstance(row, list) or len(row) != size for row in data):
+            raise MalformedRequest(f"{where}: the lists of data are not of its shape")
+        data = list(chain.from_iterable(data))
+    return data
+
+
+def _classes(output: _Output) -> int:
+    parameters = output.get("parameters") or {}
+    if "shared_memory_region" in parameters:
+        raise MalformedRequest(f"output {output['name'][:64]!r}: {_NOT_SHARED}")
+    classes = _whole(parameters, "classification", f"output {output['name'][:64]!r}")
+    return min(classes, _MAX_CLASSES)
+
+
+def _wants_binary(output: _Output, *, default: bool) -> bool:
+    return _flag(output.get("parameters") or {}, "binary_data", default=default)
+
+
+def _flag(parameters: Mapping[str, Any], name: str, *, default: bool) -> bool:
+    value = parameters.get(name, default)
+    if not isinstance(value, bool):
+        raise MalformedRequest(f"parameters.{name} is neither true nor false")
+    return value
+
+
+def _whole(parameters: Mapping[str, Any], name: str, where: str) -> int:
+    value = parameters.get(name, 0)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise MalformedRequest(f"{where}: {name} is no whole number from 0")
+    return value

@@ -1,0 +1,48 @@
+"""Small JSON bodies, of requests that change something."""
+
+import asyncio
+from typing import TypeVar
+
+from fastapi import Request
+from pydantic import TypeAdapter, ValidationError
+
+from app.contract.errors import BodyTimeout, BodyTooLarge, InvalidParameter, MalformedRequest
+from app.pace import Pace
+
+Content = TypeVar("Content")
+
+_MOST_BYTES = 16 * 1024
+
+
+async def read_small(request: Request, content: TypeAdapter[Content], pace: Pace) -> Content:
+    """Reads a request's body.
+
+    Args:
+        request: the request.
+        content: what it must be.
+        pace: how slowly it may come.
+
+    Raises:
+        BodyTooLarge: if it is larger than 16 KiB.
+        BodyTimeout: if it comes too slowly.
+        MalformedRequest: if it is no JSON.
+        InvalidParameter: if it is something else than `content`.
+        ClientDisconnect: if the client leaves before its end.
+    """
+    data = bytearray()
+    try:
+        async with asyncio.timeout(pace.seconds(_MOST_BYTES)):
+            async for piece in request.stream():
+                data += piece
+                if len(data) > _MOST_BYTES:
+                    raise BodyTooLarge(f"at most {_MOST_BYTES} bytes are accepted here")
+    except TimeoutError:
+        raise BodyTimeout(f"only {len(data)} bytes of the body came") from None
+    try:
+        return content.validate_json(bytes(data))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        if first["type"] == "json_invalid":
+            raise MalformedRequest(f"the body is no JSON: {first['msg']}") from error
+        where = ".".join(str(part) for part in first["loc"]) or "the body"
+        raise InvalidParameter(f"{where[:80]}: {first['msg']}") from error

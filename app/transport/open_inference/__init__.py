@@ -1,0 +1,1 @@
+"""The Open Inference Protocol (version 2 of KServe's, also Triton's): what REST and gRPC share."""

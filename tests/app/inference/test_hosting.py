@@ -1,0 +1,85 @@
+"""What one more model finds of memory, beside those that serve."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from app.contract.errors import ConfigurationError
+from app.contract.repository import ModelRepository
+from app.inference.hosting import Hosting
+from app.selection.loading import LoadedModel, load_model
+from app.settings import Settings
+from app.telemetry.metrics import Metrics
+from app.telemetry.tracing import Tracing
+from tests.support.engines import FakeEngines
+
+MIB = 2**20
+Make = Callable[..., Hosting]
+
+
+@pytest.fixture
+def make(metrics: Metrics) -> Make:
+    def make(limit_mib: int | None, free_bytes: int | None, **options: int) -> Hosting:
+        return Hosting(
+            Settings(**options),  # type: ignore[arg-type]
+            metrics,
+            Tracing(),
+            lambda error: None,
+            limit_bytes=limit_mib and limit_mib * MIB,
+            free_bytes=lambda: free_bytes,
+        )
+
+    return make
+
+
+def load(root: Path, hosting: Hosting) -> LoadedModel:
+    return load_model(
+        ModelRepository(root),
+        FakeEngines(),
+        model="colours",
+        precision="auto",
+        max_batch_size=4,
+        cores=1,
+        room=hosting.room(),
+    )
+
+
+def test_nothing_is_refused_where_nothing_is_known(make: Make, repository: Path) -> None:
+    hosting = make(None, None)
+    assert hosting.room() is None
+    assert load(repository, hosting).file_bytes > 0
+
+
+@pytest.mark.parametrize(
+    ("limit_mib", "told"), [(None, "the machine has"), (64, "limit of 64 MiB")]
+)
+def test_a_model_that_does_not_fit_is_refused_with_figures(
+    make: Make, repository: Path, limit_mib: int | None, told: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=told) as raised:
+        load(repository, make(limit_mib, 1000))
+    assert "0 MiB are left for it" in raised.value.cause
+
+
+async def test_memory_of_requests_makes_way_and_comes_back(
+    make: Make, repository: Path, metrics: Metrics
+) -> None:
+    hosting = make(1200, None, max_image_pixels=1_000_000)
+    hosting.start()
+    try:
+        first = hosting.open(load(repository, hosting))
+        hosting.take_stock()
+        before = hosting.room()
+        second = hosting.open(load(repository, hosting))
+        hosting.share_memory()
+        between = hosting.room()
+        assert before is not None
+        assert between is not None
+        assert between.left_bytes < before.left_bytes
+        await hosting.close(second)
+        assert hosting.room() == before
+        await hosting.close(first)
+        assert metrics.registry.get_sample_value("senet_model_state", {}) is None
+    finally:
+        await hosting.stop()
