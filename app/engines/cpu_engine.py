@@ -47,7 +47,7 @@ class CpuEngine:
 
 
 class CpuSlot:
-    """A run of the shared session.
+    """A run of a session.
 
     Args:
         session: the session.

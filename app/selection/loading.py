@@ -238,11 +238,14 @@ class _Loader:
         Raises:
             ConfigurationError: if that is none: in words what the kernel would end without one.
         """
+        # All digests are checked before anything is measured: a file that was damaged is no reason
+        # to serve another variant.
+        files = [self._file(variant) for variant in variants]
         if self.room is None:
             return list(variants)
         needed = {
-            variant.precision: LOADING_BYTES_PER_BYTE * self._file(variant).stat().st_size
-            for variant in variants
+            variant.precision: LOADING_BYTES_PER_BYTE * file.stat().st_size
+            for variant, file in zip(variants, files, strict=True)
         }
         left = self.room.left_bytes
         fitting = [variant for variant in variants if needed[variant.precision] <= left]

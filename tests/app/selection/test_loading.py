@@ -120,6 +120,25 @@ def test_a_file_that_differs_from_its_digest_is_never_loaded(tmp_path: Path) -> 
     assert engines.loaded == []
 
 
+def test_a_damaged_file_is_no_reason_to_serve_another_variant(tmp_path: Path) -> None:
+    def with_int8(manifest: ManifestDict) -> None:
+        [fp32] = manifest["variants"]
+        manifest["variants"].append(fp32 | {"precision": "int8", "file": "model.int8.onnx"})
+        manifest["golden"]["tolerance"]["int8"] = 1e-3
+
+    folder = write_model(tmp_path, change=with_int8)
+    (folder / "model.int8.onnx").write_bytes((folder / "model.fp32.onnx").read_bytes())
+    assert load(tmp_path, FakeEngines()).model.variant.precision == "fp32"
+    for damaged in ("int8", "fp32"):
+        file = folder / f"model.{damaged}.onnx"
+        right = file.read_bytes()
+        file.write_bytes(right + b"\x00")
+        engines = FakeEngines()
+        assert "SHA-256" in refusal(tmp_path, engines).cause
+        assert engines.loaded == []
+        file.write_bytes(right)
+
+
 @pytest.mark.parametrize("offset", [0.01, np.nan, np.inf])
 def test_an_engine_that_computes_something_else_is_refused(repository: Path, offset: float) -> None:
     def respond(
