@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
+from app.contract.precision import Precision as Precision
+from app.contract.prediction_sets import PredictionSets
 from app.contract.signature import Signature, of_schema_1
 from app.contract.strict import Strict
 
@@ -18,7 +20,6 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Channel = Annotated[int, Field(ge=0, le=255)]
 Mean = Annotated[float, Field(allow_inf_nan=False)]
 Deviation = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Precision = Literal["fp32", "fp16", "int8"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 Geometry = Literal["exact", "torchvision", "squash"]
 Requirement = Annotated[str, Field(pattern=r"^senet-serving>=[0-9]{1,4}(\.[0-9]{1,4}){0,3}$")]
@@ -27,7 +28,7 @@ SCHEMAS = (1, 2)
 """The schemas of the manifest that this version reads; exports write the last."""
 READS_SCHEMA_2 = "senet-serving>=0.2.0"
 """The first version of this project that does."""
-_NEW_IN_2 = ("requires", "signature", "untrained", "gates")
+_NEW_IN_2 = ("requires", "signature", "untrained", "gates", "sets", "reject", "reference")
 
 
 class Preprocessing(Strict):
@@ -157,8 +158,8 @@ class Gates(Strict):
 class Manifest(Strict):
     """The whole of `manifest.json`.
 
-    In schema 1 there is no `requires`, no `signature`, no `untrained` and no `gates`: the signature
-    of its files is the one that all had then.
+    In schema 1 there is none of the keys that schema 2 added: the signature of its files is the one
+    that all had then.
     """
 
     schema_version: Literal[1, 2] = 1
@@ -179,6 +180,7 @@ class Manifest(Strict):
     golden: Golden
     gates: tuple[Gates, ...] = ()
     """By block, in the order of the network."""
+    sets: PredictionSets | None = None
 
     @cached_property
     def mean_label_bytes(self) -> float:
@@ -215,6 +217,9 @@ class Manifest(Strict):
         missing = set(precisions) - set(self.golden.tolerance)
         if missing:
             raise ValueError(f"golden.tolerance lacks {', '.join(sorted(missing))}")
+        for key, fitted in self._fitted().items():
+            if lacking := set(precisions) - fitted:
+                raise ValueError(f"{key} lacks {', '.join(sorted(lacking))}")
         if self.schema_version > 1 and not self.signature.is_complete:
             raise ValueError("signature must give every size")
         if self.signature.image.sizes[:2] != size:
@@ -222,3 +227,7 @@ class Manifest(Strict):
         if self.signature.logits.sizes != (len(self.labels),):
             raise ValueError("labels and the logits of signature differ in number")
         return self
+
+    def _fitted(self) -> dict[str, set[Precision]]:
+        """The precisions for which what is fitted to photos is there."""
+        return {"sets.rules": set(self.sets.rules)} if self.sets else {}

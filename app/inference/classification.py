@@ -19,12 +19,14 @@ class ClassifyOptions:
         top_k: most classes per image.
         min_score: classes below it are left out.
         include: outputs beyond the classes.
+        coverage: of the set that holds the true class; None for no set.
         outputs: names of the signature's outputs to return as they are.
     """
 
     top_k: int = 5
     min_score: float = 0.0
     include: frozenset[Include] = frozenset()
+    coverage: float | None = None
     outputs: frozenset[str] = frozenset()
 
 
@@ -54,6 +56,8 @@ class Classification:
         decode_seconds: decoding and resizing.
         queue_seconds: what it waited for a thread and for its batch.
         inference_seconds: its batch in the engine.
+        prediction_set: by falling score, the classes that hold the true one with the coverage asked
+            for; None if none was.
         outputs: the image's part, without the batch's axis, of each of the signature's outputs
             that were asked for by name.
     """
@@ -64,4 +68,5 @@ class Classification:
     decode_seconds: float
     queue_seconds: float
     inference_seconds: float
+    prediction_set: list[Prediction] | None = None
     outputs: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)

@@ -59,6 +59,7 @@ class Stages:
         self._logits = model.signature.logits.name
         calibration = model.manifest.calibration
         self._temperature = calibration.temperature if calibration else 1.0
+        self._classes = len(model.manifest.labels)
 
     def work(self, task: Task) -> Done:
         """Does one task; tells what the scheduler has to know of it."""
@@ -133,19 +134,22 @@ class Stages:
                 ranked = postprocess(
                     outputs[self._logits][row],
                     temperature=self._temperature,
-                    top_k=image.options.top_k,
+                    top_k=image.options.top_k if image.options.coverage is None else self._classes,
                 )
             except InferenceFailed as error:
                 answers.append((image, error))
                 continue
             waited = task.started - image.queued - image.decode_seconds
             answer = Classification(
-                predictions=self._predictions(ranked, image.options.min_score, own.get("cam")),
+                predictions=self._predictions(
+                    ranked[: image.options.top_k], image.options.min_score, own.get("cam")
+                ),
                 crop=image.crop,
                 embedding=own.get("embedding"),
                 decode_seconds=image.decode_seconds,
                 queue_seconds=waited,
                 inference_seconds=seconds,
+                prediction_set=self._set(ranked, image.options.coverage),
                 outputs={name: outputs[name][row] for name in image.options.outputs},
             )
             answers.append((image, answer))
@@ -171,3 +175,13 @@ class Stages:
             for item in ranked
             if item.score >= min_score
         ]
+
+    def _set(
+        self, ranked: Sequence[RankedClass], coverage: float | None
+    ) -> list[Prediction] | None:
+        """The prediction set of a ranking of all classes; None without a coverage."""
+        if coverage is None:
+            return None
+        rule, threshold = self._model.set_rule(coverage)
+        size = rule.size(np.array([item.score for item in ranked]), threshold)
+        return self._predictions(ranked[:size], 0.0, None)

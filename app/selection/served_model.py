@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from app.contract.errors import OutputNotAvailable
+from app.contract.errors import InvalidParameter, OutputNotAvailable
 from app.contract.manifest import Manifest, Variant
+from app.contract.prediction_sets import CoverageTooHigh, SetRule
 from app.contract.signature import INCLUDED, Include, Signature, TensorSpec
 from app.engines.engine import Layout, Provider
 from app.selection.candidates import ChosenBy
@@ -62,3 +63,22 @@ class ServedModel:
                 f" {', '.join(others) or 'its classes'}"
             )
         return found
+
+    def set_rule(self, coverage: float) -> tuple[SetRule, float]:
+        """What makes the prediction sets of a coverage: the rule and its threshold.
+
+        Raises:
+            OutputNotAvailable: if the model has none.
+            InvalidParameter: if the coverage is higher than it knows sets for.
+        """
+        sets = self.manifest.sets
+        if sets is None:
+            raise OutputNotAvailable(
+                f"coverage: {self.name}:{self.version} has no prediction sets; they are fitted to"
+                " photos when a model is exported"
+            )
+        precision = self.variant.precision
+        try:
+            return sets.rules[precision], sets.threshold(precision, coverage)
+        except CoverageTooHigh as error:
+            raise InvalidParameter(f"coverage: {error}") from error

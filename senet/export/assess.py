@@ -77,14 +77,13 @@ def assess(
     photos = order.calibration
     same = order.evaluation is not None and photos.files == order.evaluation.files
     logits = evaluated if same else _logits(order, named, photos)
-    name = order.evaluation_name if same else photos.directory.name
     if order.fitting is None:
         fit = calibration.cross_fit(logits["fp32"], photos.targets)
     else:
         fit = calibration.split_fit(logits["fp32"], photos.targets, order.fitting)
     for precision, measured in figures.items():
         figures[precision] = replace(measured, ece=fit.error(logits[precision], photos.targets))
-    entry = calibration.calibration(fit, logits["fp32"], photos.targets, name)
+    entry = calibration.calibration(fit, logits["fp32"], photos.targets, order.calibration_name)
     return Assessment(figures, entry, learned)
 
 

@@ -116,7 +116,7 @@ def fit_temperature(logits: NDArray[np.float32], classes: NDArray[np.int64]) -> 
     truth = z[np.arange(len(z)), classes].mean()
 
     def slope(inverse: float) -> float:
-        return float((_softmax(z * inverse) * z).sum(1).mean() - truth)
+        return float((softmax(z * inverse) * z).sum(1).mean() - truth)
 
     low, high = _FLATTEST, _SHARPEST
     if not slope(low) < 0 < slope(high):
@@ -142,7 +142,7 @@ def expected_calibration_error(
         classes: [n] true classes.
         temperatures: [n], of each photo.
     """
-    scores = _softmax(logits.astype(np.float64) / temperatures[:, None])
+    scores = softmax(logits.astype(np.float64) / temperatures[:, None])
     top = scores.max(1)
     right = scores.argmax(1) == classes
     bins = np.minimum((top * _BINS).astype(int), _BINS - 1)
@@ -150,7 +150,8 @@ def expected_calibration_error(
     return float(np.abs(gap).sum() / len(logits))
 
 
-def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Scores [n, classes] of logits [n, classes]."""
     shifted = np.exp(logits - logits.max(1, keepdims=True))
     scores: NDArray[np.float64] = shifted / shifted.sum(1, keepdims=True)
     return scores

@@ -67,6 +67,15 @@ class Order:
         return self.repository / self.name / str(self.version)
 
     @property
+    def calibration_name(self) -> str:
+        """What the manifest calls the calibration photos."""
+        calibration, evaluation = self.calibration, self.evaluation
+        if calibration is None:
+            return ""
+        same = evaluation is not None and calibration.files == evaluation.files
+        return self.evaluation_name if same else calibration.directory.name
+
+    @property
     def size(self) -> Input:
         """Height and width of the graph's input, in pixels."""
         preprocessing = self.source.preprocessing

@@ -38,7 +38,13 @@ class Photos:
 
     def spread(self, count: int) -> "Photos":
         """At most `count` of them, evenly spaced, so that many classes are met."""
-        chosen = np.unique(np.linspace(0, len(self) - 1, min(count, len(self))).astype(int))
+        return self.chosen(
+            np.unique(np.linspace(0, len(self) - 1, min(count, len(self))).astype(int))
+        )
+
+    def chosen(self, chosen: NDArray[np.int64] | NDArray[np.bool_]) -> "Photos":
+        """Some of them: by their indices, or whether each is one."""
+        chosen = np.arange(len(self))[chosen]
         files = tuple(self.files[index] for index in chosen)
         targets = self.targets[chosen] if self.targets.size else self.targets
         return Photos(self.option, self.directory, files, targets, self.notes)

@@ -8,7 +8,17 @@ from onnx import ModelProto
 
 from app.contract import publishing
 from app.contract.manifest import SCHEMAS, Gates, Golden, Manifest, Precision, Variant
-from senet.export import card, golden, onnx_file, parity, photos, report, speed, untrained
+from senet.export import (
+    card,
+    golden,
+    manifest_file,
+    onnx_file,
+    parity,
+    photos,
+    report,
+    speed,
+    untrained,
+)
 from senet.export.assess import Assessment, assess
 from senet.export.candidates import Candidate, write_fp32, write_reduced
 from senet.export.excitation import Excitation, excitation
@@ -18,6 +28,7 @@ from senet.export.order import Order
 from senet.export.reference import served
 from senet.export.report import Report, VariantReport
 from senet.export.runtime import LOGITS, onnx_runner
+from senet.export.trust import fit_trust
 from senet.export.verdict import reasons_against
 
 _TOOLS = ("torch", "onnx", "onnxruntime")
@@ -127,7 +138,13 @@ def _write_manifest(
             Gates(block=block.block, mean=block.mean, spread=block.spread) for block in seen.blocks
         ),
     )
-    (directory / "manifest.json").write_text(manifest.model_dump_json(indent=1) + "\n")
+    if order.calibration is not None:
+        fitting = order.calibration
+        if order.fitting is not None:
+            fitting = fitting.chosen(order.fitting)
+        name = f"{order.calibration_name}, {len(fitting)} photos"
+        manifest = fit_trust(manifest, directory, fitting, name, progress=order.progress)
+    manifest_file.write(manifest, directory)
 
 
 def _report(

@@ -26,7 +26,8 @@ def check_weight(model: ServedModel, options: ClassifyOptions, images: int, limi
         limit: in bytes.
 
     Raises:
-        OutputNotAvailable: if the model lacks an output that is to be included.
+        OutputNotAvailable: if the model lacks an output that is to be included, or has no sets.
+        InvalidParameter: if it has none of the coverage.
         AnswerTooLarge: if the estimate is above the limit.
     """
     weight = answer_bytes(model, options, images)
@@ -47,7 +48,8 @@ def answer_bytes(model: ServedModel, options: ClassifyOptions, images: int) -> i
         images: of how many images.
 
     Raises:
-        OutputNotAvailable: if the model lacks an output that is to be included.
+        OutputNotAvailable: if the model lacks an output that is to be included, or has no sets.
+        InvalidParameter: if it has none of the coverage.
     """
     included = {asked: math.prod(model.included(asked).sizes) for asked in options.include}
     classes = len(model.manifest.labels)
@@ -56,5 +58,8 @@ def answer_bytes(model: ServedModel, options: ClassifyOptions, images: int) -> i
     answered = min(options.top_k, classes)
     if answered * options.min_score > 1:
         answered = int(1 / options.min_score)  # for all scores sum to 1
+    if options.coverage is not None:
+        model.set_rule(options.coverage)
+        answered += classes  # as many as that may be in the set
     image = prediction * answered + _NUMBER_BYTES * included.get("embedding", 0)
     return round(image * images)

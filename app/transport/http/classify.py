@@ -27,6 +27,7 @@ from app.transport.http.schemas import (
     ItemError,
     ModelReference,
     PredictionBody,
+    SetMember,
 )
 
 SCORE_DIGITS = 7
@@ -180,4 +181,14 @@ def _item(index: int, name: str | None, result: Answer) -> ItemBody:
             body["cam"] = prediction.cam.tolist()
     if result.embedding is not None:
         item["embedding"] = result.embedding.tolist()
+    if result.prediction_set is not None:
+        item["prediction_set"] = [
+            SetMember(
+                class_index=member.label.index,
+                id=member.label.id,
+                label=member.label.name,
+                score=round(member.score, SCORE_DIGITS),
+            )
+            for member in result.prediction_set
+        ]
     return item

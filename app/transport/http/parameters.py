@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from starlette.datastructures import QueryParams
 
 from app.contract.errors import InvalidParameter
+from app.contract.prediction_sets import Coverage
 from app.contract.signature import Include
 from app.inference.classification import ClassifyOptions
 
@@ -37,13 +38,16 @@ class ClassifyParameters(BaseModel):
     include: frozenset[Include] = frozenset()
     """Further outputs, repeated or comma-separated: the embedding of the image; the class
     activation map of each class returned."""
+    coverage: Coverage | None = None
+    """Adds the set of classes that holds the true one with this probability, as long as photos are
+    like those that the sets were fitted to."""
     priority: Literal["interactive", "bulk"] = "interactive"
     """Bulk images let interactive ones go first."""
 
     @property
     def options(self) -> ClassifyOptions:
         """What is asked of the model."""
-        return ClassifyOptions(self.top_k, self.min_score, self.include)
+        return ClassifyOptions(self.top_k, self.min_score, self.include, self.coverage)
 
     @classmethod
     def parse(cls, query: bytes) -> Self:

@@ -31,6 +31,15 @@ class PredictionBody(TypedDict):
     cam: NotRequired[list[list[float]]]
 
 
+class SetMember(TypedDict):
+    """One class of a prediction set."""
+
+    class_index: int
+    id: str
+    label: str
+    score: float
+
+
 class ItemError(TypedDict):
     """Why one of several images has no predictions."""
 
@@ -41,7 +50,7 @@ class ItemError(TypedDict):
 
 class ItemBody(TypedDict):
     """One image: predictions, or an error. `crop` is the region that the network saw: left, top,
-    right and bottom in pixels of the oriented photo.
+    right and bottom in pixels of the oriented photo. `prediction_set`, if asked for, may be empty.
     """
 
     index: int
@@ -49,6 +58,7 @@ class ItemBody(TypedDict):
     predictions: NotRequired[list[PredictionBody]]
     crop: NotRequired[list[float]]
     embedding: NotRequired[list[float]]
+    prediction_set: NotRequired[list[SetMember]]
     error: NotRequired[ItemError]
 
 

@@ -1,0 +1,1 @@
+"""How far answers can be trusted, measured over HTTP on labelled photos."""
