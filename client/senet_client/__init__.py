@@ -2,11 +2,12 @@
 
 from senet_client import errors
 from senet_client.async_client import AsyncClient
+from senet_client.changes import ModelStatus
 from senet_client.client import Client
 from senet_client.errors import SenetClientError
 from senet_client.flow import Retries, Retry, Timeouts
 from senet_client.images import ImageLike
-from senet_client.requests import ClassifyOptions
+from senet_client.requests import ClassifyOptions, ExplainOptions
 from senet_client.results import Batch, Classification, LoadedModel, Model, Prediction, Result
 
 __all__ = [
@@ -15,9 +16,11 @@ __all__ = [
     "Classification",
     "ClassifyOptions",
     "Client",
+    "ExplainOptions",
     "ImageLike",
     "LoadedModel",
     "Model",
+    "ModelStatus",
     "Prediction",
     "Result",
     "Retries",

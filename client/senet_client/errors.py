@@ -20,6 +20,10 @@ SenetClientError
     │   ├── Unauthenticated
     │   └── Forbidden
     ├── ModelNotFound
+    ├── OutputNotAvailable
+    ├── AnswerTooLarge
+    ├── LoadConflict
+    ├── LoadRefused
     ├── BodyTimeout
     ├── BodyTooLarge
     ├── TooManyImages
@@ -195,6 +199,30 @@ class ModelNotFound(ServiceError):
     code = "model_not_found"
 
 
+class OutputNotAvailable(ServiceError):
+    """The model does not have an output that was asked for."""
+
+    code = "output_not_available"
+
+
+class AnswerTooLarge(ServiceError):
+    """The answer asked for would exceed the service's limit."""
+
+    code = "answer_too_large"
+
+
+class LoadConflict(ServiceError):
+    """What is loaded does not allow this change now."""
+
+    code = "load_conflict"
+
+
+class LoadRefused(ServiceError):
+    """A model could not be loaded; the message begins with the step that failed."""
+
+    code = "load_refused"
+
+
 class BodyTimeout(ServiceError):
     """The request's body took too long to arrive."""
 
@@ -265,6 +293,10 @@ BY_CODE: Mapping[str, type[SenetClientError]] = MappingProxyType(
             Unauthenticated,
             Forbidden,
             ModelNotFound,
+            OutputNotAvailable,
+            AnswerTooLarge,
+            LoadConflict,
+            LoadRefused,
             BodyTimeout,
             BodyTooLarge,
             TooManyImages,
