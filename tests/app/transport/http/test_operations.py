@@ -110,6 +110,7 @@ def test_openapi_tells_forms_parameters_and_problems(client: httpx.Client) -> No
         ("query", "top_k"),
         ("query", "min_score"),
         ("query", "include"),
+        ("query", "coverage"),
         ("query", "priority"),
         ("header", "x-request-timeout-ms"),
     }
