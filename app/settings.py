@@ -74,6 +74,9 @@ class Settings(BaseSettings):
     models: Annotated[tuple[str, ...], NoDecode] = ()
     """Comma-separated models to serve side by side: names (their highest version), name:version,
     or all; by default model alone. The first one answers where a request names none."""
+    repository_poll_seconds: Annotated[float, Field(ge=0, le=86_400)] = 0
+    """How often the repository is looked through for higher versions, in seconds; 0: never. What
+    is found is loaded, tested and made stable, and the version before is unloaded."""
     provider: Literal["auto", "cpu", "cuda", "tensorrt"] = "auto"
     """What runs the model; auto takes the best that loads, a named one is required."""
     precision: Literal["auto", "fp32", "fp16", "int8"] = "auto"

@@ -131,6 +131,16 @@ class ModelRepository:
         self._check()
         return sorted(_versions(self._root / name)) if _NAME.fullmatch(name) else []
 
+    def stamp(self, name: str, version: int) -> tuple[object, ...]:
+        """What changes when a file of a version does.
+
+        Raises:
+            OSError: if its folder cannot be read.
+        """
+        files = sorted((self._root / name / str(version)).iterdir())
+        states = ((path.name, path.stat()) for path in files)
+        return tuple((file, state.st_mtime_ns, state.st_size) for file, state in states)
+
     def find(self, name: str, version: int | None = None) -> ModelVersion:
         """Opens a model version.
 

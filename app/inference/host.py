@@ -178,6 +178,8 @@ class ModelHost:
             )
             for index in range(count)
         ]
+        if visit.shadow is not None:
+            visit.shadow.follow(images, future)
         images.clear()
         if self._lane is None or not self._lane.add(queued):
             answers.settle_all(_draining)

@@ -10,7 +10,7 @@ from typing import Literal
 
 from app.contract.errors import Draining, RequestError
 
-Action = Literal["load", "unload", "label", "split"]
+Action = Literal["load", "unload", "label", "split", "shadow"]
 JobState = Literal["running", "done", "failed"]
 
 _KEPT = 64

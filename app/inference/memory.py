@@ -25,6 +25,10 @@ class Memory:
         self._capacity = capacity
         self._share.resize(capacity)
 
+    def has_room(self, address: str, size: int) -> bool:
+        """Whether an address could have so many bytes more."""
+        return self._share.fits(size, address)
+
     def hold(self, address: str, before: int, after: int) -> None:
         """Changes what a request is charged with.
 

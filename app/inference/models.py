@@ -11,6 +11,7 @@ from app.engines.engine import Engines
 from app.inference.host import ModelHost
 from app.inference.hosting import Hosting
 from app.inference.jobs import Job, Jobs
+from app.inference.shadow import Shadow
 from app.inference.table import ModelTable, VersionLabel
 from app.selection.configured import configured_models, load_configured
 from app.selection.loading import LoadedModel
@@ -39,6 +40,7 @@ class Models:
         settings: the options.
         engines: loads inference engines.
         hosting: starts and ends hosts.
+        shadow: makes one that tries a host on so many requests in a hundred.
         check: raises if nothing may be changed now.
         on_change: called when another table is in force.
 
@@ -46,6 +48,7 @@ class Models:
         table: what is served now.
         jobs: what is being changed, and was.
         leaving: hosts that answer their last requests.
+        shadows: by model, what classifies too what is answered.
     """
 
     def __init__(
@@ -54,12 +57,14 @@ class Models:
         engines: Engines,
         hosting: Hosting,
         *,
+        shadow: Callable[[ModelHost, int], Shadow],
         check: Callable[[], None],
         on_change: Callable[[], None],
     ) -> None:
         self._settings = settings
         self._engines = engines
         self._hosting = hosting
+        self._shadow = shadow
         self._check = check
         self._on_change = on_change
         self._repository = ModelRepository(settings.model_repository)
@@ -69,6 +74,7 @@ class Models:
         self.table = ModelTable({}, settings.model.partition(":")[0])
         self.jobs = Jobs()
         self.leaving: list[ModelHost] = []
+        self.shadows: dict[str, Shadow] = {}
 
     async def start(self) -> None:
         """Loads what the settings name.
@@ -162,6 +168,24 @@ class Models:
         _log("split", caller, name, told)
         return self.jobs.note("split", name, told, caller)
 
+    def set_shadow(self, name: str, version: str, share: int, caller: str) -> Job:
+        """Lets a version classify too what others of its model answer, and counts where they agree.
+
+        Args:
+            name: of the model.
+            version: the version that is tried.
+            share: how many requests in a hundred it sees; 0 ends it.
+            caller: the name of the API key.
+
+        Raises:
+            ModelNotFound: if the model is not loaded.
+            LoadConflict: if the version is not ready.
+        """
+        self._check()
+        self._switch(self.table.with_shadow(name, version, share))
+        _log("shadow", caller, name, f"{version}: {share}")
+        return self.jobs.note("shadow", name, f"{version}: {share}", caller)
+
     async def stop(self) -> None:
         """Ends what is being changed."""
         self._is_stopped = True
@@ -222,6 +246,13 @@ class Models:
 
     def _switch(self, table: ModelTable) -> None:
         self.table = table
+        shadows = {}
+        for name, route in table.routes.items():
+            for version, share in route.shadow.items():
+                old, candidate = self.shadows.get(name), route.versions[version]
+                is_same = old and (old.candidate, old.share) == (candidate, share)
+                shadows[name] = old if old and is_same else self._shadow(candidate, share)
+        self.shadows = shadows
         self._on_change()
 
 

@@ -6,12 +6,16 @@ import logging
 from collections.abc import Callable
 
 from app.contract.errors import Draining, NotReady, Unavailable
+from app.contract.repository import ModelRepository
 from app.engines.engine import Engines
 from app.hardware import memory_limit_bytes
 from app.inference.admission import Admission, Caller
 from app.inference.classification import ClassifyOptions
+from app.inference.host import ModelHost
 from app.inference.hosting import Hosting
 from app.inference.models import Models
+from app.inference.poll import RepositoryPoll
+from app.inference.shadow import Shadow
 from app.inference.table import ModelTable
 from app.inference.visit import Visit
 from app.settings import Settings
@@ -58,13 +62,17 @@ class Service:
         self._admission = Admission(settings.max_queue_size, metrics)
         self._state = State.STARTING
         self._loading: asyncio.Task[None] | None = None
+        self._polling: asyncio.Task[None] | None = None
+        self._settings = settings
         self._hosting = Hosting(
             settings, metrics, tracing, self._fail, limit_bytes=memory_limit_bytes()
         )
+        self._request_seconds = settings.request_timeout_ms / 1000
         self.models = Models(
             settings,
             engines,
             self._hosting,
+            shadow=self._make_shadow,
             check=self._check_ready,
             on_change=self._tell_readiness,
         )
@@ -123,7 +131,7 @@ class Service:
         host = self.models.table.find(model, version)
         self._admission.expect(caller)
         host.lease()
-        return Visit(
+        visit = Visit(
             caller,
             address,
             options,
@@ -132,6 +140,11 @@ class Service:
             admission=self._admission,
             memory=self._hosting.memory,
         )
+        if self.models.shadows:
+            shadow = self.models.shadows.get(host.model.name)
+            if shadow is not None and shadow.wants(host):
+                visit.shadow = shadow
+        return visit
 
     async def drain(self) -> None:
         """Turns readiness off, then waits until every admitted image is answered."""
@@ -143,6 +156,9 @@ class Service:
 
     async def stop(self) -> None:
         """Releases threads and engine. Images still queued are answered with an error."""
+        if self._polling is not None:
+            self._polling.cancel()
+            await asyncio.gather(self._polling, return_exceptions=True)
         await self.models.stop()
         if self._loading is not None:
             self._loading.cancel()
@@ -161,12 +177,34 @@ class Service:
             self._on_ready()
             self._state = State.READY
             self._tell_readiness()
+            if self._settings.repository_poll_seconds:
+                self._polling = asyncio.create_task(self._poll().run())
             for host in self.models.table.hosts:
                 model = host.model
                 logger.info(
                     "ready: %s:%s, %s on %s",
                     model.name, model.version, model.variant.precision, model.provider,
                 )  # fmt: skip
+
+    def _make_shadow(self, candidate: ModelHost, share: int) -> Shadow:
+        return Shadow(
+            candidate,
+            share,
+            self._admission,
+            self._hosting.memory,
+            self._metrics,
+            timeout_seconds=self._request_seconds,
+        )
+
+    def _poll(self) -> RepositoryPoll:
+        settings = self._settings
+        names = [settings.model, *settings.models] if settings.models else [settings.model]
+        return RepositoryPoll(
+            self.models,
+            ModelRepository(settings.model_repository),
+            settings.repository_poll_seconds,
+            frozenset(name.partition(":")[0] for name in names if ":" in name),
+        )
 
     def _check_ready(self) -> None:
         if self._state is State.DRAINING:

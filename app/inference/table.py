@@ -21,11 +21,14 @@ class Route:
         labels: the version that each label points to; `stable` is always there.
         split: how many requests in a hundred each version answers that are not for a version;
             empty: `stable` answers all.
+        shadow: the version that classifies too what another one answers, and how many requests in
+            a hundred; empty: none does.
     """
 
     versions: Mapping[str, ModelHost]
     labels: Mapping[VersionLabel, str]
     split: Mapping[str, int] = field(default_factory=dict)
+    shadow: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def stable(self) -> ModelHost:
@@ -132,7 +135,8 @@ class ModelTable:
             )
         labels = {label: target for label, target in route.labels.items() if target != version}
         split = {key: weight for key, weight in route.split.items() if key != version}
-        return self._with(name, Route(versions, labels, split))
+        shadow = {key: share for key, share in route.shadow.items() if key != version}
+        return self._with(name, Route(versions, labels, split, shadow))
 
     def with_label(self, name: str, label: VersionLabel, version: str) -> Self:
         """With a label that points to a version. Where `stable` moves to, all requests go.
@@ -160,6 +164,21 @@ class ModelTable:
         for version in split:
             self._ready(name, version)
         return self._with(name, replace(self._route(name), split=dict(split)))
+
+    def with_shadow(self, name: str, version: str, share: int) -> Self:
+        """With a version that classifies too what others answer.
+
+        Args:
+            name: the model's.
+            version: the version that is tried.
+            share: how many requests in a hundred it sees; 0 ends it.
+
+        Raises:
+            ModelNotFound: if the model is not loaded.
+            LoadConflict: if the version is not ready.
+        """
+        route = self._ready(name, version)
+        return self._with(name, replace(route, shadow={version: share} if share else {}))
 
     def _route(self, name: str | None) -> Route:
         name = self.default_name if name is None else name

@@ -1,10 +1,15 @@
 """One request's standing, from its head to its answer."""
 
+from typing import TYPE_CHECKING
+
 from app.inference.admission import Admission, Caller
 from app.inference.classification import ClassifyOptions
 from app.inference.host import ModelHost
 from app.inference.memory import Memory
 from app.inference.queued_image import Answers
+
+if TYPE_CHECKING:
+    from app.inference.shadow import Shadow
 
 
 class Visit:
@@ -44,6 +49,8 @@ class Visit:
         self._images = 0
         self._answers: Answers | None = None
         self._is_open = True
+        self.shadow: Shadow | None = None
+        """What classifies its images too, once they are answered."""
 
     def hold(self, size: int) -> None:
         """Says how many bytes the request holds now, instead of what it held before.

@@ -107,6 +107,12 @@ class Metrics:
             (*_MODEL, "state"),
             registry=registry,
         )
+        self.shadow_images = Counter(
+            "senet_shadow_images_total",
+            "Images that a candidate classified too: agreed, differed or failed; or skipped.",
+            (*_MODEL, "outcome"),
+            registry=registry,
+        )
         self.known: set[tuple[str, str]] = set()
         """Models and versions that may have series."""
         self.forgotten = 0
@@ -126,7 +132,7 @@ class Metrics:
         for series in (
             self.requests, self.request_duration, self.images, self.decode, self.queue,
             self.inference, self.batch_size, self.queue_depth, self.top1_score, self.predictions,
-            self.estimated_accuracy, self.model_state,
+            self.estimated_accuracy, self.model_state, self.shadow_images,
         ):  # fmt: skip
             series.remove_by_labels({"model": model, "version": version})
 

@@ -2,6 +2,7 @@
 
 from senet_client import errors
 from senet_client.async_client import AsyncClient
+from senet_client.changes import ModelStatus
 from senet_client.client import Client
 from senet_client.errors import SenetClientError
 from senet_client.flow import Retries, Retry, Timeouts
@@ -18,6 +19,7 @@ __all__ = [
     "ImageLike",
     "LoadedModel",
     "Model",
+    "ModelStatus",
     "Prediction",
     "Result",
     "Retries",

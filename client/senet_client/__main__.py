@@ -8,6 +8,7 @@ from senet_client.extras import how_to_install
 def main() -> int:
     """Runs the command line; without the `score` extra, says what is missing."""
     try:
+        from senet_client.models_command import add_commands
         from senet_client.score.command import application
     except ModuleNotFoundError as error:
         if error.name not in ("rich", "typer"):
@@ -18,6 +19,7 @@ def main() -> int:
             file=sys.stderr,
         )
         return 2
+    add_commands(application)
     application()
     return 0
 

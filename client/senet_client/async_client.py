@@ -2,12 +2,28 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from typing import Any, Self, TypeVar, Unpack, overload
 
 import httpx
 
 from senet_client.base import BaseClient, Group, build, only
+from senet_client.changes import (
+    ModelStatus,
+    change_flow,
+    label_request,
+    load_request,
+    split_request,
+    status_flow,
+)
 from senet_client.errors import ClientClosed
 from senet_client.flow import Attempt, Flow, Outcome, Pause, Turn
 from senet_client.images import EncodedImage, ImageLike, several
@@ -161,6 +177,67 @@ class AsyncClient(
     async def models(self) -> list[LoadedModel]:
         """See `Client.models`."""
         return await self._run(self._models_flow())
+
+    async def model(self, name: str) -> ModelStatus:
+        """One model that the service has loaded: versions, labels, split, the last changes.
+
+        Raises:
+            SenetClientError: if the request fails.
+        """
+        return await self._run(status_flow(self._policy, name))
+
+    async def load(
+        self, model: str, version: int | str, *, wait_seconds: float = 600
+    ) -> ModelStatus:
+        """Loads a version of the service's repository; needs a key with the scope `admin`.
+
+        It answers requests that ask for it, until `set_label` or `split` sends it others.
+
+        Args:
+            model: the model's name.
+            version: its version.
+            wait_seconds: how long to wait until it is ready.
+
+        Raises:
+            LoadRefused: if it cannot be loaded; the message says which step failed.
+            LoadConflict: if it is loaded already, or another version is being loaded.
+            SenetClientError: if the request fails.
+        """
+        return await self._run(
+            change_flow(self._policy, load_request(model, version, "load"), wait_seconds)
+        )
+
+    async def unload(
+        self, model: str, version: int | str, *, wait_seconds: float = 600
+    ) -> ModelStatus:
+        """Unloads a version, and waits until its last request is answered.
+
+        Raises:
+            LoadConflict: if requests go to it that another version would have to answer.
+            SenetClientError: if the request fails.
+        """
+        request = load_request(model, version, "unload")
+        return await self._run(change_flow(self._policy, request, wait_seconds))
+
+    async def set_label(self, model: str, label: str, version: int | str) -> ModelStatus:
+        """Lets `stable` or `canary` point to a version that is ready.
+
+        Raises:
+            LoadConflict: if it is not ready.
+            SenetClientError: if the request fails.
+        """
+        request = label_request(model, label, version)
+        return await self._run(change_flow(self._policy, request, 0))
+
+    async def split(self, model: str, weights: Mapping[str, int]) -> ModelStatus:
+        """Divides the requests that are for no version: of 100, so many go to each.
+
+        Raises:
+            LoadConflict: if a version is not ready.
+            InvalidParameter: if the weights do not sum to 100.
+            SenetClientError: if the request fails.
+        """
+        return await self._run(change_flow(self._policy, split_request(model, weights), 0))
 
     async def ready(self) -> bool:
         """See `Client.ready`."""

@@ -20,6 +20,8 @@ SenetClientError
     │   ├── Unauthenticated
     │   └── Forbidden
     ├── ModelNotFound
+    ├── LoadConflict
+    ├── LoadRefused
     ├── BodyTimeout
     ├── BodyTooLarge
     ├── TooManyImages
@@ -195,6 +197,18 @@ class ModelNotFound(ServiceError):
     code = "model_not_found"
 
 
+class LoadConflict(ServiceError):
+    """What is loaded does not allow this change now."""
+
+    code = "load_conflict"
+
+
+class LoadRefused(ServiceError):
+    """A model could not be loaded; the message begins with the step that failed."""
+
+    code = "load_refused"
+
+
 class BodyTimeout(ServiceError):
     """The request's body took too long to arrive."""
 
@@ -265,6 +279,8 @@ BY_CODE: Mapping[str, type[SenetClientError]] = MappingProxyType(
             Unauthenticated,
             Forbidden,
             ModelNotFound,
+            LoadConflict,
+            LoadRefused,
             BodyTimeout,
             BodyTooLarge,
             TooManyImages,

@@ -26,6 +26,8 @@ from senet_client.requests import WireRequest
 
 T = TypeVar("T")
 
+_GOOD = (httpx.codes.OK, httpx.codes.ACCEPTED)
+
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
@@ -180,7 +182,7 @@ class Policy:
 
         Args:
             request: what to ask.
-            parse: reads a response of status 200; gets the number of attempts as well.
+            parse: reads a response of status 200 or 202; gets the number of attempts as well.
             total: seconds for the whole call; by default that of `timeouts`.
             names: of the images that the request asks about, which wait their turn.
 
@@ -215,7 +217,7 @@ class Policy:
                 if isinstance(outcome, httpx.Response):
                     self.contact.reached = True
                     check_request_id(outcome, request_id)
-                if isinstance(outcome, httpx.Response) and outcome.status_code == httpx.codes.OK:
+                if isinstance(outcome, httpx.Response) and outcome.status_code in _GOOD:
                     return parse(outcome, attempt)
                 error = error_of(outcome)
             except SenetClientError as unexpected:

@@ -16,29 +16,30 @@ from PIL import Image, ImageDraw
 
 from senet_client import Client, Retries, Timeouts
 
-_ROOT = Path(__file__).parents[2]
-_PYTHON = _ROOT / ".venv" / "bin" / "python"
-_MODELS = Path(os.environ.get("SENET_MODEL_REPOSITORY", _ROOT / "models"))
+ROOT = Path(__file__).parents[2]
+PYTHON = ROOT / ".venv" / "bin" / "python"
+MODELS = Path(os.environ.get("SENET_MODEL_REPOSITORY", ROOT / "models"))
 
 _PATIENT = Retries(attempts=1000, unreachable=True)
 
 needs_service = pytest.mark.skipif(
-    not _PYTHON.exists() or not any(_MODELS.glob("imagenette/*/manifest.json")),
+    not PYTHON.exists() or not any(MODELS.glob("imagenette/*/manifest.json")),
     reason="no service beside the client",
 )
 
 
 @contextmanager
-def serving() -> Iterator[str]:
-    """Starts the service; gives its URL once it is ready."""
+def serving(*arguments: str) -> Iterator[str]:
+    """Starts the service, with further arguments; gives its URL once it is ready."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     words = [
-        *(str(_PYTHON), "-m", "app", "--port", str(port)),
-        *("--model-repository", str(_MODELS), "--log-level", "warning"),
+        *(str(PYTHON), "-m", "app", "--port", str(port)),
+        *("--model-repository", str(MODELS), "--log-level", "warning"),
+        *arguments,
     ]
-    with subprocess.Popen(words, cwd=_ROOT) as service:  # noqa: S603 - the repository's own program
+    with subprocess.Popen(words, cwd=ROOT) as service:  # noqa: S603 - the repository's own program
         url = f"http://127.0.0.1:{port}"
         with Client(url, timeouts=Timeouts(total=120), retries=_PATIENT) as client:
             client.models()  # answers once the model is loaded

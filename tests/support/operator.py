@@ -31,6 +31,10 @@ class Operator:
     def split(self, model: str, weights: object) -> httpx.Response:
         return self.client.put(f"/models/{model}/split", json=weights)
 
+    def shadow(self, model: str, version: int | str, share: object) -> httpx.Response:
+        body = {"version": version, "share": share}
+        return self.client.put(f"/models/{model}/shadow", json=body)
+
     def status(self, model: str) -> dict[str, Any]:
         """What the service tells of a model."""
         response = self.client.get(f"/models/{model}")

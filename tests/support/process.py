@@ -93,6 +93,19 @@ class ServiceProcess:
         [caught] = [line.split()[1] for line in status.splitlines() if line.startswith("SigCgt")]
         return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
 
+    def resident_bytes(self) -> int:
+        """The memory that it takes."""
+        return self._status("VmRSS") * 1024
+
+    def threads(self) -> int:
+        """How many it has."""
+        return self._status("Threads")
+
+    def _status(self, name: str) -> int:
+        text = Path(f"/proc/{self._process.pid}/status").read_text()
+        [line] = [line for line in text.splitlines() if line.startswith(f"{name}:")]
+        return int(line.split()[1])
+
     def wait(self) -> int:
         """The exit code, once it has ended."""
         return self._process.wait(BOUND_SECONDS)

@@ -83,6 +83,7 @@ def status_body(models: Models, name: str) -> ModelStatusBody:
         default=name == table.default_name,
         labels=dict(route.labels) if route else {},
         split=dict(route.split) if route else {},
+        shadow=dict(route.shadow) if route else {},
         versions=[
             model_body(host) for host in [*(route.versions.values() if route else ()), *leaving]
         ],

@@ -38,6 +38,15 @@ class _LabelChange(BaseModel):
 
 
 _Weight = Annotated[int, Field(ge=0, le=_HUNDRED, strict=True)]
+
+
+class _ShadowChange(_LabelChange):
+    """The version that is tried, and how many requests in a hundred it sees; 0 ends it."""
+
+    share: _Weight
+
+
+_SHADOW = TypeAdapter(_ShadowChange)
 _LABEL_CHANGE = TypeAdapter(_LabelChange)
 _SPLIT = TypeAdapter(Annotated[dict[_VersionKey, _Weight], Field(min_length=1)])
 
@@ -126,6 +135,18 @@ def changes_router(
                 f"the weights sum to {sum(weights.values())}, they must sum to {_HUNDRED}"
             )
         return _started(service.models.set_split(name, weights, caller))
+
+    @router.put(
+        "/models/{name}/shadow",
+        status_code=HTTPStatus.ACCEPTED,
+        summary="Let a version classify too what others answer, on a share of the requests",
+        openapi_extra=_body_of(_SHADOW),
+    )
+    async def shadow(
+        name: _Name, request: Request, caller: Annotated[str, caller_of]
+    ) -> JobStartedBody:
+        change = await read_small(request, _SHADOW, pace)
+        return _started(service.models.set_shadow(name, change.version, change.share, caller))
 
     return router
 

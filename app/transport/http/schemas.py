@@ -148,6 +148,7 @@ class ModelStatusBody(TypedDict):
     default: bool
     labels: dict[VersionLabel, str]
     split: dict[str, int]
+    shadow: dict[str, int]
     versions: list[ModelBody]
     jobs: list[JobBody]
 

@@ -483,3 +483,66 @@ def test_a_model_that_is_not_known(serve: Serve) -> None:
         assert_problem(operator.client.get("/models/cats"), 404, "model_not_found")
         assert_problem(operator.unload("cats", 1), 404, "model_not_found")
         assert_problem(operator.split("cats", {"1": 100}), 404, "model_not_found")
+
+
+def test_a_shadow_sees_what_another_version_answers(serve: Serve) -> None:
+    with serve(models="colours:2") as (_, operator):
+
+        def seen(outcome: str) -> float:
+            labels = {"model": "colours", "version": "2", "outcome": outcome}
+            return value(operator.client, "senet_shadow_images_total", **labels)
+
+        operator.done(operator.shadow("colours", 2, 100))
+        assert operator.status("colours")["shadow"] == {"2": 100}
+        assert {operator.answered_by(PICTURE) for _ in range(5)} == {"colours:1"}
+        eventually(lambda: seen("agreed") + seen("skipped") == 5)
+        assert seen("agreed") >= 1
+        before = seen("agreed")
+        operator.answered_by(PICTURE, version="2")  # its own answers tell nothing
+        assert_problem(operator.classify(b"none"), 415, "unsupported_image_format")
+        operator.done(operator.shadow("colours", 2, 0))
+        operator.answered_by(PICTURE)
+        assert seen("agreed") == before
+        operator.done(operator.shadow("colours", 2, 50))
+        operator.done(operator.unload("colours", 2))
+        assert operator.status("colours")["shadow"] == {}
+        assert operator.answered_by(PICTURE) == "colours:1"
+
+
+@pytest.mark.parametrize(
+    ("version", "share", "status", "code"),
+    [(3, 10, 409, "load_conflict"), (2, 101, 422, "invalid_parameter"),
+     (2, -1, 422, "invalid_parameter"), (2, "1", 422, "invalid_parameter")],
+)  # fmt: skip
+def test_a_shadow_that_cannot_be(
+    serve: Serve, version: int, share: object, status: int, code: str
+) -> None:
+    with serve(models="colours:2") as (_, operator):
+        assert_problem(operator.shadow("colours", version, share), status, code)
+
+
+def test_a_higher_version_in_the_repository_comes_into_service(serve: Serve, root: Path) -> None:
+    (root / "colours" / "2").rename(root / "colours" / "kept")
+    with serve(model="colours", repository_poll_seconds=0.02) as (_, operator):
+        assert operator.answered_by(PICTURE) == "colours:1"
+        (root / "colours" / "kept").rename(root / "colours" / "2")
+        eventually(lambda: operator.versions("colours") == {"2": "ready"})
+        assert operator.answered_by(PICTURE) == "colours:2"
+
+
+def test_a_half_copied_version_is_taken_once_it_is_whole(serve: Serve, root: Path) -> None:
+    model = root / "colours" / "2" / "model.fp32.onnx"
+    whole = model.read_bytes()
+    model.write_bytes(whole[:100])
+    with serve(model="colours:1", repository_poll_seconds=0.02) as (_, operator):
+        assert operator.versions("colours") == {"1": "ready"}  # it is pinned
+    (root / "colours" / "2").rename(root / "colours" / "kept")
+    with serve(model="colours", repository_poll_seconds=0.02) as (_, operator):
+        (root / "colours" / "kept").rename(root / "colours" / "2")
+        eventually(lambda: bool(operator.status("colours")["jobs"]))
+        eventually(lambda: operator.status("colours")["jobs"][0]["state"] == "failed")
+        assert operator.answered_by(PICTURE) == "colours:1"
+        model.write_bytes(whole)
+        eventually(lambda: operator.versions("colours") == {"2": "ready"})
+        failures = [job for job in operator.status("colours")["jobs"] if job["state"] == "failed"]
+        assert len(failures) <= 2  # as often as its files have changed, not at each look
