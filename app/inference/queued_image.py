@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from app.contract.errors import RequestError
 from app.contract.geometry import Box
+from app.contract.oriented_photo import OrientedPhoto
 from app.inference.admission import Caller
 from app.inference.classification import Classification, ClassifyOptions
 
@@ -76,6 +77,7 @@ class QueuedImage:
         pixels: uint8 [height, width, 3], once it is decoded.
         crop: the region that they show, in pixels of the oriented photo.
         decode_seconds: how long decoding took.
+        photo: upright and small, if it is wanted back.
     """
 
     data: bytes | NDArray[np.uint8]
@@ -90,6 +92,7 @@ class QueuedImage:
     crop: Box = (0.0, 0.0, 0.0, 0.0)
     decoded: float = 0.0
     decode_seconds: float = 0.0
+    photo: OrientedPhoto | None = None
 
     def is_wanted(self, now: float) -> bool:
         """Whether somebody still waits for its answer at this time."""

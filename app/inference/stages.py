@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from app.contract.decoding import LargeImage
 from app.contract.errors import InferenceFailed, RequestError
+from app.contract.oriented_photo import oriented_photo
 from app.contract.preprocess import network_input
 from app.contract.ranking import RankedClass, postprocess
 from app.contract.signature import Include
@@ -71,12 +72,13 @@ class Stages:
             image.pixels, image.decoded, image.data = image.data, started, b""
             return lambda scheduler: scheduler.decoded(image)
         try:
-            seen = network_input(
-                image.data,
-                self._model.manifest.preprocessing,
-                max_pixels=self._max_image_pixels,
-                max_bytes=None if task.is_large else self._decoding_bytes,
-            )
+            contract, most = self._model.manifest.preprocessing, self._max_image_pixels
+            max_bytes = None if task.is_large else self._decoding_bytes
+            seen = network_input(image.data, contract, max_pixels=most, max_bytes=max_bytes)
+            if longest := image.options.photo_longest:
+                image.photo = oriented_photo(
+                    image.data, contract, longest, max_pixels=most, max_bytes=max_bytes
+                )
         except LargeImage:
             return lambda scheduler: scheduler.postpone(image)
         except RequestError as error:
@@ -150,6 +152,7 @@ class Stages:
                 queue_seconds=waited,
                 inference_seconds=seconds,
                 prediction_set=self._set(ranked, image.options.coverage),
+                photo=image.photo,
                 outputs={name: outputs[name][row] for name in image.options.outputs},
             )
             answers.append((image, answer))

@@ -61,6 +61,17 @@ export interface ClassifyOptions extends CallOptions {
   readonly priority?: "interactive" | "bulk";
 }
 
+/** What a picture of a map may be asked for. */
+export interface ExplainOptions extends CallOptions {
+  readonly model?: string;
+  readonly version?: string;
+  /** Whose map is drawn; without it, the best class's. */
+  readonly classIndex?: number;
+  /** Of the map where it is strongest, between 0 and 1. */
+  readonly opacity?: number;
+  readonly priority?: "interactive" | "bulk";
+}
+
 /** Classifies images over HTTP. */
 export class Client {
   readonly #policy: Policy;
@@ -154,6 +165,21 @@ export class Client {
     }
   }
 
+  /**
+   * Draws where in an image the network saw a class: a PNG of the upright photo, at most 1,024
+   * pixels long, under the class activation map; what the network did not see is darkened.
+   */
+  async explain(image: ImageLike, options: ExplainOptions = {}): Promise<Blob> {
+    const request = {
+      method: "POST",
+      path: "explain",
+      query: queryOf(options),
+      body: await bytesOf(image),
+      contentType: "application/octet-stream",
+    };
+    return call(this.#policy, request, this.#limits(options), (response) => response.blob());
+  }
+
   /** The models that the service has loaded. */
   async models(options: CallOptions = {}): Promise<LoadedModel[]> {
     const request = { method: "GET", path: "models" };
@@ -225,7 +251,7 @@ function classifyRequest(images: readonly Blob[], options: ClassifyOptions): Wir
   return { ...request, body: form };
 }
 
-function queryOf(options: ClassifyOptions): URLSearchParams {
+function queryOf(options: ClassifyOptions & ExplainOptions): URLSearchParams {
   const query = new URLSearchParams();
   const add = (name: string, value: string | number | undefined): void => {
     if (value !== undefined) {
@@ -237,6 +263,8 @@ function queryOf(options: ClassifyOptions): URLSearchParams {
   add("top_k", options.topK);
   add("min_score", options.minScore);
   add("include", options.include?.join(","));
+  add("class_index", options.classIndex);
+  add("opacity", options.opacity);
   add("priority", options.priority);
   return query;
 }

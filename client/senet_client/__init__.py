@@ -7,7 +7,7 @@ from senet_client.client import Client
 from senet_client.errors import SenetClientError
 from senet_client.flow import Retries, Retry, Timeouts
 from senet_client.images import ImageLike
-from senet_client.requests import ClassifyOptions
+from senet_client.requests import ClassifyOptions, ExplainOptions
 from senet_client.results import Batch, Classification, LoadedModel, Model, Prediction, Result
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Classification",
     "ClassifyOptions",
     "Client",
+    "ExplainOptions",
     "ImageLike",
     "LoadedModel",
     "Model",

@@ -51,6 +51,17 @@ def parse_classify(response: httpx.Response, names: Sequence[str | None], attemp
     )
 
 
+def parse_picture(response: httpx.Response) -> bytes:
+    """Reads the answer of `POST /explain`.
+
+    Raises:
+        UnexpectedAnswer: if it is no PNG picture.
+    """
+    if response.headers.get("content-type") != "image/png":
+        raise UnexpectedAnswer(f"{response.url} did not answer with a PNG picture")
+    return response.content
+
+
 def parse_models(response: httpx.Response) -> list[LoadedModel]:
     """Reads the answer of `GET /models`.
 

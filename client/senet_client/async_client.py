@@ -28,7 +28,7 @@ from senet_client.errors import ClientClosed
 from senet_client.flow import Attempt, Flow, Outcome, Pause, Turn
 from senet_client.images import EncodedImage, ImageLike, several
 from senet_client.outcomes import is_of_another
-from senet_client.requests import ClassifyOptions
+from senet_client.requests import ClassifyOptions, ExplainOptions
 from senet_client.results import Batch, Classification, LoadedModel, Result
 
 T = TypeVar("T")
@@ -173,6 +173,17 @@ class AsyncClient(
             for task in window:
                 task.cancel()
             await asyncio.gather(*window, return_exceptions=True)
+
+    async def explain(
+        self,
+        image: ImageLike,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - the deadline travels to the service
+        **options: Unpack[ExplainOptions],
+    ) -> bytes:
+        """See `Client.explain`."""
+        [encoded] = await asyncio.to_thread(self._encode_all, [image])
+        return await self._run(self._explain_flow(encoded, timeout, options))
 
     async def models(self) -> list[LoadedModel]:
         """See `Client.models`."""

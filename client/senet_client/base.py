@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 import httpx
 
 from senet_client.access import checked_key, checked_trust, checked_url
-from senet_client.answers import parse_classify, parse_models
+from senet_client.answers import parse_classify, parse_models, parse_picture
 from senet_client.errors import (
     BodyTooLarge,
     ConnectionFailed,
@@ -30,7 +30,9 @@ from senet_client.images import EncodedImage, ImageLike, batches, encode, severa
 from senet_client.pools import Pool, Pools
 from senet_client.requests import (
     ClassifyOptions,
+    ExplainOptions,
     classify_request,
+    explain_request,
     models_request,
     ready_request,
 )
@@ -169,6 +171,16 @@ class BaseClient(ABC, Generic[Http, Turns, Transport, Sleep]):
             lambda response, attempts: parse_classify(response, names, attempts),
             timeout,
             names,
+        )
+
+    def _explain_flow(
+        self, image: EncodedImage, timeout: float | None, options: ExplainOptions
+    ) -> Flow[bytes]:
+        return self._policy.call(
+            explain_request(image, options),
+            lambda response, _: parse_picture(response),
+            timeout,
+            (image.name,),
         )
 
     def _models_flow(self) -> Flow[list[LoadedModel]]:

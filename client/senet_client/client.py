@@ -23,7 +23,7 @@ from senet_client.errors import ClientClosed, InvalidArgument
 from senet_client.flow import Attempt, Flow, Outcome, Pause, Turn
 from senet_client.images import ImageLike, several
 from senet_client.outcomes import is_of_another
-from senet_client.requests import ClassifyOptions
+from senet_client.requests import ClassifyOptions, ExplainOptions
 from senet_client.results import Batch, Classification, LoadedModel, Result
 
 T = TypeVar("T")
@@ -200,6 +200,26 @@ class Client(
             finally:
                 for future in window:
                     future.cancel()
+
+    def explain(
+        self, image: ImageLike, *, timeout: float | None = None, **options: Unpack[ExplainOptions]
+    ) -> bytes:
+        """Draws where in an image the network saw a class.
+
+        Args:
+            image: as for `classify`.
+            timeout: seconds for the whole call, retries included.
+            options: see `ExplainOptions`.
+
+        Returns:
+            A PNG of the upright photo, at most 1,024 pixels long, under the class activation map;
+            what the network did not see is darkened.
+
+        Raises:
+            ImageError: if it is the image's own fault.
+            SenetClientError: for everything else, see `senet_client.errors`.
+        """
+        return self._run(self._explain_flow(self._encode(image), timeout, options))
 
     def models(self) -> list[LoadedModel]:
         """The models that the service has loaded.

@@ -20,6 +20,8 @@ SenetClientError
     │   ├── Unauthenticated
     │   └── Forbidden
     ├── ModelNotFound
+    ├── OutputNotAvailable
+    ├── AnswerTooLarge
     ├── LoadConflict
     ├── LoadRefused
     ├── BodyTimeout
@@ -197,6 +199,18 @@ class ModelNotFound(ServiceError):
     code = "model_not_found"
 
 
+class OutputNotAvailable(ServiceError):
+    """The model does not have an output that was asked for."""
+
+    code = "output_not_available"
+
+
+class AnswerTooLarge(ServiceError):
+    """The answer asked for would exceed the service's limit."""
+
+    code = "answer_too_large"
+
+
 class LoadConflict(ServiceError):
     """What is loaded does not allow this change now."""
 
@@ -279,6 +293,8 @@ BY_CODE: Mapping[str, type[SenetClientError]] = MappingProxyType(
             Unauthenticated,
             Forbidden,
             ModelNotFound,
+            OutputNotAvailable,
+            AnswerTooLarge,
             LoadConflict,
             LoadRefused,
             BodyTimeout,

@@ -32,6 +32,21 @@ class ClassifyOptions(TypedDict, total=False):
     """`bulk` lets interactive images go first."""
 
 
+class ExplainOptions(TypedDict, total=False):
+    """What a picture of a map may be asked for."""
+
+    model: str
+    """Name of the model that must answer."""
+    version: str
+    """Version of the model that must answer."""
+    class_index: int
+    """Whose map is drawn; without it, the best class's."""
+    opacity: float
+    """Of the map where it is strongest, between 0 and 1."""
+    priority: Priority
+    """`bulk` lets interactive images go first."""
+
+
 @dataclass(frozen=True, slots=True)
 class WireRequest:
     """A request, independent of who sends it and how often."""
@@ -51,9 +66,28 @@ def classify_request(images: Sequence[EncodedImage], options: ClassifyOptions) -
     """
     if not images:
         raise errors.InvalidArgument("there is no image; give at least one")
+    params = _params(options, _PARAMETERS.keys() - _OF_EXPLAIN)
+    if len(images) == 1:
+        content, content_type = images[0].data, "application/octet-stream"
+    else:
+        content, content_type = _multipart(images)
+    return WireRequest("POST", "classify", params, content, content_type)
+
+
+def explain_request(image: EncodedImage, options: ExplainOptions) -> WireRequest:
+    """A request for a picture of a class's map.
+
+    Raises:
+        InvalidArgument: for an option that does not exist.
+    """
+    params = _params(options, ExplainOptions.__annotations__.keys())
+    return WireRequest("POST", "explain", params, image.data, "application/octet-stream")
+
+
+def _params(options: Mapping[str, object], known: Set[str]) -> tuple[tuple[str, str], ...]:
     params = []
     for name, value in options.items():
-        if name not in _PARAMETERS:
+        if name not in known:
             raise errors.InvalidArgument(f"there is no option {name!r}")
         wanted, to_text = _PARAMETERS[name]
         try:
@@ -62,11 +96,7 @@ def classify_request(images: Sequence[EncodedImage], options: ClassifyOptions) -
             raise errors.InvalidArgument(
                 f"{name} must be {wanted}, not {value!r}; leave it out for the service's default"
             ) from error
-    if len(images) == 1:
-        content, content_type = images[0].data, "application/octet-stream"
-    else:
-        content, content_type = _multipart(images)
-    return WireRequest("POST", "classify", tuple(params), content, content_type)
+    return tuple(params)
 
 
 def _text(value: object) -> str:
@@ -107,8 +137,11 @@ _PARAMETERS: Mapping[str, tuple[str, Callable[[object], str]]] = MappingProxyTyp
         "min_score": ("a finite number", _number),
         "include": ("names of outputs", _names),
         "priority": ("'interactive' or 'bulk'", _text),
+        "class_index": ("a whole number", _count),
+        "opacity": ("a finite number", _number),
     }
 )
+_OF_EXPLAIN = frozenset({"class_index", "opacity"})
 
 
 def models_request() -> WireRequest:

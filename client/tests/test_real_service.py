@@ -100,3 +100,25 @@ def test_scoring(url: str, tmp_path: Path) -> None:
             best = client.classify(row["path"]).predictions[0]
             assert (row["class_index_1"], row["label_1"]) == (best.class_index, best.label)
             assert row["score_1"] == pytest.approx(best.score, abs=1e-4)
+
+
+def test_the_crop_and_a_picture_of_the_map(url: str) -> None:
+    with Client(url) as client:
+        left, top, right, bottom = client.classify(draw(5)).crop or ()
+        pictures = [client.explain(draw(5), class_index=index, opacity=0.9) for index in (1, 2)]
+        with pytest.raises(errors.InvalidParameter):
+            client.explain(draw(5), class_index=10)
+        with pytest.raises(errors.InvalidArgument):
+            client.explain(draw(5), top_k=3)  # type: ignore[call-arg]
+
+    assert (left + right, top, bottom) == (pytest.approx(200, abs=1), 0, 150)
+    assert pictures[0] != pictures[1]
+    with Image.open(BytesIO(pictures[0])) as picture:
+        assert (picture.format, picture.size) == ("PNG", (200, 150))
+
+
+async def test_the_asynchronous_client_explains_as_well(url: str) -> None:
+    async with AsyncClient(url) as client:
+        picture = await client.explain(draw(5), class_index=1, opacity=0.9)
+    with Client(url) as client:
+        assert client.explain(draw(5), class_index=1, opacity=0.9) == picture

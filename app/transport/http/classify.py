@@ -18,7 +18,7 @@ from app.transport.http.answer_weight import check_weight
 from app.transport.http.arrivals import CLASSIFY_PATH, Arrivals
 from app.transport.http.forms import read_uploads
 from app.transport.http.openapi import classify_request_body, problem_responses
-from app.transport.http.parameters import openapi_parameters
+from app.transport.http.parameters import ClassifyParameters, openapi_parameters
 from app.transport.http.problems import ANSWERS, error_response
 from app.transport.http.request_body import COPIES, RequestBody
 from app.transport.http.schemas import (
@@ -121,7 +121,7 @@ def classify_router(endpoint: ClassifyEndpoint) -> APIRouter:
         response_model=ClassifyBody,
         responses=problem_responses(),
         openapi_extra={
-            "parameters": openapi_parameters(),
+            "parameters": openapi_parameters(ClassifyParameters),
             "requestBody": classify_request_body(),
         },
     )

@@ -25,6 +25,7 @@ from app.transport.http.auth import KeyFile, admin_identifier, authoriser, ident
 from app.transport.http.classify import ClassifyEndpoint, classify_router
 from app.transport.http.classify_route import ClassifyRoute
 from app.transport.http.demo.routes import demo_router
+from app.transport.http.explain import ExplainEndpoint, explain_router
 from app.transport.http.middleware import HeadAsGet, RequestContext, SecurityHeaders
 from app.transport.http.model_routes import changes_router, models_router
 from app.transport.http.operations import (
@@ -118,6 +119,14 @@ def create_app(
         None if settings.open_operations else identifier(keys, scope=None),
     )
     app.include_router(classify_router(classify))
+    explain = ExplainEndpoint(
+        service,
+        identifier(keys, "classify"),
+        settings.max_body_bytes,
+        settings.body_pace,
+        settings.request_timeout_ms,
+    )
+    app.include_router(explain_router(explain))
     app.include_router(adapters.router())
     app.include_router(probes_router(service))
     if settings.open_operations:

@@ -1,4 +1,4 @@
-"""The query and the headers of `POST /classify`: read here, and told to OpenAPI from here.
+"""The queries and headers of requests: read here, and told to OpenAPI from here.
 
 FastAPI would solve them anew for each request, which costs more than the rest of the route.
 """
@@ -22,8 +22,8 @@ _Milliseconds = Annotated[int, Field(ge=1)]
 _MILLISECONDS: TypeAdapter[int] = TypeAdapter(_Milliseconds)
 
 
-class ClassifyParameters(BaseModel):
-    """The query of `POST /classify`. A parameter that is not listed is refused."""
+class Query(BaseModel):
+    """What every query may say. A parameter that is not listed is refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
@@ -31,23 +31,8 @@ class ClassifyParameters(BaseModel):
     """Name of the model; without it, whichever is served."""
     version: str | None = None
     """Version of the model; without it, whichever is served."""
-    top_k: Annotated[int, Field(ge=1)] = 5
-    """Most classes per image."""
-    min_score: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Classes with a lower score are left out."""
-    include: frozenset[Include] = frozenset()
-    """Further outputs, repeated or comma-separated: the embedding of the image; the class
-    activation map of each class returned."""
-    coverage: Coverage | None = None
-    """Adds the set of classes that holds the true one with this probability, as long as photos are
-    like those that the sets were fitted to."""
     priority: Literal["interactive", "bulk"] = "interactive"
     """Bulk images let interactive ones go first."""
-
-    @property
-    def options(self) -> ClassifyOptions:
-        """What is asked of the model."""
-        return ClassifyOptions(self.top_k, self.min_score, self.include, self.coverage)
 
     @classmethod
     def parse(cls, query: bytes) -> Self:
@@ -67,6 +52,35 @@ class ClassifyParameters(BaseModel):
             raise _invalid(error) from error
 
 
+class ClassifyParameters(Query):
+    """The query of `POST /classify`."""
+
+    top_k: Annotated[int, Field(ge=1)] = 5
+    """Most classes per image."""
+    min_score: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Classes with a lower score are left out."""
+    include: frozenset[Include] = frozenset()
+    """Further outputs, repeated or comma-separated: the embedding of the image; the class
+    activation map of each class returned."""
+    coverage: Coverage | None = None
+    """Adds the set of classes that holds the true one with this probability, as long as photos are
+    like those that the sets were fitted to."""
+
+    @property
+    def options(self) -> ClassifyOptions:
+        """What is asked of the model."""
+        return ClassifyOptions(self.top_k, self.min_score, self.include, self.coverage)
+
+
+class ExplainParameters(Query):
+    """The query of `POST /explain`."""
+
+    class_index: Annotated[int, Field(ge=0)] | None = None
+    """Whose map is drawn; without it, the best class's."""
+    opacity: Annotated[float, Field(ge=0, le=1)] = 0.7
+    """Of the map where it is strongest."""
+
+
 def client_timeout_ms(headers: Mapping[bytes, bytes]) -> int | None:
     """The time in milliseconds that the client itself sets; None if it sets none.
 
@@ -82,9 +96,9 @@ def client_timeout_ms(headers: Mapping[bytes, bytes]) -> int | None:
         raise _invalid(error, TIMEOUT_HEADER.lower()) from error
 
 
-def openapi_parameters() -> list[dict[str, Any]]:
+def openapi_parameters(query: type[Query]) -> list[dict[str, Any]]:
     """The `parameters` of the operation in the OpenAPI document."""
-    query = [
+    parameters = [
         {
             "name": name,
             "in": "query",
@@ -92,7 +106,7 @@ def openapi_parameters() -> list[dict[str, Any]]:
             "description": schema.pop("description"),
             "schema": schema,
         }
-        for name, schema in ClassifyParameters.model_json_schema()["properties"].items()
+        for name, schema in query.model_json_schema()["properties"].items()
     ]
     header = {
         "name": TIMEOUT_HEADER,
@@ -101,7 +115,7 @@ def openapi_parameters() -> list[dict[str, Any]]:
         "description": "The client's own deadline in milliseconds.",
         "schema": _MILLISECONDS.json_schema(),
     }
-    return [*query, header]
+    return [*parameters, header]
 
 
 def _invalid(error: ValidationError, where: str = "") -> InvalidParameter:

@@ -1,31 +1,31 @@
 export class SenetClientError extends Error {
-    code = "client_error";
-    requestId;
-    attempts = 0;
-    constructor(message, options) {
-        super(message, options);
-        this.name = new.target.name;
-    }
+code = "client_error";
+requestId;
+attempts = 0;
+constructor(message, options) {
+super(message, options);
+this.name = new.target.name;
+}
 }
 export class InvalidArgument extends SenetClientError {
-    code = "invalid_argument";
+code = "invalid_argument";
 }
 export class ConnectionFailed extends SenetClientError {
-    code = "connection_failed";
+code = "connection_failed";
 }
 export class TimedOut extends SenetClientError {
-    code = "timed_out";
+code = "timed_out";
 }
 export class UnexpectedAnswer extends SenetClientError {
-    code = "unexpected_answer";
+code = "unexpected_answer";
 }
 export class AnswerOfAnother extends UnexpectedAnswer {
-    code = "answer_of_another";
+code = "answer_of_another";
 }
 export class ImageError extends SenetClientError {
 }
 export class UnreadableImage extends ImageError {
-    code = "unreadable_image";
+code = "unreadable_image";
 }
 export class UnsupportedImageFormat extends ImageError {
 }
@@ -34,8 +34,8 @@ export class InvalidImage extends ImageError {
 export class ImageTooLarge extends ImageError {
 }
 export class ServiceError extends SenetClientError {
-    status;
-    retryAfterSeconds;
+status;
+retryAfterSeconds;
 }
 export class MalformedRequest extends ServiceError {
 }
@@ -74,28 +74,28 @@ export class InferenceFailed extends ServiceError {
 export class DeadlineExceeded extends ServiceError {
 }
 const BY_CODE = new Map([
-    ["unsupported_image_format", UnsupportedImageFormat],
-    ["invalid_image", InvalidImage],
-    ["image_too_large", ImageTooLarge],
-    ["malformed_request", MalformedRequest],
-    ["invalid_parameter", InvalidParameter],
-    ["unauthenticated", Unauthenticated],
-    ["forbidden", Forbidden],
-    ["model_not_found", ModelNotFound],
-    ["output_not_available", OutputNotAvailable],
-    ["answer_too_large", AnswerTooLarge],
-    ["body_timeout", BodyTimeout],
-    ["body_too_large", BodyTooLarge],
-    ["too_many_images", TooManyImages],
-    ["unsupported_media_type", UnsupportedMediaType],
-    ["overloaded", Overloaded],
-    ["not_ready", NotReady],
-    ["draining", Draining],
-    ["inference_failed", InferenceFailed],
-    ["deadline_exceeded", DeadlineExceeded],
+["unsupported_image_format", UnsupportedImageFormat],
+["invalid_image", InvalidImage],
+["image_too_large", ImageTooLarge],
+["malformed_request", MalformedRequest],
+["invalid_parameter", InvalidParameter],
+["unauthenticated", Unauthenticated],
+["forbidden", Forbidden],
+["model_not_found", ModelNotFound],
+["output_not_available", OutputNotAvailable],
+["answer_too_large", AnswerTooLarge],
+["body_timeout", BodyTimeout],
+["body_too_large", BodyTooLarge],
+["too_many_images", TooManyImages],
+["unsupported_media_type", UnsupportedMediaType],
+["overloaded", Overloaded],
+["not_ready", NotReady],
+["draining", Draining],
+["inference_failed", InferenceFailed],
+["deadline_exceeded", DeadlineExceeded],
 ]);
 export function errorOfCode(code, message) {
-    const error = new (BY_CODE.get(code) ?? ServiceError)(message);
-    error.code = code;
-    return error;
+const error = new (BY_CODE.get(code) ?? ServiceError)(message);
+error.code = code;
+return error;
 }
