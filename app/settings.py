@@ -19,6 +19,7 @@ from app.bundled import or_bundled
 from app.contract.errors import ConfigurationError
 from app.environment import PREFIX, check_variables, is_service_link
 from app.pace import Pace
+from app.platforms import with_platform
 
 ADAPTERS = ("v2", "huggingface", "sagemaker", "vertex", "kserve", "torchserve")
 """The protocols of other servers, by the names that the option `adapters` knows."""
@@ -271,13 +272,15 @@ def load_settings(arguments: list[str]) -> Settings:
     """Reads command line and environment.
 
     Args:
-        arguments: the command line without the program's name.
+        arguments: the command line without the program's name; `serve` may be the first, as
+            Amazon SageMaker starts containers.
 
     Raises:
         ConfigurationError: on the first option that is wrong.
         SystemExit: after printing the help that `--help` asks for.
     """
     check_variables(os.environ, Settings.model_fields)
+    arguments = with_platform(os.environ, arguments)
     try:
         # `_cli_parse_args` is pydantic-settings' documented way to pass a command line.
         settings = Settings(_cli_parse_args=arguments)

@@ -86,7 +86,7 @@ def test_a_value_of_the_environment_that_is_not_allowed(monkeypatch: pytest.Monk
     assert "many" in error.cause
 
 
-@pytest.mark.parametrize("arguments", [["--max-batchsize", "4"], ["serve"], ["--port"]])
+@pytest.mark.parametrize("arguments", [["--max-batchsize", "4"], ["start"], ["--port"]])
 def test_what_is_no_option(arguments: list[str]) -> None:
     error = refusal(arguments)
     assert error.option == "command line"

@@ -1,6 +1,7 @@
 """The composition root: the only place that sees every part."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -13,6 +14,7 @@ from app.engines.engine import Engines
 from app.engines.onnx_engine import OnnxEngines
 from app.hardware import memory_limit_bytes
 from app.inference.service import Service
+from app.platforms import vertex_routes
 from app.settings import Settings
 from app.telemetry.metrics import Metrics
 from app.telemetry.otlp import start_tracing
@@ -114,7 +116,7 @@ def create_app(
         request_timeout_ms=settings.request_timeout_ms,
     )
     adapters = Mounted(
-        adapters_of(settings.served_adapters, service, inference),
+        adapters_of(settings.served_adapters, service, inference, vertex_routes(os.environ)),
         arrivals,
         None if settings.open_operations else identifier(keys, scope=None),
     )
@@ -127,7 +129,6 @@ def create_app(
         settings.request_timeout_ms,
     )
     app.include_router(explain_router(explain))
-    app.include_router(adapters.router())
     app.include_router(probes_router(service))
     if settings.open_operations:
         operators = None
@@ -138,6 +139,7 @@ def create_app(
     app.include_router(models_router(service, operators))
     admins = authoriser(admin_identifier(keys))
     app.include_router(changes_router(service, admins, settings.body_pace))
+    app.include_router(adapters.router())
     if settings.demo:
         app.include_router(demo_router(app))
     elif settings.open_operations:

@@ -9,7 +9,7 @@ from fastapi import Request
 from numpy.typing import NDArray
 from starlette.requests import ClientDisconnect
 
-from app.contract.errors import RequestError, TooManyImages
+from app.contract.errors import MalformedRequest, RequestError, TooManyImages
 from app.inference.classification import Classification
 from app.inference.queued_image import Answer, ClientLeft
 from app.inference.visit import Visit
@@ -92,6 +92,8 @@ class Inference:
         try:
             images = await read(body, visit)
             count = len(images)
+            if not count:
+                raise MalformedRequest("the request holds no image")
             if count > self.max_images:
                 raise TooManyImages(f"at most {self.max_images} images are accepted in one request")
             # From here on there is nothing of the body left but its images.

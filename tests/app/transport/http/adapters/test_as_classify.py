@@ -34,9 +34,24 @@ def hugging_face(client: httpx.Client) -> httpx.Response:
     return client.post("/", content=PICTURE)
 
 
+def sagemaker(client: httpx.Client) -> httpx.Response:
+    return client.post("/invocations", content=PICTURE)
+
+
+def vertex(client: httpx.Client) -> httpx.Response:
+    return client.post("/predict", json={"instances": [as_text(PICTURE)]})
+
+
+def kserve(client: httpx.Client) -> httpx.Response:
+    return client.post("/v1/models/colours:predict", json={"instances": [as_text(PICTURE)]})
+
+
 WAYS = {
     "v2": (infer, "/v2/models/{model}/infer"),
     "huggingface": (hugging_face, "/"),
+    "sagemaker": (sagemaker, "/invocations"),
+    "vertex": (vertex, "/predict"),
+    "kserve": (kserve, "/v1/models/{model}:predict"),
 }
 SENDS = [pytest.param(send, id=name) for name, (send, _) in WAYS.items()]
 
