@@ -13,8 +13,10 @@ def http_page() -> str:
     """Every route with its parameters, and every problem."""
     described = create_app(Settings()).openapi()
     parts = [
-        "# Routes and problems\n\nThe service describes itself in full at `/openapi.json`. What the"
-        " parameters mean is told in [HTTP API](../api.md).\n\n## Routes\n"
+        (
+            "# Routes and problems\n\nThe service describes itself in full at `/openapi.json`. What the"
+            " parameters mean is told in [HTTP API](../api.md).\n\n## Routes\n"
+        )
     ]
     for path, methods in sorted(described["paths"].items()):
         for method, told in methods.items():
