@@ -14,8 +14,8 @@ def http_page() -> str:
     described = create_app(Settings()).openapi()
     parts = [
         (
-            "# Routes and problems\n\nThe service describes itself in full at `/openapi.json`. What the"
-            " parameters mean is told in [HTTP API](../api.md).\n\n## Routes\n"
+            "# Routes and problems\n\nThe service describes itself in full at `/openapi.json`. What"
+            " the parameters mean is told in [HTTP API](../api.md).\n\n## Routes\n"
         )
     ]
     for path, methods in sorted(described["paths"].items()):

@@ -13,8 +13,8 @@ def manifest_page() -> str:
     objects = {"manifest.json": schema, **schema.get("$defs", {})}
     parts = [
         (
-            "# manifest.json\n\n[The model repository](../models.md) says what the files of a version"
-            " are for. A key that is not listed here is an error.\n"
+            "# manifest.json\n\n[The model repository](../models.md) says what the files of a"
+            " version are for. A key that is not listed here is an error.\n"
         )
     ]
     for name, content in objects.items():
