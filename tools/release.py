@@ -19,9 +19,17 @@ PLACES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         SOURCE: ('VERSION = "',),
         "Dockerfile": ("ARG VERSION=",),
+        "client-js/package.json": ('\n  "version": "',),
+        "client-js/package-lock.json": (
+            '"name": "senet-client",\n  "version": "',
+            '"name": "senet-client",\n      "version": "',
+        ),
+        "deploy/helm/senet-serving/Chart.yaml": ("\nversion: ", "appVersion: "),
         "deploy/kubernetes/ray/Dockerfile": ("senet-ray:",),
         "deploy/kubernetes/ray/kustomization.yaml": ("newTag: ",),
         "docs/client.md": ("senet-ray:",),
+        "docs/index.md": ("senet_serving-",),
+        "docs/tutorials/timm-network.md": ("senet_serving-",),
     }
 )
 

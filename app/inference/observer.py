@@ -10,6 +10,7 @@ from prometheus_client import Histogram
 from app.contract.manifest import Label
 from app.inference.classification import Classification
 from app.inference.priority import PRIORITIES, Priority
+from app.inference.score_window import ScoreWindow
 from app.selection.served_model import ServedModel
 from app.telemetry.metrics import Metrics
 
@@ -69,6 +70,9 @@ class MetricsObserver:
         self._inference_seconds = metrics.inference.labels(*labels)
         self._batch_size = metrics.batch_size.labels(*labels)
         self._top1_score = metrics.top1_score.labels(*labels)
+        self._scores = ScoreWindow()
+        if model.manifest.calibration is not None:  # other scores are no probabilities
+            metrics.estimated_accuracy.labels(*labels).set_function(self._scores.estimated_accuracy)
         # Finding a series by its labels costs more than counting.
         self._images = cache(partial(metrics.images.labels, *labels))
         self._predicted = cache(partial(metrics.predictions.labels, *labels))
@@ -81,6 +85,7 @@ class MetricsObserver:
         """See `Observer`."""
         self._inference_seconds.observe(seconds)
         self._batch_size.observe(len(batch))
+        self._scores.add([seen.score for seen in batch])
         for seen in batch:
             self._queue_seconds[seen.priority].observe(seen.classification.queue_seconds)
             self._top1_score.observe(seen.score)

@@ -91,6 +91,12 @@ class Metrics:
             buckets=[tenth / 10 for tenth in range(1, 10)],
             registry=registry,
         )
+        self.estimated_accuracy = Gauge(
+            "senet_estimated_accuracy",
+            "Mean calibrated score of the last 1,024 images; no number before there are 64.",
+            _MODEL,
+            registry=registry,
+        )
         self.predictions = Counter(
             "senet_predictions_total", "Best classes.", (*_MODEL, "label"), registry=registry
         )
@@ -126,7 +132,7 @@ class Metrics:
         for series in (
             self.requests, self.request_duration, self.images, self.decode, self.queue,
             self.inference, self.batch_size, self.queue_depth, self.top1_score, self.predictions,
-            self.model_state, self.shadow_images,
+            self.estimated_accuracy, self.model_state, self.shadow_images,
         ):  # fmt: skip
             series.remove_by_labels({"model": model, "version": version})
 

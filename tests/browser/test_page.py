@@ -169,6 +169,8 @@ def test_the_model_and_what_does_the_same_are_told(open_page: Open, url: str) ->
         expect(page.find("#facts")).to_contain_text(text)
     expect(page.find("#snippet-text")).to_contain_text(f"{url}classify")
     expect(page.find("#docs")).to_be_visible()
+    page.page.get_by_role("tab", name="Open Inference Protocol").click()
+    expect(page.find("#snippet-text")).to_contain_text("InferInput")
 
 
 def test_on_a_telephone_nothing_is_wider_than_the_screen(open_page: Open, url: str) -> None:

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import zipfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
@@ -161,37 +160,3 @@ def test_the_command_lists_its_commands(environment: Path, tmp_path: Path) -> No
 
     wrong = run(environment, tmp_path, "senet", "serve")
     assert (wrong.returncode, wrong.stdout) == (2, "")
-
-
-def test_from_photos_to_a_served_model(torch_environment: Path, tmp_path: Path) -> None:
-    """Training, export, evaluation, comparison and gates, each by its command."""
-    draw_photos(tmp_path / "photos")
-
-    def senet(*words: str) -> str:
-        ended = run(torch_environment, tmp_path, "senet", *words)
-        assert ended.returncode == 0, ended.stderr
-        return ended.stdout
-
-    senet(*TRAIN)
-    checkpoint = "runs/two/checkpoint.pt"
-    export = ["export", "--checkpoint", checkpoint, "--name", "two", "--evaluate", "photos/val"]
-    senet(*export, "--precision", "fp32")
-    assert "of 8 photos" in senet("evaluate", "--checkpoint", checkpoint, "--data", "photos/val")
-    assert senet("compare", "models/two/1", "models/two/1", "--photos", "photos/val")
-    assert senet("gates", checkpoint, "--photos", "photos/val")
-    assert (tmp_path / "models" / "two" / "1" / "manifest.json").is_file()
-
-
-TRAIN: Sequence[str] = (
-    *("train", "--data", "photos", "--output", "runs/two", "--epochs", "4"),
-    *("--size", "32", "--evaluation-size", "32", "--batch-size", "8"),
-)
-
-
-def draw_photos(folder: Path) -> None:
-    for part, count in (("train", 16), ("val", 4)):
-        for label, colour in (("dark", 30), ("light", 220)):
-            (folder / part / label).mkdir(parents=True)
-            for number in range(count):
-                data = encode(photo((colour, colour - number, colour)), "JPEG")
-                (folder / part / label / f"{number}.jpg").write_bytes(data)

@@ -141,7 +141,12 @@ def create_app(
     app.include_router(changes_router(service, admins, settings.body_pace))
     app.include_router(adapters.router())
     if settings.demo:
-        app.include_router(demo_router(app))
+        app.include_router(
+            demo_router(
+                docs=settings.open_operations,
+                open_inference_protocol="v2" in settings.served_adapters,
+            )
+        )
     elif settings.open_operations:
         app.include_router(root_router())
     install_error_handlers(app)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from http import HTTPStatus
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
@@ -16,11 +16,12 @@ _POLICY = (
 )
 
 
-def demo_router(app: FastAPI) -> APIRouter:
+def demo_router(*, docs: bool, open_inference_protocol: bool) -> APIRouter:
     """The page at `/`, and what it consists of below `/demo`.
 
     Args:
-        app: whose other routes the page tells of, where they are there.
+        docs: whether there are pages of documentation to lead to.
+        open_inference_protocol: whether that is spoken, so that an example of it may be given.
     """
     files = read_files()
     router = APIRouter(include_in_schema=False)
@@ -31,11 +32,7 @@ def demo_router(app: FastAPI) -> APIRouter:
 
     @router.get("/demo/about.json")
     async def about() -> Mapping[str, object]:
-        paths = [getattr(route, "path", "") for route in app.routes]
-        return {
-            "docs": "/docs" in paths,
-            "open_inference_protocol": any(path.startswith("/v2") for path in paths),
-        }
+        return {"docs": docs, "open_inference_protocol": open_inference_protocol}
 
     @router.get("/demo/{name:path}")
     async def file(name: str, request: Request) -> Response:

@@ -89,7 +89,14 @@ def test_a_page_that_is_switched_off_leads_to_the_reference(without_demo: httpx.
 
 
 def test_what_the_page_can_lead_to_is_told(client: httpx.Client) -> None:
-    assert client.get("/demo/about.json").json()["docs"] is True
+    told = {"docs": True, "open_inference_protocol": True}
+    assert client.get("/demo/about.json").json() == told
+
+
+def test_what_is_switched_off_has_no_example(make_settings: Callable[..., Settings]) -> None:
+    settings = make_settings(adapters="huggingface")
+    with running(settings, FakeEngines()) as live, live.client() as client:
+        assert client.get("/demo/about.json").json()["open_inference_protocol"] is False
 
 
 def test_an_answer_tells_where_the_network_looked(client: httpx.Client) -> None:
