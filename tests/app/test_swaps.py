@@ -98,7 +98,7 @@ def swaps(service: ServiceProcess, key: str, count: int, clients: int, seconds: 
             began = time.monotonic()
             while not load.answers and time.monotonic() < began + seconds + 1:
                 threading.Event().wait(0.05)
-            before = service.resident_bytes()
+            taken = []
             for number in range(count):
                 old, new = (1, 2) if number % 2 == 0 else (2, 1)
                 swap(operator, old, new)
@@ -106,10 +106,11 @@ def swaps(service: ServiceProcess, key: str, count: int, clients: int, seconds: 
                     assert operator.finished(operator.load(MODEL, 3))["state"] == "failed"
                 left = began + seconds * (number + 1) / count - time.monotonic()
                 threading.Event().wait(max(0.0, left))
-            after = service.resident_bytes()
+                taken.append(service.resident_bytes())
         assert set(load.answers) <= {"200 1", "200 2"}, load.answers
         if seconds:
-            assert after <= 1.1 * before, (before, after)
+            # Under the same load, once its first swap has passed.
+            assert taken[-1] <= 1.1 * taken[0], taken
 
 
 def test_nobody_notices_swaps(service: tuple[ServiceProcess, str]) -> None:
@@ -136,6 +137,7 @@ def test_fifty_loads_and_unloads_leave_nothing_behind(service: tuple[ServiceProc
             series = [labels for name, labels in samples(client) if name.startswith("senet_")]
             return process.resident_bytes(), process.threads(), len(series)
 
+        cycles(1)  # reading the metrics has series of its own, from the second time on
         memory, threads, series = cycles(5)
         after = cycles(50)
         assert after[0] <= 1.1 * memory, (memory, after[0])
