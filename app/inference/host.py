@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
 Argument = TypeVar("Argument")
 
-# How often it is looked for batches that hang, in each time-out.
+# How often batches that hang are looked for, in each time-out.
 _LOOKS_PER_TIMEOUT = 10
-# Between two looks whether threads have ended what nobody waits for.
+# From one look to the next at whether threads have ended what nobody waits for.
 _LOOK_SECONDS = 0.01
 
 
@@ -199,10 +199,10 @@ class ModelHost:
         """Waits until nobody holds a lease, then stops, and waits for what threads still do."""
         self.state = HostState.DRAINING
         await self._unleased.wait()
-        lane = self._lane
-        await self.stop()
-        while lane is not None and lane.tasks:  # noqa: ASYNC110 - threads change it
+        # A batch that hangs is still seen meanwhile.
+        while self._lane is not None and self._lane.tasks:  # noqa: ASYNC110 - threads change it
             await asyncio.sleep(_LOOK_SECONDS)
+        await self.stop()
 
     async def stop(self) -> None:
         """Ends the threads; images that have no answer are answered with `Draining`.

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 from app.contract.errors import ConfigurationError
 from app.engines.freed_memory import return_freed_memory
@@ -17,7 +18,7 @@ from app.inference.host import ModelHost
 from app.inference.memory import Memory
 from app.inference.observer import MetricsObserver
 from app.inference.workers import Workers
-from app.selection.loading import LoadedModel, Room
+from app.selection.loading import LoadedModel, Room, room_of_start
 from app.settings import Settings
 from app.telemetry.metrics import Metrics
 from app.telemetry.tracing import Tracing
@@ -133,6 +134,12 @@ class Hosting:
         except ConfigurationError:
             await self.close(host)
             raise
+
+    def room_at_start(self) -> Room | None:
+        """What the container's limit leaves to the next model of the start; None without one."""
+        room = room_of_start(self._limit_bytes)
+        taken = round(_BYTES_PER_BYTE * sum(self._hosts.values()))
+        return room and replace(room, left_bytes=room.left_bytes - taken)
 
     def room(self) -> Room | None:
         """The memory that there is for one more model; None if nobody knows."""

@@ -86,7 +86,8 @@ class Models:
         names = await asyncio.to_thread(configured_models, self._settings, self._repository)
         table = ModelTable({}, names[0].partition(":")[0], self.table.draw)
         for name in names:
-            loaded = await self._in_thread(name, lambda step: None)
+            room = self._hosting.room_at_start()
+            loaded = await self._in_thread(name, lambda step: None, room=room)
             if (loaded.model.name, loaded.model.version) in table:
                 continue  # `name` and `name:version` may be the same
             table = table.with_host(self._hosting.open(loaded))

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 
-from app.contract.errors import ConfigurationError, RequestError
+from app.contract.errors import ConfigurationError, LoadRefused, RequestError
 from app.contract.repository import ModelRepository
 from app.inference.models import Models
 from app.inference.table import Route
@@ -18,8 +18,8 @@ class RepositoryPoll:
     """Loads each model's highest version, makes it stable, and unloads the one before.
 
     It leaves alone what an operator is trying: a model with a split, a shadow or a canary. A
-    version that is lower than one that serves is never taken, and one that fails is tried again
-    when its files have changed.
+    version is taken once: one that was unloaded again is not brought back, nor is a lower one. One
+    that is refused is tried again when its files have changed.
 
     Args:
         models: what serves.
@@ -40,32 +40,46 @@ class RepositoryPoll:
         self._seconds = seconds
         self._pinned = pinned
         self._failed: dict[str, tuple[object, ...]] = {}
+        self._highest: dict[str, int] = {}
         self._told = ""
 
     async def run(self) -> None:
         """Looks again and again, until it is cancelled."""
         while True:
             await asyncio.sleep(self._seconds)
-            await self.look()
+            try:
+                await self.look()
+            except Exception:
+                logger.exception("unforeseen error; the repository is looked through again")
 
     async def look(self) -> None:
         """Looks once."""
-        for name, route in self._models.table.routes.items():
-            if name in self._pinned or route.split or route.shadow or "canary" in route.labels:
-                continue
+        for name in self._models.table.routes:
             try:
-                await self._update(name, route)
+                await self._update(name)
             except (ConfigurationError, OSError) as error:
                 if str(error) != self._told:  # once, not at each look
                     logger.warning("the repository cannot be looked through: %s", error)
                 self._told = str(error)
-            except RequestError:
-                pass  # whoever refused it has said so in the log
+            except RequestError as error:
+                logger.info("%s is looked for again: %s", name, error)
 
-    async def _update(self, name: str, route: Route) -> None:
+    def _route(self, name: str) -> Route | None:
+        """The model's, unless it is gone or an operator is trying something."""
+        route = self._models.table.routes.get(name)
+        is_tried = route and (route.split or route.shadow or "canary" in route.labels)
+        return None if name in self._pinned or is_tried else route
+
+    async def _update(self, name: str) -> None:
+        route = self._route(name)
+        if route is None:
+            return
+        # What was taken once and is gone was unloaded by somebody.
+        highest = max(self._highest.get(name, 0), *map(int, route.versions))
+        self._highest[name] = highest
         versions = await asyncio.to_thread(self._repository.versions, name)
         newest = versions[-1] if versions else 0
-        if newest <= max(map(int, route.versions)):
+        if newest <= highest:
             return
         stamp = await asyncio.to_thread(self._repository.stamp, name, newest)
         if self._failed.get(name) == stamp:
@@ -73,10 +87,13 @@ class RepositoryPoll:
         try:
             job = await self._models.load(name, newest, CALLER)
             await job.finish()
-        except RequestError:
-            self._failed[name] = stamp
-            raise
-        old = self._models.table.routes[name].labels["stable"]
+        except LoadRefused:
+            self._failed[name] = stamp  # it has been logged by whoever refused it
+            return
+        self._highest[name] = newest
+        old, route = route.labels["stable"], self._route(name)
+        if route is None or route.labels["stable"] != old:
+            return  # while it was loaded, somebody decided otherwise
         self._models.set_label(name, "stable", str(newest), CALLER)
         if old != str(newest):
             self._models.unload(name, old, CALLER)

@@ -25,12 +25,10 @@ class Proof:
     Attributes:
         signature: the model's, with every size.
         difference: largest absolute difference of a logit from the golden ones.
-        tolerance: the most that was allowed.
     """
 
     signature: Signature
     difference: float
-    tolerance: float
 
 
 def prove(
@@ -97,7 +95,7 @@ def _self_test(slot: Slot, found: ModelVersion, precision: Precision, max_batch_
                 "export the model again, or correct the signature in its manifest",
             )
     complete = signature.completed({name: batches[0][name].shape for name in names})
-    return Proof(complete, difference, tolerance)
+    return Proof(complete, difference)
 
 
 def _run(

@@ -103,7 +103,7 @@ class Metrics:
 
         self.model_state = Gauge(
             "senet_model_state",
-            "Where a version stands: 1 for loading, ready or draining.",
+            "Where a version stands: 1 for ready or draining.",
             (*_MODEL, "state"),
             registry=registry,
         )

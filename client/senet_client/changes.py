@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import httpx
 
-from senet_client.errors import InvalidArgument, LoadRefused, UnexpectedAnswer
+from senet_client.errors import InvalidArgument, LoadRefused, TimedOut, UnexpectedAnswer
 from senet_client.flow import Flow, Pause, Policy, Retries
 from senet_client.requests import WireRequest
 
@@ -69,6 +69,7 @@ def change_flow(policy: Policy, request: WireRequest, seconds: float) -> Flow[Mo
 
     Raises:
         LoadRefused: if it fails; what was served is still served.
+        TimedOut: if it is still under way by then; it goes on.
     """
     once = replace(policy, retries=Retries(attempts=1))
     job = yield from once.call(request, lambda response, _: _job(response))
@@ -79,8 +80,10 @@ def change_flow(policy: Policy, request: WireRequest, seconds: float) -> Flow[Mo
         found = next((own for own in status.jobs if own.get("id") == job["id"]), job)
         if found["state"] == "failed":
             raise LoadRefused(str(found.get("error", "the service did not say why")))
-        if found["state"] == "done" or policy.clock() >= end:
+        if found["state"] == "done":
             return status
+        if policy.clock() >= end:
+            raise TimedOut(f"{request.path} is not done after {seconds:g} s; it goes on")
         yield Pause(_LOOK_SECONDS)
 
 

@@ -54,6 +54,17 @@ def test_a_swap_and_back(place: tuple[str, str]) -> None:
         assert client.unload("imagenette", 2).versions == {"1": "ready"}
 
 
+def test_a_change_that_takes_longer_than_is_waited_is_not_taken_for_done(
+    place: tuple[str, str],
+) -> None:
+    with Client(place[0], api_key=place[1]) as client:
+        with pytest.raises(errors.TimedOut, match="goes on"):
+            client.load("imagenette", 2, wait_seconds=0)
+        while client.model("imagenette").versions.get("2") != "ready":
+            pass
+        client.unload("imagenette", 2)
+
+
 def test_what_is_refused(place: tuple[str, str]) -> None:
     with Client(place[0], api_key=place[1]) as client:
         with pytest.raises(errors.LoadRefused, match="find: "):

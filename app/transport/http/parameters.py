@@ -17,7 +17,9 @@ from app.inference.classification import ClassifyOptions
 TIMEOUT_HEADER = "X-Request-Timeout-Ms"
 _TIMEOUT_FIELD = TIMEOUT_HEADER.lower().encode()
 _LIST = "include"
-_Milliseconds = Annotated[int, Field(ge=1)]
+# More than anybody means, and little enough to be a time.
+_MAX_MILLISECONDS = 10**12
+_Milliseconds = Annotated[int, Field(ge=1, le=_MAX_MILLISECONDS)]
 # Building it takes a thousand times as long as using it.
 _MILLISECONDS: TypeAdapter[int] = TypeAdapter(_Milliseconds)
 

@@ -1,5 +1,6 @@
 """Requests of instances: TensorFlow Serving's, KServe's first protocol's and Vertex AI's."""
 
+import asyncio
 from typing import Annotated, Any, NotRequired
 
 from pydantic import FailFast, TypeAdapter
@@ -33,7 +34,7 @@ def read_instances(text: bytes) -> Instances:
     return read_document(_INSTANCES, text)
 
 
-def images_of(document: Instances, max_images: int) -> list[bytes]:
+async def images_of(document: Instances, max_images: int) -> list[bytes]:
     """The images of the instances, in order; the document forgets them.
 
     Raises:
@@ -48,6 +49,8 @@ def images_of(document: Instances, max_images: int) -> list[bytes]:
         where = f"instances.{index}"
         images.append(decode_image(_text(instance, where), where))
         instances[index] = instance = None
+        # As in `read_json`: others get their turn between the images.
+        await asyncio.sleep(0)
     return images
 
 

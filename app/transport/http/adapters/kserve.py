@@ -38,7 +38,7 @@ def kserve_adapter(service: Service, inference: Inference) -> Adapter:
                 raise MalformedRequest(
                     f"signature_name: {signature[:64]!r}; there is {_SIGNATURE} alone"
                 )
-            return images_of(document, inference.max_images)
+            return await images_of(document, inference.max_images)
 
         done = await inference(request, arrival, read, name="instance")
         return Response(
@@ -71,6 +71,6 @@ def kserve_adapter(service: Service, inference: Inference) -> Adapter:
         infers=[InferRoute(f"{path}:predict", predict) for path in (_MODEL, _VERSION, _LABEL)],
         others=[
             PlainRoute("/v1/models", models),
-            *[PlainRoute(path, status, is_open=True) for path in (_MODEL, _VERSION)],
+            *[PlainRoute(path, status) for path in (_MODEL, _VERSION)],
         ],
     )

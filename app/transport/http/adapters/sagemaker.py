@@ -44,7 +44,7 @@ def sagemaker_adapter(service: Service, inference: Inference) -> Adapter:
             document = read_document(_EITHER, data)
             are_instances = "instances" in document
             if are_instances:
-                return images_of(document, inference.max_images)
+                return await images_of(document, inference.max_images)
             return [read_inputs(document, visit)]
 
         done = await inference(request, arrival, read, name="instance")

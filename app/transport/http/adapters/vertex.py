@@ -49,7 +49,7 @@ def vertex_adapter(
         async def read(body: RequestBody, visit: Visit) -> Images:
             document = read_instances(await read_json(arrival.headers, body, visit))
             visit.options = _options(document.get("parameters") or {}, visit.options)
-            return images_of(document, inference.max_images)
+            return await images_of(document, inference.max_images)
 
         done = await inference(request, arrival, read, name="instance")
         return Response(

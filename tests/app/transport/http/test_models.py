@@ -1,6 +1,8 @@
 """Several models and versions: which answers, and how that changes while requests come."""
 
 import gc
+import json
+import shutil
 import threading
 import weakref
 from collections import Counter
@@ -528,6 +530,26 @@ def test_a_higher_version_in_the_repository_comes_into_service(serve: Serve, roo
         (root / "colours" / "kept").rename(root / "colours" / "2")
         eventually(lambda: operator.versions("colours") == {"2": "ready"})
         assert operator.answered_by(PICTURE) == "colours:2"
+
+
+def test_a_version_that_was_rolled_back_is_not_brought_again(serve: Serve, root: Path) -> None:
+    folder = root / "colours"
+    (folder / "2").rename(folder / "kept")
+    with serve(model="colours", repository_poll_seconds=0.02) as (_, operator):
+        (folder / "kept").rename(folder / "2")
+        eventually(lambda: operator.versions("colours") == {"2": "ready"})
+        operator.done(operator.load("colours", 1))
+        operator.done(operator.label("colours", "stable", 1))
+        operator.done(operator.unload("colours", 2))
+        # That the next version is looked at, and refused, shows that there was another look.
+        shutil.copytree(folder / "2", folder / "broken")
+        (folder / "broken" / "model.fp32.onnx").write_bytes(b"")
+        manifest = json.loads((folder / "broken" / "manifest.json").read_text())
+        (folder / "broken" / "manifest.json").write_text(json.dumps(manifest | {"version": 3}))
+        (folder / "broken").rename(folder / "3")
+        eventually(lambda: operator.status("colours")["jobs"][0]["version"] == "3")
+        assert operator.versions("colours") == {"1": "ready"}
+        assert operator.answered_by(PICTURE) == "colours:1"
 
 
 def test_a_half_copied_version_is_taken_once_it_is_whole(serve: Serve, root: Path) -> None:

@@ -44,7 +44,7 @@ def v2_adapter(service: Service, inference: Inference) -> Adapter:
             PlainRoute("/v2", routes.server),
             PlainRoute("/v2/health/live", routes.live, is_open=True),
             PlainRoute("/v2/health/ready", routes.ready, is_open=True),
-            *_both("/ready", routes.model_ready, is_open=True),
+            *_both("/ready", routes.model_ready),
             *_both("", routes.model),
             *_both("/config", routes.config),
             PlainRoute("/v2/repository/index", routes.index, methods=("POST",)),
@@ -144,11 +144,9 @@ async def _nothing(request: Request) -> Response:
     raise HTTPException(404, f"{request.url.path[:64]} is not served; see docs/adapters.md")
 
 
-def _both(
-    end: str, answer: Callable[[Request], Awaitable[Response]], *, is_open: bool = False
-) -> Sequence[PlainRoute]:
+def _both(end: str, answer: Callable[[Request], Awaitable[Response]]) -> Sequence[PlainRoute]:
     """A route of a model and of one of its versions."""
-    return [PlainRoute(path + end, answer, is_open=is_open) for path in (_MODEL, _VERSION)]
+    return [PlainRoute(path + end, answer) for path in (_MODEL, _VERSION)]
 
 
 def _all_binary(asked: InferRequest) -> bool:

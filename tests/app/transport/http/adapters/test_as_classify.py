@@ -179,11 +179,20 @@ def test_what_is_loaded_is_told_to_whom_operations_are_open(
     key = add_key(tmp_path / "keys.json", "caller", ["classify"])
     settings = make_settings(api_keys_file=tmp_path / "keys.json", open_operations=False)
     with running(settings, FakeEngines()) as live, live.client() as client:
-        for path in ("/v2", "/v2/models/colours", "/v2/models/colours/config"):
+        for path, status in (
+            ("/v2", 200),
+            ("/v2/models/colours", 200),
+            ("/v2/models/colours/config", 200),
+            ("/v2/models/colours/ready", 200),
+            ("/v2/models/none/ready", 404),
+            ("/v1/models", 200),
+            ("/v1/models/colours", 200),
+            ("/v1/models/none", 404),
+        ):
             refused = client.get(path)
             assert (refused.status_code, refused.json()["code"]) == (401, "unauthenticated")
-            assert client.get(path, headers={"x-api-key": key}).status_code == 200
-        for path in ("/v2/health/live", "/v2/health/ready", "/v2/models/colours/ready"):
+            assert client.get(path, headers={"x-api-key": key}).status_code == status
+        for path in ("/v2/health/live", "/v2/health/ready"):
             assert client.get(path).status_code == 200
 
 
