@@ -70,7 +70,9 @@ def has_counted(prometheus: Prometheus, images: int) -> bool:
 
 def test_every_series_is_scraped(loaded: Prometheus) -> None:
     assert len(series()) > 20
-    assert [name for name in sorted(series()) if not loaded.query(name)] == []
+    # The model here is not calibrated, and no version is tried beside it.
+    absent = {"senet_estimated_accuracy", "senet_shadow_images_total"}
+    assert {name for name in series() if not loaded.query(name)} == absent
 
 
 def test_every_expression_of_rules_and_dashboard_gives_data(loaded: Prometheus) -> None:
