@@ -104,13 +104,15 @@ def test_scoring(url: str, tmp_path: Path) -> None:
 
 def test_the_crop_and_a_picture_of_the_map(url: str) -> None:
     with Client(url) as client:
-        left, top, right, bottom = client.classify(draw(5)).crop or ()
+        crop = client.classify(draw(5)).crop
         pictures = [client.explain(draw(5), class_index=index, opacity=0.9) for index in (1, 2)]
         with pytest.raises(errors.InvalidParameter):
             client.explain(draw(5), class_index=10)
         with pytest.raises(errors.InvalidArgument):
             client.explain(draw(5), top_k=3)  # type: ignore[call-arg]
 
+    assert crop is not None
+    left, top, right, bottom = crop
     assert (left + right, top, bottom) == (pytest.approx(200, abs=1), 0, 150)
     assert pictures[0] != pictures[1]
     with Image.open(BytesIO(pictures[0])) as picture:
