@@ -29,8 +29,14 @@ def test_both_clients_have_the_same_surface() -> None:
         "classify_batch",
         "classify_many",
         "close",
+        "explain",
+        "load",
+        "model",
         "models",
         "ready",
+        "set_label",
+        "split",
+        "unload",
     }
 
 

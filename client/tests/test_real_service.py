@@ -105,7 +105,7 @@ def test_scoring(url: str, tmp_path: Path) -> None:
 def test_the_crop_and_a_picture_of_the_map(url: str) -> None:
     with Client(url) as client:
         crop = client.classify(draw(5)).crop
-        pictures = [client.explain(draw(5), class_index=index, opacity=0.9) for index in (1, 2)]
+        pictures = [client.explain(draw(5), class_index=index, opacity=0.9) for index in (8, 9)]
         with pytest.raises(errors.InvalidParameter):
             client.explain(draw(5), class_index=10)
         with pytest.raises(errors.InvalidArgument):
@@ -113,7 +113,8 @@ def test_the_crop_and_a_picture_of_the_map(url: str) -> None:
 
     assert crop is not None
     left, top, right, bottom = crop
-    assert (left + right, top, bottom) == (pytest.approx(200, abs=1), 0, 150)
+    assert left + right == pytest.approx(200, abs=1)
+    assert (top, bottom) == (0, 150)
     assert pictures[0] != pictures[1]
     with Image.open(BytesIO(pictures[0])) as picture:
         assert (picture.format, picture.size) == ("PNG", (200, 150))
@@ -121,6 +122,6 @@ def test_the_crop_and_a_picture_of_the_map(url: str) -> None:
 
 async def test_the_asynchronous_client_explains_as_well(url: str) -> None:
     async with AsyncClient(url) as client:
-        picture = await client.explain(draw(5), class_index=1, opacity=0.9)
+        picture = await client.explain(draw(5), class_index=8, opacity=0.9)
     with Client(url) as client:
-        assert client.explain(draw(5), class_index=1, opacity=0.9) == picture
+        assert client.explain(draw(5), class_index=8, opacity=0.9) == picture

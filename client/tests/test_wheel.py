@@ -19,15 +19,14 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Python of a fresh environment into which only the wheel was installed."""
     folder = tmp_path_factory.mktemp("wheel")
     python = folder / "environment" / "bin" / "python"
-    for words in (
-        [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder],
-        [sys.executable, "-m", "uv", "venv", "--quiet", folder / "environment"],
-        [
-            *(sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", python),
-            next(folder.glob("senet_client-*.whl")),
-        ],
-    ):
-        subprocess.run([str(word) for word in words], cwd=CLIENT, check=True)  # noqa: S603
+
+    def command(*words: object) -> None:
+        subprocess.run([sys.executable, "-m", *map(str, words)], cwd=CLIENT, check=True)  # noqa: S603
+
+    command("hatchling", "build", "--target", "wheel", "--directory", folder)
+    command("uv", "venv", "--quiet", folder / "environment")
+    [wheel] = folder.glob("senet_client-*.whl")
+    command("uv", "pip", "install", "--quiet", "--python", python, wheel)
     return python
 
 
