@@ -14,8 +14,9 @@ from app.inference.jobs import Job, Jobs
 from app.inference.shadow import Shadow
 from app.inference.table import ModelTable, VersionLabel
 from app.selection.configured import configured_models, load_configured
-from app.selection.loading import LoadedModel
+from app.selection.loading import LoadedModel, Room
 from app.selection.proof import Step
+from app.selection.served_model import ServedModel
 from app.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -230,7 +231,13 @@ class Models:
         self.leaving.remove(host)
 
     async def _in_thread(
-        self, model: str, on_step: Callable[[Step], None], **options: object
+        self,
+        model: str,
+        on_step: Callable[[Step], None],
+        *,
+        room: Room | None,
+        like: ServedModel | None = None,
+        measures: bool = True,
     ) -> LoadedModel:
         def checkpoint(step: Step) -> None:
             # Nothing else ends the thread, for which the process would wait.
@@ -239,10 +246,14 @@ class Models:
             on_step(step)
 
         return await asyncio.to_thread(
-            partial(load_configured, checkpoint=checkpoint, **options),  # type: ignore[arg-type]
+            load_configured,
             self._settings,
             self._engines,
             model,
+            room=room,
+            like=like,
+            measures=measures,
+            checkpoint=checkpoint,
         )
 
     def _switch(self, table: ModelTable) -> None:

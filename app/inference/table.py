@@ -26,7 +26,7 @@ class Route:
     """
 
     versions: Mapping[str, ModelHost]
-    labels: Mapping[VersionLabel, str]
+    labels: Mapping[str, str]
     split: Mapping[str, int] = field(default_factory=dict)
     shadow: Mapping[str, int] = field(default_factory=dict)
 
@@ -65,16 +65,6 @@ class ModelTable:
     draw: Callable[[], float] = random.random
 
     @property
-    def default(self) -> ModelHost:
-        """The host of the default model's stable version.
-
-        Raises:
-            NotReady: if no model is loaded.
-            ModelNotFound: if only others are.
-        """
-        return self._route(None).stable
-
-    @property
     def hosts(self) -> list[ModelHost]:
         """All hosts, the default model's first."""
         names = sorted(self.routes, key=lambda name: (name != self.default_name, name))
@@ -100,7 +90,7 @@ class ModelTable:
         route = self._route(name)
         if version is None:
             return route.drawn(self.draw()) if route.split else route.stable
-        version = route.labels.get(version, version)  # type: ignore[call-overload]
+        version = route.labels.get(version, version)
         if (host := route.versions.get(version)) is None:
             raise self._not_found(f"{name or self.default_name}:{version}")
         return host

@@ -1,7 +1,6 @@
 """The short way to `POST /classify`."""
 
 import logging
-import time
 
 from fastapi import Request
 from fastapi.responses import Response
@@ -10,10 +9,9 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.contract.errors import RequestError
-from app.telemetry.log import request_fields, request_id
 from app.transport.http.arrivals import CLASSIFY_PATH, Arrivals
 from app.transport.http.classify import ClassifyEndpoint
-from app.transport.http.middleware import NO_SNIFFING
+from app.transport.http.direct import answer_directly
 from app.transport.http.problems import CLIENT_CLOSED_REQUEST, error_response, internal_error
 from app.transport.http.request_log import RequestLog
 
@@ -53,26 +51,8 @@ class ClassifyRoute:
             await self._app(scope, receive, send)
             return
         arrival = self._arrivals.of(scope)
-        request_id.set(arrival.id)
-        request_fields.set(arrival.fields)
-        status: int | None = None
-        try:
-            response = await self._answer(scope, receive)
-            if response.status_code == CLIENT_CLOSED_REQUEST:
-                return
-            own = ((b"x-request-id", arrival.id.encode()), NO_SNIFFING)
-            await send(
-                {
-                    "type": "http.response.start",
-                    "status": response.status_code,
-                    "headers": [*response.raw_headers, *own],
-                }
-            )
-            status = response.status_code
-            await send({"type": "http.response.body", "body": response.body})
-        finally:
-            seconds = time.monotonic() - arrival.started
-            self._log.note("POST", CLASSIFY_PATH, status, seconds, arrival.fields)
+        answer = self._answer(scope, receive)
+        await answer_directly(arrival, answer, send, self._log, method="POST", route=CLASSIFY_PATH)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
         try:

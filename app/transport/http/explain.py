@@ -157,8 +157,8 @@ async def _drawn(answer: Classification, parameters: ExplainParameters, visit: V
     wanted, (best, *_) = parameters.class_index, answer.predictions
     chosen = next((own for own in answer.predictions if own.label.index == wanted), best)
     photo, cam = answer.photo, chosen.cam
-    assert photo is not None  # noqa: S101 - the options ask for both
-    assert cam is not None  # noqa: S101
+    assert photo is not None  # noqa: S101 - the options ask for it
+    assert cam is not None  # noqa: S101 - the options ask for it, and `_check` says it is there
     try:
         async with asyncio.timeout(max(0.0, visit.deadline - time.monotonic())):
             return await asyncio.to_thread(

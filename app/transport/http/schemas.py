@@ -6,7 +6,6 @@ from typing_extensions import TypedDict
 
 from app.contract.signature import Meaning
 from app.inference.jobs import Action
-from app.inference.table import VersionLabel
 from app.selection.candidates import ChosenBy
 
 
@@ -146,7 +145,7 @@ class ModelStatusBody(TypedDict):
 
     name: str
     default: bool
-    labels: dict[VersionLabel, str]
+    labels: dict[str, str]
     split: dict[str, int]
     shadow: dict[str, int]
     versions: list[ModelBody]

@@ -1,7 +1,6 @@
 """The adapters' routes in the application: within its layers, and for inference outside of them."""
 
 import logging
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from http import HTTPStatus
@@ -16,11 +15,11 @@ from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.contract.errors import RequestError
-from app.telemetry.log import annotate, request_fields, request_id
+from app.telemetry.log import annotate, request_id
 from app.transport.http.adapters.adapter import Adapter, InferRoute, PlainRoute
 from app.transport.http.adapters.queries import read_query
 from app.transport.http.arrivals import Arrivals
-from app.transport.http.middleware import NO_SNIFFING
+from app.transport.http.direct import answer_directly
 from app.transport.http.problem_body import make_problem
 from app.transport.http.problems import ANSWERS, CLIENT_CLOSED_REQUEST, error_headers
 from app.transport.http.request_log import RequestLog
@@ -108,26 +107,10 @@ class AdapterRoutes:
             return
         adapter, route, scope["path_params"] = found
         arrival = self._arrivals.of(scope, partial(read_query, scope["path_params"]))
-        request_id.set(arrival.id)
-        request_fields.set(arrival.fields)
-        status: int | None = None
-        try:
-            response = await self._mounted.infer(adapter, route, Request(scope, receive))
-            if response.status_code == CLIENT_CLOSED_REQUEST:
-                return
-            own = ((b"x-request-id", arrival.id.encode()), NO_SNIFFING)
-            await send(
-                {
-                    "type": "http.response.start",
-                    "status": response.status_code,
-                    "headers": [*response.raw_headers, *own],
-                }
-            )
-            status = response.status_code
-            await send({"type": "http.response.body", "body": response.body})
-        finally:
-            seconds = time.monotonic() - arrival.started
-            self._log.note(scope["method"], route.path, status, seconds, arrival.fields)
+        answer = self._mounted.infer(adapter, route, Request(scope, receive))
+        await answer_directly(
+            arrival, answer, send, self._log, method=scope["method"], route=route.path
+        )
 
     def _find(self, scope: Scope) -> tuple[Adapter, InferRoute, dict[str, str]] | None:
         path, method = get_route_path(scope), scope["method"]

@@ -134,7 +134,7 @@ def test_an_output_that_the_model_lacks_is_refused() -> None:
 
 
 def test_the_estimate_is_near(client: httpx.Client, server: LiveServer) -> None:
-    model = server.service.table.default.model
+    model = server.service.table.find(None, None).model
     for query, asked in (
         (f"top_k={ALL}&include=cam", options(ALL, "cam")),
         (f"top_k={ALL}", options(ALL)),
