@@ -9,6 +9,8 @@ from pydantic import Field, PositiveInt, model_validator
 
 from app.contract.precision import Precision as Precision
 from app.contract.prediction_sets import PredictionSets
+from app.contract.reference import Reference
+from app.contract.reject import Reject
 from app.contract.signature import Signature, of_schema_1
 from app.contract.strict import Strict
 
@@ -181,6 +183,8 @@ class Manifest(Strict):
     gates: tuple[Gates, ...] = ()
     """By block, in the order of the network."""
     sets: PredictionSets | None = None
+    reject: Reject | None = None
+    reference: Reference | None = None
 
     @cached_property
     def mean_label_bytes(self) -> float:
@@ -220,6 +224,10 @@ class Manifest(Strict):
         for key, fitted in self._fitted().items():
             if lacking := set(precisions) - fitted:
                 raise ValueError(f"{key} lacks {', '.join(sorted(lacking))}")
+        if self.reject is not None:
+            embedding = self.signature.find("embedding")
+            if embedding is None or embedding.sizes != (len(self.reject.mean),):
+                raise ValueError("reject.mean and the embedding of signature differ in length")
         if self.schema_version > 1 and not self.signature.is_complete:
             raise ValueError("signature must give every size")
         if self.signature.image.sizes[:2] != size:
@@ -230,4 +238,12 @@ class Manifest(Strict):
 
     def _fitted(self) -> dict[str, set[Precision]]:
         """The precisions for which what is fitted to photos is there."""
-        return {"sets.rules": set(self.sets.rules)} if self.sets else {}
+        fitted: dict[str, set[Precision]] = {}
+        if self.sets is not None:
+            fitted["sets.rules"] = set(self.sets.rules)
+        if self.reject is not None:
+            fitted["reject.rules"] = set(self.reject.rules)
+        if self.reference is not None:
+            fitted["reference.signals"] = set(self.reference.signals)
+            fitted["reference.expected_score"] = set(self.reference.expected_score)
+        return fitted

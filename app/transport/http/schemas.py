@@ -50,6 +50,8 @@ class ItemError(TypedDict):
 class ItemBody(TypedDict):
     """One image: predictions, or an error. `crop` is the region that the network saw: left, top,
     right and bottom in pixels of the oriented photo. `prediction_set`, if asked for, may be empty.
+    `rejected` stands where the photo is unlike those of the export, with `reason`: whatever the
+    scores, the answer means little.
     """
 
     index: int
@@ -58,6 +60,8 @@ class ItemBody(TypedDict):
     crop: NotRequired[list[float]]
     embedding: NotRequired[list[float]]
     prediction_set: NotRequired[list[SetMember]]
+    rejected: NotRequired[Literal[True]]
+    reason: NotRequired[str]
     error: NotRequired[ItemError]
 
 
