@@ -41,8 +41,8 @@ class SignalReference(Strict):
     spread: tuple[Positive, ...]
     """The standard deviation of each figure over the photos."""
     thresholds: tuple[Positive, Positive]
-    """For the shorter and the longer window, the largest mean square difference that photos like these have by chance,
-    but for one window in a thousand, as a multiple of what it is on average."""
+    """For the shorter and the longer window, the largest mean square difference that photos like
+    these have by chance, but for one window in a thousand, as a multiple of its mean."""
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:
