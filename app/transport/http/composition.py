@@ -19,7 +19,7 @@ from app.platforms import vertex_routes
 from app.settings import Settings
 from app.telemetry.gpu import GpuCollector, load_nvml
 from app.telemetry.metrics import Metrics
-from app.telemetry.otlp import start_tracing
+from app.telemetry.otlp import start_sending_metrics, start_tracing
 from app.telemetry.tracing import Tracing
 from app.transport.http.adapters.inference import Inference
 from app.transport.http.adapters.mounting import AdapterRoutes, Mounted
@@ -67,7 +67,8 @@ def create_app(
         protocol itself refuses.
 
     Raises:
-        ConfigurationError: if the API keys file is not valid, or tracing cannot start.
+        ConfigurationError: if the API keys file is not valid, or tracing or
+            the sending of metrics cannot start.
     """
     keys = KeyFile(settings.api_keys_file) if settings.api_keys_file else None
     metrics = Metrics()
@@ -76,6 +77,7 @@ def create_app(
     tracing = tracing or (start_tracing() if settings.tracing else Tracing())
     gpu = GpuCollector(load_nvml, cuda_uuids)
     metrics.registry.register(gpu)
+    sender = start_sending_metrics(metrics.registry) if settings.otlp_metrics else None
 
     def ready() -> None:
         if any(host.model.provider != "cpu" for host in service.models.table.hosts):
@@ -89,6 +91,8 @@ def create_app(
         service.start()
         yield
         await service.stop()
+        if sender is not None:
+            await asyncio.to_thread(sender.stop)
         await asyncio.to_thread(gpu.stop)
         await asyncio.to_thread(tracing.close)
 
