@@ -7,8 +7,6 @@ from numpy.typing import NDArray
 
 # Pixels that are looked at along the shorter side: what is read of them is an average.
 _PIXELS = 20
-FIGURES = 4
-"""Of each photo: the mean levels of red, green and blue, and the contrast."""
 
 
 def exposures(images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:

@@ -15,6 +15,7 @@ from app.contract.preprocess import network_input
 from app.contract.ranking import RankedClass, postprocess
 from app.contract.signature import Include
 from app.inference.classification import Classification, Prediction
+from app.inference.drift import Drift
 from app.inference.observer import Observer, Seen
 from app.inference.queued_image import Answer, QueuedImage
 from app.inference.rejection import rejection_of
@@ -35,6 +36,7 @@ class Stages:
         model: what is served.
         observers: are told what was done.
         tracing: records decoding and batches.
+        drift: is shown a sample of the batches, if there is a reference to compare it with.
         answer: takes the answers of a task; called in the thread that did it.
         max_image_pixels: largest width * height of an image.
         decoding_bytes: memory that decoding an image may take beside others.
@@ -46,6 +48,7 @@ class Stages:
         model: ServedModel,
         observers: Sequence[Observer],
         tracing: Tracing,
+        drift: Drift | None,
         answer: Callable[[Answers], None],
         *,
         max_image_pixels: int,
@@ -55,6 +58,7 @@ class Stages:
         self._model = model
         self._observers = observers
         self._tracing = tracing
+        self._drift = drift
         self._answer = answer
         self._max_image_pixels = max_image_pixels
         self._decoding_bytes = decoding_bytes
@@ -103,6 +107,9 @@ class Stages:
         named = frozenset[str]().union(*(image.options.outputs for image in batch))
         if self._is_judged(batch):
             named |= self._judged_by
+        drift = self._drift if self._drift is not None and self._drift.wants_sample() else None
+        if drift is not None:
+            named |= drift.outputs
         names = [
             *named.union((self._logits, *(self._model.included(include).name for include in asked)))
         ]
@@ -122,6 +129,8 @@ class Stages:
             )
         else:
             self._trace(task, failed=False)
+            if drift is not None:
+                drift.sample([image.pixels for image in batch if image.pixels is not None], outputs)
             self._rank(task, outputs)
         return lambda scheduler: scheduler.finished(task)
 

@@ -20,6 +20,8 @@ Figures = NDArray[np.float64]
 HISTOGRAMS: frozenset[Signal] = frozenset({"score", "classes", "size"})
 _WINDOWS_DRAWN = 1000
 _QUANTILE = 0.999
+# Photos that are drawn from; more would only take longer.
+_MOST_KINDS = 5000
 _DIGITS = 7
 
 
@@ -67,16 +69,15 @@ def _reference(signal: Signal, own: Figures) -> SignalReference:
         spread = np.sqrt(mean * (1 - mean))
     # A number of the embedding may be zero for all photos of the fit, and not for others.
     spread = np.maximum(spread, max(1e-6, 1e-3 * float(spread.mean())))
-    standardised = (own - own.mean(axis=0)) / spread
-    chances = np.full(len(own), 1 / len(own))
     if signal in HISTOGRAMS:
-        standardised, chances = np.diag(1 / spread), mean
+        kinds, chances = np.diag(1 / spread), mean
+    else:
+        step = -(-len(own) // _MOST_KINDS)
+        kinds = ((own - mean) / spread)[::step]
+        chances = np.full(len(kinds), 1 / len(kinds))
     short, long = (
         _threshold(
-            standardised,
-            chances,
-            window // SAMPLED_SHARE if signal in SAMPLED else window,
-            len(own),
+            kinds, chances, window // SAMPLED_SHARE if signal in SAMPLED else window, len(own)
         )
         for window in WINDOWS
     )
@@ -85,25 +86,35 @@ def _reference(signal: Signal, own: Figures) -> SignalReference:
     )
 
 
-def _threshold(standardised: Figures, chances: Figures, seen: int, fitted: int) -> float:
+def _threshold(kinds: Figures, chances: Figures, seen: int, fitted: int) -> float:
     """The quantile of what windows differ by from a reference, both of photos like these.
 
     Both are drawn anew each time (the bootstrap): what the reference itself has by chance counts.
 
     Args:
-        standardised: [kinds, figures] of the kinds of photos that are drawn from.
+        kinds: [kinds, figures], standardised, of the kinds of photos that are drawn from.
         chances: [kinds] of each.
         seen: photos of a window.
         fitted: photos of the reference.
     """
     generator = np.random.default_rng(0)
-    window, reference = (
-        generator.multinomial(photos, chances, size=_WINDOWS_DRAWN) / photos
-        for photos in (seen, fitted)
-    )
-    differences = (window - reference) @ standardised
-    ratios = (differences**2).mean(axis=1) / (1 / seen + 1 / fitted)
+    ends = chances.cumsum()
+    ratios = []
+    for _ in range(_WINDOWS_DRAWN):
+        window, reference = (
+            _mean_of_drawn(generator, kinds, ends, photos) for photos in (seen, fitted)
+        )
+        ratios.append(float(((window - reference) ** 2).mean()) / (1 / seen + 1 / fitted))
     return round(float(np.quantile(ratios, _QUANTILE)), 3)
+
+
+def _mean_of_drawn(
+    generator: np.random.Generator, kinds: Figures, ends: Figures, photos: int
+) -> Figures:
+    """[figures], the mean of so many photos, drawn with replacement."""
+    drawn = np.searchsorted(ends, generator.uniform(0, ends[-1], photos), side="right")
+    counts = np.bincount(drawn, minlength=len(kinds))
+    return np.asarray(counts @ kinds / photos)
 
 
 def _one_hot(bins: NDArray[np.int64], count: int) -> Figures:

@@ -1,7 +1,12 @@
 """The colour classifier with what is fitted to photos."""
 
 import math
+from functools import cache
 
+import numpy as np
+
+from app.contract.reference import Reference
+from senet.export.live_reference import figures, signal_references
 from tests.support.colours import COLOURS
 from tests.support.repository import ManifestDict
 
@@ -39,3 +44,33 @@ def with_reject(manifest: ManifestDict, **changed: object) -> None:
             }
         },
     } | changed
+
+
+@cache
+def drawn_reference(classes: int) -> Reference:
+    """The reference of 2,000 photos drawn from the first classes, all alike often."""
+    generator = np.random.default_rng(0)
+    drawn = generator.integers(0, classes, 2000)
+    colours = np.array(COLOURS, np.float64)[drawn]
+    shade = generator.normal(0, 1, (2000, 1))
+    contrast = np.sqrt(colours.var(axis=1) + 1)
+    signals = signal_references(
+        figures(
+            scores=np.eye(len(COLOURS))[drawn],
+            crops=np.full(2000, 40.0),
+            exposures=np.column_stack([colours + shade, contrast]),
+            embeddings=((colours + shade) / 255).astype(np.float32),
+            gates=None,
+        )
+    )
+    return Reference(
+        dataset="drawn colours, 2000 photos",
+        images=2000,
+        expected_score={"fp32": 1.0},
+        signals={"fp32": signals},
+    )
+
+
+def with_reference(manifest: ManifestDict, classes: int = len(COLOURS)) -> None:
+    """Adds that reference."""
+    manifest["reference"] = drawn_reference(classes).model_dump(mode="json")
