@@ -105,7 +105,8 @@ def _threshold(kinds: Figures, chances: Figures, seen: int, fitted: int) -> floa
             _mean_of_drawn(generator, kinds, ends, photos) for photos in (seen, fitted)
         )
         ratios.append(float(((window - reference) ** 2).mean()) / (1 / seen + 1 / fitted))
-    return round(float(np.quantile(ratios, _QUANTILE)), 3)
+    # Of what never varies, chance explains nothing: its mean is enough.
+    return round(max(1.0, float(np.quantile(ratios, _QUANTILE))), 3)
 
 
 def _mean_of_drawn(
