@@ -15,7 +15,7 @@ from senet_client.errors import (
     SenetClientError,
     TooManyImages,
 )
-from senet_client.images import EncodedImage, batches
+from senet_client.images import EncodedImage, Grouping
 from senet_client.results import Classification, Model, Result
 from senet_client.score.failures import ScoreError, Stopped
 from senet_client.score.output import Output
@@ -206,12 +206,10 @@ class Run:
 
 def _requests(read: Sequence[Read]) -> Iterator[list[tuple[Task, EncodedImage]]]:
     """The images that could be read, in requests that are not too large."""
-    return batches(
-        ((task, image) for task, image in read if isinstance(image, EncodedImage)),
-        lambda item: len(item[1].data),
-        max_images=len(read),
-        max_bytes=BYTES_PER_REQUEST,
+    grouping: Grouping[tuple[Task, EncodedImage]] = Grouping(
+        lambda item: len(item[1].data), max_images=len(read), max_bytes=BYTES_PER_REQUEST
     )
+    return grouping.of((task, image) for task, image in read if isinstance(image, EncodedImage))
 
 
 def _told(model: Model) -> str:
