@@ -49,7 +49,8 @@ class ItemError(TypedDict):
 
 class ItemBody(TypedDict):
     """One image: predictions, or an error. `crop` is the region that the network saw: left, top,
-    right and bottom in pixels of the oriented photo. `prediction_set`, if asked for, may be empty.
+    right and bottom in pixels of the oriented photo. `excitations`, if asked for, are the gates of
+    each SE block, by its name. `prediction_set`, if asked for, may be empty.
     """
 
     index: int
@@ -57,6 +58,7 @@ class ItemBody(TypedDict):
     predictions: NotRequired[list[PredictionBody]]
     crop: NotRequired[list[float]]
     embedding: NotRequired[list[float]]
+    excitations: NotRequired[dict[str, list[float]]]
     prediction_set: NotRequired[list[SetMember]]
     error: NotRequired[ItemError]
 
