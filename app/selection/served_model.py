@@ -67,6 +67,19 @@ class ServedModel:
             )
         return found
 
+    def check_class(self, index: int) -> None:
+        """Refuses a class that the model does not have.
+
+        Raises:
+            InvalidParameter: if it is none.
+        """
+        classes = len(self.manifest.labels)
+        if index >= classes:
+            raise InvalidParameter(
+                f"class_index: {index} is none of the {classes} classes, which are counted from 0"
+                f" to {classes - 1}"
+            )
+
     def set_rule(self, coverage: float) -> tuple[SetRule, float]:
         """What makes the prediction sets of a coverage: the rule and its threshold.
 

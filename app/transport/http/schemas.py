@@ -103,6 +103,24 @@ class GatesBody(TypedDict):
     spread: float
 
 
+class BlockOfClassBody(TypedDict):
+    """Means and standard deviations of one block's gates, channel by channel."""
+
+    mean: list[float]
+    spread: list[float]
+
+
+class ClassGatesBody(TypedDict):
+    """What the gates of each SE block did over the photos of one class."""
+
+    class_index: int
+    id: str
+    label: str
+    dataset: str
+    photos: int
+    blocks: dict[str, BlockOfClassBody]
+
+
 class ModelBody(ModelReference):
     """A loaded version of a model. `slots` runs of `threads` threads each go side by side, each of
     at most `max_batch_size` images. A run that has the cores to itself has `lone_threads`, or,
