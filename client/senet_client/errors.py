@@ -31,7 +31,8 @@ SenetClientError
     ├── Unavailable            try again later
     │   ├── Overloaded
     │   ├── NotReady
-    │   └── Draining
+    │   ├── Draining
+    │   └── TooManyConnections
     ├── InferenceFailed
     └── DeadlineExceeded
 """
@@ -279,6 +280,12 @@ class Draining(Unavailable):
     code = "draining"
 
 
+class TooManyConnections(Unavailable):
+    """The service has as many connections open as it allows."""
+
+    code = "too_many_connections"
+
+
 class InferenceFailed(ServiceError):
     """The service's engine failed on the image's batch."""
 
@@ -314,6 +321,7 @@ BY_CODE: Mapping[str, type[SenetClientError]] = MappingProxyType(
             Overloaded,
             NotReady,
             Draining,
+            TooManyConnections,
             InferenceFailed,
             DeadlineExceeded,
         )

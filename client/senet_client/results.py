@@ -1,5 +1,6 @@
 """What the service answers, typed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -115,6 +116,8 @@ class Classification:
             for.
         crop: the region that the network saw: left, top, right and bottom in pixels of the photo,
             turned upright as its EXIF data say; None from a service that does not tell.
+        excitations: float32 [channels] of each SE block, its gates between 0 and 1, by the block's
+            name; None unless asked for.
         attempts: how often its request was sent.
         timing: how long its request took, together with the other images in it.
     """
@@ -125,6 +128,7 @@ class Classification:
     request_id: str
     embedding: "Array | None" = field(default=None, compare=False, repr=False)
     crop: tuple[float, float, float, float] | None = None
+    excitations: "Mapping[str, Array] | None" = field(default=None, compare=False, repr=False)
     attempts: int = field(default=1, compare=False)
     timing: Timing | None = field(default=None, compare=False, repr=False)
 
@@ -172,6 +176,8 @@ def plain(value: Any) -> Any:  # noqa: ANN401 - whatever a result holds
     """A result as JSON has it."""
     if is_dataclass(value):
         return {part.name: plain(getattr(value, part.name)) for part in fields(value)}
+    if isinstance(value, Mapping):
+        return {name: plain(part) for name, part in value.items()}
     if isinstance(value, tuple | list):
         return [plain(part) for part in value]
     return value.tolist() if hasattr(value, "tolist") else value
