@@ -84,6 +84,7 @@ def _order(parsed: argparse.Namespace) -> Order:
         min_agreement=parsed.min_agreement,
         min_speedup=parsed.min_speedup,
         reject_rate=parsed.reject_rate,
+        excitations=parsed.excitations,
         allow_untrained=parsed.allow_untrained,
         force=parsed.force,
         progress=True,

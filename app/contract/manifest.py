@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
@@ -9,7 +10,7 @@ from pydantic import Field, PositiveInt, model_validator
 
 from app.contract.precision import Precision as Precision
 from app.contract.prediction_sets import PredictionSets
-from app.contract.reference import Reference
+from app.contract.reference import SCORE_EDGES, SIZE_EDGES, Reference, Signal
 from app.contract.reject import Reject
 from app.contract.signature import Signature, of_schema_1
 from app.contract.strict import Strict
@@ -30,7 +31,16 @@ SCHEMAS = (1, 2)
 """The schemas of the manifest that this version reads; exports write the last."""
 READS_SCHEMA_2 = "senet-serving>=0.2.0"
 """The first version of this project that does."""
-_NEW_IN_2 = ("requires", "signature", "untrained", "gates", "sets", "reject", "reference")
+_NEW_IN_2 = (
+    "requires",
+    "signature",
+    "untrained",
+    "gates",
+    "excitations",
+    "sets",
+    "reject",
+    "reference",
+)
 
 
 class Preprocessing(Strict):
@@ -157,6 +167,18 @@ class Gates(Strict):
     """Standard deviation over the photos, averaged over the channels."""
 
 
+class Excitations(Strict):
+    """Means and spreads of the gates over the photos of each class, channel by channel."""
+
+    file: FileName
+    """`.npy`, uint8 [2, classes, channels of all blocks]: means, then standard deviations over the
+    photos, in 255ths; the blocks as their outputs are ordered in the signature."""
+    sha256: Sha256
+    dataset: str
+    photos: tuple[Annotated[int, Field(ge=0)], ...]
+    """Of each class."""
+
+
 class Manifest(Strict):
     """The whole of `manifest.json`.
 
@@ -182,6 +204,7 @@ class Manifest(Strict):
     golden: Golden
     gates: tuple[Gates, ...] = ()
     """By block, in the order of the network."""
+    excitations: Excitations | None = None
     sets: PredictionSets | None = None
     reject: Reject | None = None
     reference: Reference | None = None
@@ -228,6 +251,13 @@ class Manifest(Strict):
             embedding = self.signature.find("embedding")
             if embedding is None or embedding.sizes != (len(self.reject.mean),):
                 raise ValueError("reject.mean and the embedding of signature differ in length")
+        if self.excitations is not None:
+            if not self.signature.find_all("excitation"):
+                raise ValueError("excitations needs outputs of that meaning in signature")
+            if len(self.excitations.photos) != len(self.labels):
+                raise ValueError("excitations.photos and labels differ in number")
+        if self.reference is not None:
+            self._check_reference(self.reference)
         if self.schema_version > 1 and not self.signature.is_complete:
             raise ValueError("signature must give every size")
         if self.signature.image.sizes[:2] != size:
@@ -235,6 +265,24 @@ class Manifest(Strict):
         if self.signature.logits.sizes != (len(self.labels),):
             raise ValueError("labels and the logits of signature differ in number")
         return self
+
+    def _check_reference(self, reference: Reference) -> None:
+        embedding = self.signature.find("embedding")
+        sizes: dict[Signal, int] = {
+            "score": len(SCORE_EDGES) + 1,
+            "classes": len(self.labels),
+            "size": len(SIZE_EDGES) + 1,
+            "exposure": 4,
+            "embedding": math.prod(embedding.sizes) if embedding else 0,
+            "gates": len(self.signature.find_all("excitation")),
+        }
+        for precision, signals in reference.signals.items():
+            for signal, own in signals.items():
+                if len(own.mean) != sizes[signal]:
+                    raise ValueError(
+                        f"reference.signals.{precision}.{signal} has {len(own.mean)} figures, not"
+                        f" {sizes[signal]}"
+                    )
 
     def _fitted(self) -> dict[str, set[Precision]]:
         """The precisions for which what is fitted to photos is there."""

@@ -85,6 +85,11 @@ class Reference(Strict):
         return self.signals[precision]
 
 
+def mean_gates(excitation: NDArray[np.float32]) -> NDArray[np.float32]:
+    """[n], the mean over the channels of a block's gates [n, channels]."""
+    return np.asarray(excitation.reshape(len(excitation), -1).mean(axis=1))
+
+
 def bin_of(value: float, edges: tuple[float, ...]) -> int:
     """The bin of a histogram that a value belongs to, from 0."""
     return int(np.searchsorted(edges, value, side="right"))

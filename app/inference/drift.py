@@ -20,6 +20,7 @@ from app.contract.reference import (
     WINDOWS,
     Signal,
     bin_of,
+    mean_gates,
 )
 from app.inference.observer import Seen
 from app.selection.served_model import ServedModel
@@ -96,7 +97,10 @@ class Drift:
         self._clock = clock
         embedding = model.signature.find("embedding")
         self._embedding = embedding.name if embedding and "embedding" in self._signals else None
-        self.outputs = frozenset([self._embedding] if self._embedding else ())
+        self._gates = [spec.name for spec in model.signature.find_all("excitation")]
+        if "gates" not in self._signals:
+            self._gates = []
+        self.outputs = frozenset([*([self._embedding] if self._embedding else []), *self._gates])
         self._sizes = {signal: len(own.mean) for signal, own in self._signals.items()}
         self._batches = count()
         self._lock = threading.Lock()
@@ -132,6 +136,8 @@ class Drift:
             read["exposure"] = exposures(pixels)
         if self._embedding is not None:
             read["embedding"] = outputs[self._embedding].astype(np.float64)
+        if self._gates:
+            read["gates"] = np.stack([mean_gates(outputs[name]) for name in self._gates], axis=1)
         with self._lock:
             for signal, figures in read.items():
                 finite = figures[np.isfinite(figures).all(axis=1)]

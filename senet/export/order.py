@@ -39,6 +39,7 @@ class Order:
         min_agreement: share of the evaluation photos on which a variant must agree with fp32.
         min_speedup: speed that int8 must reach on this machine, as a multiple of fp32's.
         reject_rate: share of the photos fitted to that is rejected as unlike them; 0 for none.
+        excitations: whether the files shall give the gates of each SE block.
         allow_untrained: whether a network may be published that shows no sign of having learned.
         force: whether an existing version may be replaced.
         progress: whether to show progress bars.
@@ -60,6 +61,7 @@ class Order:
     min_agreement: float = 0.97
     min_speedup: float = 1.0
     reject_rate: float = REJECT_RATE
+    excitations: bool = False
     allow_untrained: bool = False
     force: bool = False
     progress: bool = False

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from app.contract.exposure import exposures
 from app.contract.geometry import side_of
 from app.contract.manifest import Manifest, Precision
-from app.contract.reference import Reference
+from app.contract.reference import Reference, mean_gates
 from app.contract.signature import Signature
 from senet.export import photos as photo_files
 from senet.export.calibration import softmax
@@ -78,7 +78,7 @@ def fit_trust(
                 measured.crops,
                 measured.exposures,
                 None if embedding is None else own[embedding.name],
-                None,
+                _gates(signature, own),
             )
         )
         for precision, own in measured.outputs.items()
@@ -123,4 +123,13 @@ def _measure(manifest: Manifest, directory: Path, photos: Photos, *, progress: b
 
 def _wanted(signature: Signature) -> list[str]:
     embedding = signature.find("embedding")
-    return [signature.logits.name, *([embedding.name] if embedding else [])]
+    named = [signature.logits.name, *([embedding.name] if embedding else [])]
+    return named + [spec.name for spec in signature.find_all("excitation")]
+
+
+def _gates(signature: Signature, outputs: dict[str, _Floats]) -> _Floats | None:
+    """[n, blocks], the mean gates of each block; None if the files do not give them."""
+    names = [spec.name for spec in signature.find_all("excitation")]
+    if not names:
+        return None
+    return np.stack([mean_gates(outputs[name]) for name in names], axis=1)

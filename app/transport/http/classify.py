@@ -185,6 +185,8 @@ def _item(index: int, name: str | None, result: Answer) -> ItemBody:
     if result.is_rejected:
         item["rejected"] = True
         item["reason"] = REASON
+    if result.excitations is not None:
+        item["excitations"] = {block: own.tolist() for block, own in result.excitations.items()}
     if result.prediction_set is not None:
         item["prediction_set"] = [
             SetMember(

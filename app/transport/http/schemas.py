@@ -50,9 +50,10 @@ class ItemError(TypedDict):
 
 class ItemBody(TypedDict):
     """One image: predictions, or an error. `crop` is the region that the network saw: left, top,
-    right and bottom in pixels of the oriented photo. `prediction_set`, if asked for, may be empty.
-    `rejected` stands where the photo is unlike those of the export, with `reason`: whatever the
-    scores, the answer means little.
+    right and bottom in pixels of the oriented photo. `excitations`, if asked for, are the gates of
+    each SE block, by its name. `prediction_set`, if asked for, may be empty. `rejected` stands
+    where the photo is unlike those of the export, with `reason`: whatever the scores, the answer
+    means little.
     """
 
     index: int
@@ -60,6 +61,7 @@ class ItemBody(TypedDict):
     predictions: NotRequired[list[PredictionBody]]
     crop: NotRequired[list[float]]
     embedding: NotRequired[list[float]]
+    excitations: NotRequired[dict[str, list[float]]]
     prediction_set: NotRequired[list[SetMember]]
     rejected: NotRequired[Literal[True]]
     reason: NotRequired[str]
@@ -104,6 +106,24 @@ class GatesBody(TypedDict):
     block: str
     mean: float
     spread: float
+
+
+class BlockOfClassBody(TypedDict):
+    """Means and standard deviations of one block's gates, channel by channel."""
+
+    mean: list[float]
+    spread: list[float]
+
+
+class ClassGatesBody(TypedDict):
+    """What the gates of each SE block did over the photos of one class."""
+
+    class_index: int
+    id: str
+    label: str
+    dataset: str
+    photos: int
+    blocks: dict[str, BlockOfClassBody]
 
 
 class ModelBody(ModelReference):

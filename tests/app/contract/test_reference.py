@@ -67,3 +67,10 @@ def test_every_precision_needs_its_signals() -> None:
     assert Manifest.model_validate(broken()).reference is not None
     with pytest.raises(ValidationError, match=r"reference\.expected_score lacks fp32"):
         Manifest.model_validate(broken(expected_score={"int8": 0.9}))
+
+
+def test_a_signal_has_as_many_figures_as_the_model_gives() -> None:
+    content = broken()
+    content["reference"]["signals"]["fp32"]["embedding"] |= {"mean": [0.5], "spread": [0.1]}
+    with pytest.raises(ValidationError, match=r"fp32\.embedding has 1 figures, not 3"):
+        Manifest.model_validate(content)

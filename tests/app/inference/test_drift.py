@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from app.contract.manifest import Manifest
 from app.contract.reference import Signal
@@ -42,14 +43,16 @@ def show(
     classes: Sequence[int],
     score: float = 1.0,
     side: float = 40.0,
-    darker: Callable[[np.ndarray], np.ndarray] = lambda colour: colour,
+    darker: Callable[[NDArray[np.float64]], NDArray[np.float64]] = lambda colour: colour,
 ) -> None:
     """Shows a watch photos of these classes, in batches."""
     labels = Manifest.model_validate(colour_manifest()).labels
     for start in range(0, len(classes), BATCH):
         batch = classes[start : start + BATCH]
         if drift.wants_sample():
-            colours = [darker(np.array(COLOURS[index])).astype(np.uint8) for index in batch]
+            colours = [
+                darker(np.array(COLOURS[index], np.float64)).astype(np.uint8) for index in batch
+            ]
             pixels = [np.tile(own, (INPUT_SIDE, INPUT_SIDE, 1)) for own in colours]
             drift.sample(pixels, {"embedding": np.array(colours, np.float32) / 255})
         answer = Classification([], (0.0, 0.0, side, side), None, 0.0, 0.0, 0.0)

@@ -1,24 +1,23 @@
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from app.contract.reference import SignalReference
+from app.contract.reference import Signal, SignalReference
 from senet.export.live_reference import figures, signal_references
 
 
-def references(count: int = 2000, seed: int = 0) -> dict[str, SignalReference]:
-    return dict(signal_references(drawn(count, seed)))  # type: ignore[arg-type]
+def references(count: int = 2000, seed: int = 0) -> dict[Signal, SignalReference]:
+    return signal_references(drawn(count, seed))
 
 
-def drawn(count: int, seed: int) -> dict[str, np.ndarray]:
+def drawn(count: int, seed: int) -> dict[Signal, NDArray[np.float64]]:
     generator = np.random.default_rng(seed)
-    return dict(  # type: ignore[return-value]
-        figures(
-            scores=generator.dirichlet(np.full(10, 0.2), count),
-            crops=generator.lognormal(5, 1, count),
-            exposures=generator.normal(100, 20, (count, 4)),
-            embeddings=generator.gamma(1, 1, (count, 32)).astype(np.float32),
-            gates=generator.uniform(0, 1, (count, 5)).astype(np.float32),
-        )
+    return figures(
+        scores=generator.dirichlet(np.full(10, 0.2), count),
+        crops=generator.lognormal(5, 1, count),
+        exposures=generator.normal(100, 20, (count, 4)),
+        embeddings=generator.gamma(1, 1, (count, 32)).astype(np.float32),
+        gates=generator.uniform(0, 1, (count, 5)).astype(np.float32),
     )
 
 
