@@ -73,7 +73,7 @@ async def _measure(parsed: argparse.Namespace) -> int:
         for path in sorted(parsed.photos.glob("*/*"))
         if path.is_file() and f"{path.parent.name}/{path.name}" not in fitted
     ]
-    async with httpx.AsyncClient(base_url=parsed.url, timeout=60, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=parsed.url, timeout=3600, trust_env=False) as client:
         session = Session(client, parsed.model, parsed.seed)
         alarms = await _false_alarms(session, photos, parsed.windows)
         kinds = [(name, photos, name) for name in parsed.spoil]

@@ -54,7 +54,7 @@ def show(
                 darker(np.array(COLOURS[index], np.float64)).astype(np.uint8) for index in batch
             ]
             pixels = [np.tile(own, (INPUT_SIDE, INPUT_SIDE, 1)) for own in colours]
-            drift.sample(pixels, {"embedding": np.array(colours, np.float32) / 255})
+            drift.sample(pixels, {"embedding": (np.array(colours) / 255).astype(np.float32)})
         answer = Classification([], (0.0, 0.0, side, side), None, 0.0, 0.0, 0.0)
         drift.seen([Seen(labels[index], score, answer, "interactive") for index in batch], 0.01)
 
