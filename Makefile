@@ -18,7 +18,7 @@ COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
 LOCK := $(COMPILE) pyproject.toml --overrides requirements/without-torch.txt --no-emit-package torch
 
 .DEFAULT_GOAL := help
-.PHONY: help run test slow test-timm test-client test-client-js test-browser test-adapters test-ray test-fetch check train export chaos fuzz images overload soak tune bench bench-gpu image-test arm-wheels audit sbom lock wheel release-check lint-workflows docs clean
+.PHONY: help run test slow test-timm test-client test-client-js test-browser test-adapters test-ray test-fetch check train export chaos fuzz images overload soak tune bench bench-gpu image-test arm-wheels audit sbom protocol lock wheel release-check lint-workflows docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -118,11 +118,15 @@ sbom: .venv-audit/.audit ## write the bill of materials of the service, sbom.cdx
 	.venv-audit/bin/cyclonedx-py requirements requirements/$(EXTRA).txt --pyproject pyproject.toml \
 		--output-format JSON --output-file sbom.cdx.json
 
+protocol: .venv/.dev ## generate the Python module of the gRPC protocol from its .proto file
+	.venv/bin/python -m grpc_tools.protoc --proto_path=. --python_out=. --pyi_out=. \
+		app/transport/grpc/protocol/open_inference.proto
+
 lock: .venv/.dev ## pin the requirements anew from pyproject.toml
-	$(LOCK) --extra cpu --extra otel -o requirements/cpu.txt
-	$(LOCK) --extra gpu --extra otel -o requirements/gpu.txt
+	$(LOCK) --extra cpu --extra grpc --extra otel -o requirements/cpu.txt
+	$(LOCK) --extra gpu --extra grpc --extra otel -o requirements/gpu.txt
 	$(LOCK) --extra cpu --extra export -o requirements/export.txt
-	$(LOCK) --extra cpu --extra otel --extra export --group dev -o requirements/dev.txt
+	$(LOCK) --extra cpu --extra grpc --extra otel --extra export --group dev -o requirements/dev.txt
 	$(COMPILE) --group audit -o requirements/audit.txt
 	$(COMPILE) --group mosec --constraints requirements/cpu.txt -o requirements/mosec.txt
 	$(COMPILE) client/pyproject.toml --group client/pyproject.toml:dev --extra score --extra parquet --extra remote \

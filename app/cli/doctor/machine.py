@@ -83,6 +83,8 @@ def ports(settings: Settings) -> Iterator[Finding]:
         yield _port(settings.host, settings.port, "port")
     if settings.operations_port is not None:
         yield _port(settings.host, settings.operations_port, "operations port")
+    if settings.grpc_port is not None:
+        yield _port(settings.host, settings.grpc_port, "grpc port")
 
 
 def _port(host: str, number: int, name: str) -> Finding:
