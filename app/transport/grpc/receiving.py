@@ -8,30 +8,64 @@ there is no room waits for others to be in, which are there in milliseconds from
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Protocol
 from weakref import WeakValueDictionary
 
 from grpc.aio import EOF
 
 from app.contract.errors import BodyTimeout, MalformedRequest, Overloaded
 from app.inference.fair_share import FairShare
-from app.inference.memory import Memory
 from app.transport.grpc.calls import Context
 
 _LOOK_SECONDS = 0.01
+_SMALL_AT_ONCE = 4
+_SMALL_SECONDS = 1.0
+
+
+class Room(Protocol):
+    """What messages take while they come in; `Memory` is one."""
+
+    def has_room(self, address: str, size: int) -> bool:
+        """Whether an address could have so many bytes more."""
+        ...
+
+    def hold(self, address: str, before: int, after: int) -> None:
+        """Changes what an address is charged with."""
+        ...
+
+
+class _Reserve:
+    """Room that is always there, even while the service is starting, or what it may hold is held.
+
+    Args:
+        size: in bytes.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._share = FairShare(size)
+
+    def has_room(self, address: str, size: int) -> bool:
+        return self._share.fits(size, address)
+
+    def hold(self, address: str, before: int, after: int) -> None:
+        if after > before:
+            self._share.take(after - before, address)
+        else:
+            self._share.give_back(before - after, address)
 
 
 class Receiver:
     """Takes messages in, within bounds.
 
     Args:
-        memory: has the bytes that requests may hold.
+        room: has the bytes that messages may hold.
         max_bytes: largest message, which the server enforces.
         max_calls: most calls whose messages come in or wait for room; shared fairly by addresses.
         seconds: how long a message may take to come in, with the time that it waits for room.
     """
 
-    def __init__(self, memory: Memory, *, max_bytes: int, max_calls: int, seconds: float) -> None:
-        self._memory = memory
+    def __init__(self, room: Room, *, max_bytes: int, max_calls: int, seconds: float) -> None:
+        self._room = room
         self._calls = FairShare(max_calls)
         self._max_bytes = max_bytes
         self._seconds = seconds
@@ -75,7 +109,7 @@ class Receiver:
         try:
             async with asyncio.timeout(self._seconds):
                 await self._wait(address)
-                self._memory.hold(address, 0, self._max_bytes)
+                self._room.hold(address, 0, self._max_bytes)
                 has_room = True
                 yield
         except TimeoutError:
@@ -85,12 +119,23 @@ class Receiver:
         finally:
             self._calls.give_back(1, address)
             if has_room:
-                self._memory.hold(address, self._max_bytes, 0)
+                self._room.hold(address, self._max_bytes, 0)
 
     async def _wait(self, address: str) -> None:
-        if self._memory.has_room(address, self._max_bytes):
+        if self._room.has_room(address, self._max_bytes):
             return
         line = self._lines.setdefault(address, asyncio.Lock())
         async with line:  # in which one looks for all
-            while not self._memory.has_room(address, self._max_bytes):  # noqa: ASYNC110
+            while not self._room.has_room(address, self._max_bytes):  # noqa: ASYNC110
                 await asyncio.sleep(_LOOK_SECONDS)  # whoever gives memory back tells nobody
+
+
+def small_receiver(max_bytes: int, max_calls: int) -> Receiver:
+    """Takes in what must be answered at any time: health, and what names a model.
+
+    Args:
+        max_bytes: largest message, which the server enforces.
+        max_calls: most calls at once.
+    """
+    room = _Reserve(_SMALL_AT_ONCE * max_bytes)
+    return Receiver(room, max_bytes=max_bytes, max_calls=max_calls, seconds=_SMALL_SECONDS)

@@ -13,7 +13,7 @@ from app.contract.errors import ConfigurationError
 from app.settings import Settings
 from app.transport.grpc.credentials import renewed_credentials
 from app.transport.grpc.health import Health
-from app.transport.grpc.receiving import Receiver
+from app.transport.grpc.receiving import Receiver, small_receiver
 from app.transport.grpc.reflection import Reflection
 from app.transport.grpc.service import NAME, OpenInference
 from app.transport.http.adapters.parts import Parts
@@ -63,7 +63,7 @@ class GrpcServer:
         settings = self._settings
         server = grpc.aio.server(
             options=_options(settings),
-            maximum_concurrent_rpcs=2 * settings.max_queue_size + _MORE_CALLS,
+            maximum_concurrent_rpcs=_max_calls(settings),
         )
         receiver = Receiver(
             self._parts.service.memory,
@@ -71,12 +71,13 @@ class GrpcServer:
             max_calls=settings.max_queue_size,
             seconds=settings.body_timeout_ms / 1000,
         )
+        small = small_receiver(settings.max_body_bytes, _MORE_CALLS)
         handlers = [
-            OpenInference(self._parts, receiver).handlers(),
-            Health(self._parts.service, receiver).handlers(),
+            OpenInference(self._parts, receiver, small).handlers(),
+            Health(self._parts.service, small).handlers(),
         ]
         if self._parts.operators is None:
-            handlers.append(Reflection((NAME, HEALTH), receiver).handlers())
+            handlers.append(Reflection((NAME, HEALTH), small).handlers())
         server.add_generic_rpc_handlers(handlers)
         self._server = server
         self._bind(server)
@@ -111,12 +112,20 @@ def _options(settings: Settings) -> list[tuple[str, int]]:
         # Images are compressed already, and what a message grows to is not bounded.
         ("grpc.compression_enabled_algorithms_bitset", _ONLY_IDENTITY),
         ("grpc.max_allowed_incoming_connections", settings.max_connections),
-        ("grpc.max_concurrent_streams", settings.max_queue_size),
+        ("grpc.max_concurrent_streams", _max_calls(settings)),
         ("grpc.server_handshake_timeout_ms", settings.head_timeout_ms),
         ("grpc.max_metadata_size", settings.max_head_bytes),
         ("grpc.max_connection_idle_ms", _IDLE_MS),
         ("grpc.keepalive_time_ms", _KEEP_ALIVE_MS),
     ]
+
+
+def _max_calls(settings: Settings) -> int:
+    """Most calls at once: those that come in, those whose images are in flight, and some more.
+
+    Those that there is no room for are answered; the library itself refuses what is beyond.
+    """
+    return 2 * settings.max_queue_size + _MORE_CALLS
 
 
 def _place(host: str, port: int) -> str:

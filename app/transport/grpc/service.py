@@ -34,12 +34,14 @@ class OpenInference:
 
     Args:
         parts: what adapters are made of.
-        receiver: takes messages in.
+        receiver: takes images in.
+        small: takes other messages in.
     """
 
-    def __init__(self, parts: Parts, receiver: Receiver) -> None:
+    def __init__(self, parts: Parts, receiver: Receiver, small: Receiver) -> None:
         self._parts = parts
         self._receiver = receiver
+        self._small = small
 
     def handlers(self) -> grpc.GenericRpcHandler:
         """All methods, for the server."""
@@ -168,7 +170,7 @@ class OpenInference:
 
     async def _read(self, call: Call, request: Message) -> None:
         """Reads a small message."""
-        message = await self._receiver.receive(call.context, address(call.scope))
+        message = await self._small.receive(call.context, address(call.scope))
         if len(message) > _MAX_SMALL_BYTES:
             raise MalformedRequest(f"{len(message)} bytes; at most {_MAX_SMALL_BYTES} are accepted")
         try:

@@ -11,6 +11,7 @@ from app.transport.grpc.protocol import open_inference_pb2 as protocol
 from tests.support.colours import COLOURS, INPUT_SIDE
 from tests.support.foreign import elements
 from tests.support.grpc_client import (
+    SERVICE,
     GrpcClient,
     encoded_request,
     output,
@@ -32,23 +33,25 @@ INVALID = grpc.StatusCode.INVALID_ARGUMENT
 MALFORMED = "malformed_request"
 
 
-def of(tensor: Mapping[str, Any], raw: bytes | None = None, **change: Any) -> Any:
+def of(
+    tensor: Mapping[str, Any], raw: bytes | None = None, **change: object
+) -> protocol.ModelInferRequest:
     """A request of one input, changed."""
     given = [raw] if raw is not None else []
-    inputs = [Tensor(**{**tensor, **change})]
-    return protocol.ModelInferRequest(
-        model_name="colours", inputs=inputs, raw_input_contents=given
-    )
+    fields: dict[str, Any] = {**tensor, **change}
+    inputs = [Tensor(**fields)]
+    return protocol.ModelInferRequest(model_name="colours", inputs=inputs, raw_input_contents=given)
 
 
-def two(first: Tensor, second: Tensor) -> Any:
+def two(first: Tensor, second: Tensor) -> protocol.ModelInferRequest:
     return protocol.ModelInferRequest(
         model_name="colours", inputs=[first, second], raw_input_contents=[RAW, RAW]
     )
 
 
-def typed(tensor: Mapping[str, Any], **contents: Any) -> Any:
-    return of(tensor, contents=Contents(**contents))
+def typed(tensor: Mapping[str, Any], **contents: object) -> protocol.ModelInferRequest:
+    fields: dict[str, Any] = contents
+    return of(tensor, contents=Contents(**fields))
 
 
 @pytest.mark.parametrize(
@@ -181,15 +184,15 @@ def test_compressed_messages_are_refused(client: GrpcClient) -> None:
 
 
 def test_a_call_without_a_message(client: GrpcClient) -> None:
-    stream = client.channel.stream_unary("/inference.GRPCInferenceService/ModelInfer")
-    status, code, _ = refusal(lambda: stream(iter([])))
+    status, code, _ = refusal(lambda: client.stream(f"/{SERVICE}/ModelInfer", []))
     assert (status, code) == (INVALID, MALFORMED)
 
 
-@pytest.mark.parametrize("name", ["ModelStreamInfer", "ModelStatistics", "SystemSharedMemoryStatus"])
+@pytest.mark.parametrize(
+    "name", ["ModelStreamInfer", "ModelStatistics", "SystemSharedMemoryStatus"]
+)
 def test_methods_that_are_not_served(client: GrpcClient, name: str) -> None:
-    method = client.channel.unary_unary(f"/inference.GRPCInferenceService/{name}")
-    status, _, _ = refusal(lambda: method(b""))
+    status, _, _ = refusal(lambda: client.unary(f"/{SERVICE}/{name}", b""))
     assert status is grpc.StatusCode.UNIMPLEMENTED
 
 

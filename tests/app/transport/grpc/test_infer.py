@@ -80,7 +80,7 @@ def test_the_default_model_answers_where_none_is_named(client: GrpcClient) -> No
 
 def test_the_answers_metadata_says_which_request_and_model_it_was(client: GrpcClient) -> None:
     _, call = client.method("ModelInfer").with_call(
-        encoded_request(PICTURES), metadata=[("x-request-id", "abc-1")]
+        encoded_request(PICTURES), metadata=(("x-request-id", "abc-1"),)
     )
     fields = dict(call.trailing_metadata())
     assert fields["x-request-id"] == "abc-1"
