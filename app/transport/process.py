@@ -68,6 +68,7 @@ def serve(settings: Settings) -> None:
     app = create_app(settings, on_ready=_keep_what_is_loaded, on_failure=on_failure)
     certificate = certificate_of(settings)
     config = uvicorn_config(app, settings)
+    other = grpc_server(app, settings, certificate)
     listener = passed_socket(os.environ) or (
         unix_socket(settings.uds) if settings.uds else listen(settings.host, settings.port, "port")
     )
@@ -83,7 +84,7 @@ def serve(settings: Settings) -> None:
         settings.log_level,
         certificate,
         operations,
-        grpc_server(app, settings, certificate),
+        other,
     )
     is_local = listener.family == socket.AF_UNIX or _is_loopback(listener.getsockname()[0])
     if settings.api_keys_file is None and not is_local:

@@ -103,7 +103,7 @@ class Calls:
             try:
                 message = await handle(call)
                 status = 200
-                return message.SerializeToString()
+                return bytes(message.SerializeToString())
             except RequestError as error:
                 status = http_status(error)
                 annotate(outcome=error.code)

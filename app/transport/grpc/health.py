@@ -53,7 +53,7 @@ class Health:
     async def _check(self, _: object, context: Context) -> bytes:
         if not await self._is_known(context):
             await context.abort(grpc.StatusCode.NOT_FOUND, "no such service")
-        return HealthCheckResponse(status=self._status()).SerializeToString()
+        return bytes(HealthCheckResponse(status=self._status()).SerializeToString())
 
     async def _watch(self, _: object, context: Context) -> AsyncIterator[bytes]:
         client = address(Call(context).scope)
@@ -88,5 +88,5 @@ class Health:
         try:
             self._service.table  # noqa: B018 - it raises while there is none to serve from
         except RequestError:
-            return HealthCheckResponse.NOT_SERVING
-        return HealthCheckResponse.SERVING
+            return int(HealthCheckResponse.NOT_SERVING)
+        return int(HealthCheckResponse.SERVING)

@@ -1,7 +1,6 @@
 """gRPC's server reflection, by which tools learn the protocol."""
 
 from collections.abc import AsyncIterable, AsyncIterator, Sequence
-from typing import Any, cast
 
 import grpc
 from grpc_reflection.v1alpha.reflection import SERVICE_NAME, aio
@@ -26,8 +25,7 @@ class Reflection:
     """
 
     def __init__(self, names: Sequence[str], receiver: Receiver) -> None:
-        # Its types say that it returns a coroutine.
-        self._library = cast("Any", aio.ReflectionServicer([*names, SERVICE_NAME]))
+        self._library = aio.ReflectionServicer([*names, SERVICE_NAME])
         self._receiver = receiver
 
     def handlers(self) -> grpc.GenericRpcHandler:
