@@ -31,7 +31,8 @@ SenetClientError
     ├── Unavailable            try again later
     │   ├── Overloaded
     │   ├── NotReady
-    │   └── Draining
+    │   ├── Draining
+    │   └── TooManyConnections
     ├── InferenceFailed
     └── DeadlineExceeded
 """
@@ -66,6 +67,16 @@ class SenetClientError(Exception):
     def message(self) -> str:
         """The sentence alone."""
         return super().__str__()
+
+    def to_dict(self) -> dict[str, object]:
+        """The error as JSON has it."""
+        return {
+            "name": self.name,
+            "error": {"code": self.code, "message": self.message},
+            "url": self.url,
+            "request_id": self.request_id,
+            "attempts": self.attempts,
+        }
 
     def __str__(self) -> str:
         context = ", ".join(filter(None, (_told(self.names), self.url)))
@@ -269,6 +280,12 @@ class Draining(Unavailable):
     code = "draining"
 
 
+class TooManyConnections(Unavailable):
+    """The service has as many connections open as it allows."""
+
+    code = "too_many_connections"
+
+
 class InferenceFailed(ServiceError):
     """The service's engine failed on the image's batch."""
 
@@ -304,6 +321,7 @@ BY_CODE: Mapping[str, type[SenetClientError]] = MappingProxyType(
             Overloaded,
             NotReady,
             Draining,
+            TooManyConnections,
             InferenceFailed,
             DeadlineExceeded,
         )
