@@ -95,8 +95,8 @@ def _load(settings: Settings, model: str, provider: "Provider") -> str:
     loaded = load_configured(settings, engines, model)
     served = loaded.model
     return (
-        f"{served.name}:{served.version} {served.variant.precision} verified, warmed and self-tested;"
-        f" {loaded.choice}"
+        f"{served.name}:{served.version} {served.variant.precision} verified, warmed and"
+        f" self-tested; {loaded.choice}"
     )
 
 
