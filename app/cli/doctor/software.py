@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from app.cli.doctor.finding import Finding, Verdict
 from app.contract.errors import ConfigurationError
-from app.contract.repository import ModelRepository
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -66,10 +65,10 @@ def providers(settings: Settings) -> Iterator[Finding]:
     """Loads each model on each provider as the service would: compiled in is not yet working."""
     try:
         from app.engines.onnx_engine import OnnxEngines
-        from app.selection.configured import configured_models
+        from app.selection.configured import configured_models, configured_repository
 
         providers = OnnxEngines(settings.provider).providers()
-        models = configured_models(settings, ModelRepository(settings.model_repository))
+        models = configured_models(settings, configured_repository(settings))
     except (ConfigurationError, ImportError) as error:
         yield Finding("providers", "fault", str(error))
         return

@@ -252,7 +252,7 @@ def test_names_that_are_none(serve: Serve, name: str) -> None:
         assert operator.answered_by(PICTURE) == "colours:1"
 
 
-@pytest.mark.parametrize("version", ["0", "-1", "01", "1.5", "latest", "9" * 10, "%2e%2e"])
+@pytest.mark.parametrize("version", ["0", "-1", "01", "1.5", "latest", "9" * 19, "%2e%2e"])
 def test_versions_that_are_none(serve: Serve, version: str) -> None:
     with serve() as (_, operator):
         assert_problem(operator.load("colours", version), 422, "invalid_parameter")
