@@ -100,13 +100,6 @@ def _name_and_version(model: str) -> tuple[str, int | None]:
     return name, int(version) if colon else None
 
 
-def _location(text: str) -> Location:
-    try:
-        return parse_location(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m app models",
@@ -116,7 +109,10 @@ def _parser() -> argparse.ArgumentParser:
     actions = parser.add_subparsers(dest="action", required=True)
     copying = argparse.ArgumentParser(add_help=False)
     copying.add_argument(
-        "uri", metavar="URI", type=_location, help="the repository elsewhere, as s3://bucket/models"
+        "uri",
+        metavar="URI",
+        type=parse_location,
+        help="the repository elsewhere, as s3://bucket/models",
     )
     copying.add_argument(
         "model", metavar="MODEL", help="a name (its highest version), or name:version"
@@ -130,7 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     actions.add_parser("push", parents=[copying], help="copy a version there, once it is verified")
     verify = actions.add_parser("verify", help="compare the files of versions with their manifests")
     verify.add_argument(
-        "where", metavar="REPOSITORY", type=_location, nargs="?",
+        "where", metavar="REPOSITORY", type=parse_location, nargs="?",
         default=os.environ.get("SENET_MODEL_REPOSITORY", "models"),
         help="a folder or a URI (default: SENET_MODEL_REPOSITORY, or models/)",
     )  # fmt: skip

@@ -41,7 +41,8 @@ def reading(where: str) -> Iterator[None]:
             raise ConfigurationError(
                 _OPTION,
                 f"{where} may not be read ({told})",
-                "set the store's own variables for credentials, and allow reading and listing",
+                "give the store's own variables for credentials, and allow reading; where it does"
+                " not list, name versions: name:version",
             ) from error
         raise StoreUnavailable(
             _OPTION, f"{where} cannot be read now ({told})", "try again, or look at the store"

@@ -25,7 +25,7 @@ class Bucket:
     """
 
     def __init__(self, root: Path) -> None:
-        self.filesystem = LocalFileSystem()
+        self.filesystem = LocalFileSystem(auto_mkdir=True)
         self.root = root
         self.store = Store(URI, self.connect)
 
