@@ -1,105 +1,22 @@
-"""Finding a model version on disk and verifying it before anything is loaded."""
+"""Where model versions are found."""
 
-import hashlib
-import io
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Protocol
 
 from app.contract.errors import ConfigurationError
-from app.contract.manifest import MODEL_NAME, Manifest, Precision, Variant
+from app.contract.manifest import MODEL_NAME, Manifest
 from app.contract.manifest_file import MANIFEST, parse_manifest
-from app.contract.self_contained import check_self_contained
+from app.contract.model_version import ModelVersion as ModelVersion
+from app.contract.model_version import read_file
+from app.contract.model_version import select_variant as select_variant
 
 _OPTION = "model_repository"
 # Of names in a message.
 _NAMES_TOLD = 20
 _NAME = re.compile(MODEL_NAME)
 _VERSION = re.compile(r"[1-9][0-9]{0,17}")
-
-
-@dataclass(frozen=True)
-class ModelVersion:
-    """A model version on disk whose manifest is valid.
-
-    Attributes:
-        folder: `<repository>/<name>/<version>`.
-        manifest: its validated manifest.
-    """
-
-    folder: Path
-    manifest: Manifest
-
-    def verified_file(self, variant: Variant) -> Path:
-        """The variant's ONNX file, after comparing its SHA-256 with the manifest's.
-
-        Raises:
-            ConfigurationError: if the file cannot be read, differs, or is not all there is to it.
-        """
-        path = self.folder / variant.file
-        data = _read(path)
-        digest = hashlib.sha256(data).hexdigest()
-        if digest != variant.sha256:
-            raise ConfigurationError(
-                _OPTION,
-                f"{path} has SHA-256 {digest}, its manifest says {variant.sha256}",
-                "copy the model again or export it anew",
-            )
-        check_self_contained(data, path)
-        return path
-
-    def golden(self) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """The golden inputs uint8 [n, height, width, 3] and logits float32 [n, classes].
-
-        Raises:
-            ConfigurationError: if a file cannot be read or has another shape or type.
-        """
-        size = (self.manifest.input.height, self.manifest.input.width, 3)
-        inputs = self._array(self.manifest.golden.inputs)
-        logits = self._array(self.manifest.golden.logits)
-        classes = len(self.manifest.labels)
-        if (
-            inputs.dtype != np.uint8
-            or inputs.shape[1:] != size
-            or not len(inputs)
-            or logits.dtype != np.float32
-            or logits.shape != (len(inputs), classes)
-        ):
-            raise ConfigurationError(
-                _OPTION,
-                f"the golden arrays in {self.folder} are not uint8 [n, {size[0]}, {size[1]}, 3] and"
-                f" float32 [n, {classes}]",
-                "export the model again",
-            )
-        return inputs, logits
-
-    def verify(self) -> None:
-        """Looks at all that a service may load of it.
-
-        Raises:
-            ConfigurationError: see `verified_file` and `golden`.
-        """
-        for variant in self.manifest.variants:
-            self.verified_file(variant)
-        self.golden()
-
-    def _array(self, name: str) -> NDArray[Any]:
-        path = self.folder / name
-        try:
-            # Not `np.load`, which also opens zip archives and pickles.
-            array: NDArray[Any] = np.lib.format.read_array(
-                io.BytesIO(_read(path)), allow_pickle=False
-            )
-        except (ValueError, MemoryError) as error:  # whatever size its head claims
-            raise ConfigurationError(
-                _OPTION, f"{path} is no NumPy array", "export the model again"
-            ) from error
-        return array
 
 
 class Repository(Protocol):
@@ -155,7 +72,7 @@ class Repository(Protocol):
         name: str,
         version: int | None = None,
         on_copy: Callable[[], None] = lambda: None,
-    ) -> "ModelVersion":
+    ) -> ModelVersion:
         """Opens a model version, with its files on this machine.
 
         Args:
@@ -228,7 +145,7 @@ class ModelRepository:
                 "set --model (SENET_MODEL) to one that is there",
             )
         folder = self._root / name / str(version)
-        manifest = parse_manifest(_read(folder / MANIFEST), folder / MANIFEST, name, version)
+        manifest = parse_manifest(read_file(folder / MANIFEST), folder / MANIFEST, name, version)
         return ModelVersion(folder, manifest)
 
     def close(self) -> None:
@@ -262,23 +179,6 @@ def version_number(text: str) -> int | None:
     return int(text) if _VERSION.fullmatch(text) else None
 
 
-def select_variant(precision: Precision, manifest: Manifest) -> Variant:
-    """The variant of the precision asked for.
-
-    Raises:
-        ConfigurationError: if the model lacks the precision asked for.
-    """
-    variants = {variant.precision: variant for variant in manifest.variants}
-    if precision not in variants:
-        raise ConfigurationError(
-            "precision",
-            f"{manifest.name}:{manifest.version} has no {precision} variant,"
-            f" only {', '.join(variants)}",
-            "set --precision (SENET_PRECISION) to one of them, or export that variant",
-        )
-    return variants[precision]
-
-
 def _versions(folder: Path) -> list[int]:
     """Versions with a manifest, e.g. [1, 2]; other entries are left alone."""
     if not folder.is_dir():
@@ -288,18 +188,3 @@ def _versions(folder: Path) -> list[int]:
         for child in folder.iterdir()
         if (number := version_number(child.name)) is not None and (child / MANIFEST).is_file()
     ]
-
-
-def _read(path: Path) -> bytes:
-    """A file of a model version, read once, so that what is checked is what was read."""
-    try:
-        # A pipe or a device might never end, a link to a file is as good as the file.
-        if path.exists() and not path.is_file():
-            raise ConfigurationError(
-                _OPTION, f"{path} is not a regular file", "restore it or export again"
-            )
-        return path.read_bytes()
-    except OSError as error:
-        raise ConfigurationError(
-            _OPTION, f"{path} cannot be read ({error.strerror})", "restore it or export again"
-        ) from error

@@ -16,7 +16,7 @@ from app.remote.store import Store
 _OPTION = "model_repository"
 _MOST_MANIFEST_BYTES = 32 * 2**20
 _KEY_DIGITS = 16
-_FOR_PEOPLE = re.compile(r"README\.md|report\.(json|md)")
+_FOR_PEOPLE = re.compile(r"README\.md|report\.(json|md)|[a-z]+\.svg")
 
 
 class RemoteRepository:
@@ -73,7 +73,7 @@ class RemoteRepository:
         manifest, data = self._manifest(name, version)
         folder = f"{name}/{manifest.version}"
         # Files may change under the same manifest: the golden ones have no digests in it.
-        stamps = [self._store.stamp(f"{folder}/{file}") for file in named_files(manifest)]
+        stamps = [self._store.stamp(f"{folder}/{file}") for file in manifest.files]
         content = json.dumps([self._store.uri, data.decode(), stamps]).encode()
         key = f"{manifest.version}-{hashlib.sha256(content).hexdigest()[:_KEY_DIGITS]}"
 
@@ -111,15 +111,13 @@ class RemoteRepository:
     def _copy(
         self, folder: str, manifest: Manifest, target: Path, on_copy: Callable[[], None]
     ) -> None:
-        expected = {variant.file: variant.sha256 for variant in manifest.variants}
-        for file in named_files(manifest):
+        for file, expected in manifest.files.items():
             path = f"{folder}/{file}"
             digest = self._store.copy(path, target / file, on_copy)
-            if digest != expected.get(file, digest):
+            if expected not in (None, digest):
                 raise ConfigurationError(
                     _OPTION,
-                    f"{self._store.where(path)} has SHA-256 {digest}, its manifest says"
-                    f" {expected[file]}",
+                    f"{self._store.where(path)} has SHA-256 {digest}, its manifest says {expected}",
                     "copy the model there again or export it anew",
                 )
 
@@ -149,9 +147,3 @@ class RemoteRepository:
 
     def _names(self) -> list[str]:
         return list(filter(is_model_name, self._store.folder("")))
-
-
-def named_files(manifest: Manifest) -> list[str]:
-    """The files that a version cannot be without, beside its manifest."""
-    files = [variant.file for variant in manifest.variants]
-    return list(dict.fromkeys([*files, manifest.golden.inputs, manifest.golden.logits]))
