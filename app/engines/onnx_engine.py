@@ -30,11 +30,19 @@ class OnnxEngines:
     Args:
         provider: the setting; "auto" allows every provider that is installed, but TensorRT.
         max_batch_size: largest batch that a GPU is prepared for.
+        cuda_graphs: whether CUDA may replay graphs; without them each kernel is launched.
     """
 
-    def __init__(self, provider: Literal["auto"] | Provider, *, max_batch_size: int = 8) -> None:
+    def __init__(
+        self,
+        provider: Literal["auto"] | Provider,
+        *,
+        max_batch_size: int = 8,
+        cuda_graphs: bool = True,
+    ) -> None:
         self._provider = provider
         self._max_batch_size = max_batch_size
+        self._cuda_graphs = cuda_graphs
 
     @property
     def runtime(self) -> str:
@@ -68,7 +76,7 @@ class OnnxEngines:
             device="cuda",
             buckets=tuple(batch_buckets(self._max_batch_size)),
             slots=layout.slots,
-            graphs=provider == "cuda",
+            graphs=self._cuda_graphs and provider == "cuda",
             signature=signature,
             prepare_host=cuda_pinned_memory().pin,
         )
