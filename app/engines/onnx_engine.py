@@ -23,6 +23,9 @@ from app.engines.tensorrt_target import detect
 
 logger = logging.getLogger(__name__)
 
+# Of ONNX Runtime's severities.
+_FATAL = 4
+
 
 class OnnxEngines:
     """Loads ONNX files on the providers that the settings allow.
@@ -67,6 +70,9 @@ class OnnxEngines:
         # The gpu extra's CUDA libraries lie among the Python packages, where the loader does not
         # look.
         onnxruntime.preload_dlls()
+        # For every convolution that cuDNN's newer interface does not take it writes an error to
+        # standard error, and then takes the older one. What is really wrong is raised.
+        onnxruntime.set_default_logger_severity(_FATAL)
         if provider == "tensorrt":
             with model_file.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()

@@ -11,14 +11,27 @@ from pathlib import Path
 from tools.bench import machine
 from tools.gpu.notes import Notes
 from tools.gpu.plan import Plan
-from tools.gpu.steps import cores, engine, http, limits, peers, right, start, tensorrt
+from tools.gpu.steps import (
+    cores,
+    engine,
+    http,
+    limits,
+    options,
+    peers,
+    processes,
+    right,
+    start,
+    tensorrt,
+)
 from tools.loadtools.command import run
 
 _STEPS: Mapping[str, Callable[[Plan], None]] = {
     "start": start.measure,
     "right": right.measure,
     "engine": engine.measure,
+    "options": options.measure,
     "http": http.measure,
+    "processes": processes.measure,
     "peers": peers.measure,
     "limits": limits.measure,
     "cores": cores.measure,
@@ -35,13 +48,13 @@ def main() -> int:
     parser.add_argument("--output", type=Path, default=Path("runs/gpu/report"), metavar="DIR")
     parser.add_argument("--seconds", type=float, default=3.0, help="of one measurement")
     parser.add_argument("--quick", action="store_true", help="leave out what takes long")
-    options = parser.parse_args()
+    parsed = parser.parse_args()
     failed = False
-    for name in options.steps:
-        notes = Notes(options.output / f"{name}.md", name)
+    for name in parsed.steps:
+        notes = Notes(parsed.output / f"{name}.md", name)
         described = ", ".join(f"{key} {value}" for key, value in machine.describe().items())
         notes.say(f"`{shlex.join(['python', '-m', 'tools.gpu', *sys.argv[1:]])}`; {described}\n")
-        plan = Plan(options.provider, options.work, options.seconds, options.quick, notes)
+        plan = Plan(parsed.provider, parsed.work, parsed.seconds, parsed.quick, notes)
         began = time.monotonic()
         try:
             _STEPS[name](plan)

@@ -11,14 +11,14 @@ from tools.loadtools.bodies import Bodies, multipart, raw
 from tools.loadtools.process import Server, service
 
 THUMBNAIL = (160, 120)
-_OPTIONS = ("--max-batch-size", "64", "--max-queue-size", "20000", "--access-log-share", "0")
+OPTIONS = ("--max-batch-size", "64", "--max-queue-size", "20000", "--access-log-share", "0")
 _CLIENTS = {1: (1, 64, 256, 512), 8: (64,), 64: (16, 64)}
 _QUICK_CLIENTS = {1: (1, 64, 256), 64: (16,)}
 
 
 def measure(plan: Plan) -> None:
     """Writes the report."""
-    plan.notes.say(f"One process, `{' '.join(_OPTIONS)}`; wrk beside it on the same cores.")
+    plan.notes.say(f"One process, `{' '.join(OPTIONS)}`; wrk beside it on the same cores.")
     plan.notes.table(*HEAD)
     served: list[tuple[str, Precision]] = [(MIDDLE, "fp16"), (DEFAULT, "fp16")]
     if not plan.quick:
@@ -26,7 +26,7 @@ def measure(plan: Plan) -> None:
     for name, precision in served:
         if plan.provider == "cpu":
             precision = "fp32"
-        options = plan.service_options(name, precision, *_OPTIONS)
+        options = plan.service_options(name, precision, *OPTIONS)
         with service(options) as server, tempfile.TemporaryDirectory() as folder:
             load(plan, f"{name} {precision}", server, Path(folder))
 

@@ -15,7 +15,7 @@ from tools.loadtools.bodies import raw
 from tools.loadtools.process import NotReady, service
 
 _LEFT_MIB = 700
-_CHAOS_SECONDS = 20
+_CHAOS_SECONDS = 12
 
 
 def measure(plan: Plan) -> None:

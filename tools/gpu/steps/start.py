@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -64,12 +65,17 @@ def _refusals(plan: Plan) -> None:
     packages = Path(onnxruntime.__file__).parents[1] / "nvidia"
     for library in ("libcudnn.so.9", "libcublasLt.so.13"):
         with ExitStack() as undo:
+            # The machine may have another one, which an empty file hides.
+            folder = Path(undo.enter_context(tempfile.TemporaryDirectory()))
+            (folder / library).touch()
+            paths = f"{folder}:{os.environ.get('LD_LIBRARY_PATH', '')}"
+            broken = {**os.environ, "LD_LIBRARY_PATH": paths}
             for found in {file.resolve() for file in packages.rglob(library)}:
                 found.rename(found.with_suffix(".away"))
                 undo.callback(found.with_suffix(".away").rename, found)
             for provider in ("cuda", "auto"):
-                outcome = _outcome(plan, provider, dict(os.environ))
-                plan.notes.row(f"{library} is missing", provider, outcome)
+                outcome = _outcome(plan, provider, broken)
+                plan.notes.row(f"{library} is broken", provider, outcome)
 
 
 def _outcome(plan: Plan, provider: str, environment: Mapping[str, str]) -> str:
