@@ -166,6 +166,8 @@ class Settings(BaseSettings):
     """Whether the log names callers without an API key by their address."""
     tracing: bool = False
     """Whether spans are sent over OTLP, as the OTEL_* variables say; needs the extra otel."""
+    otlp_metrics: bool = False
+    """Whether the series of /metrics are sent over OTLP as well; needs the extra otel."""
 
     @classmethod
     def settings_customise_sources(

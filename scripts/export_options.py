@@ -130,6 +130,12 @@ def _add_measurement(group: argparse._ArgumentGroup) -> None:
         " all that is wanted (default %(default)s)",
     )
     add(
+        "--excitations",
+        action="store_true",
+        help="let the files give the gates of each SE block (include=excitations), and keep their"
+        " means over the photos of each class",
+    )
+    add(
         "--allow-untrained",
         action="store_true",
         help="publish a network that shows no sign of having learned, to measure speed; the"

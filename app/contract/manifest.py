@@ -28,7 +28,16 @@ SCHEMAS = (1, 2)
 """The schemas of the manifest that this version reads; exports write the last."""
 READS_SCHEMA_2 = "senet-serving>=0.2.0"
 """The first version of this project that does."""
-_NEW_IN_2 = ("requires", "signature", "untrained", "gates", "sets", "reject", "reference")
+_NEW_IN_2 = (
+    "requires",
+    "signature",
+    "untrained",
+    "gates",
+    "excitations",
+    "sets",
+    "reject",
+    "reference",
+)
 
 
 class Preprocessing(Strict):
@@ -155,6 +164,18 @@ class Gates(Strict):
     """Standard deviation over the photos, averaged over the channels."""
 
 
+class Excitations(Strict):
+    """Means and spreads of the gates over the photos of each class, channel by channel."""
+
+    file: FileName
+    """`.npy`, uint8 [2, classes, channels of all blocks]: means, then standard deviations over the
+    photos, in 255ths; the blocks as their outputs are ordered in the signature."""
+    sha256: Sha256
+    dataset: str
+    photos: tuple[Annotated[int, Field(ge=0)], ...]
+    """Of each class."""
+
+
 class Manifest(Strict):
     """The whole of `manifest.json`.
 
@@ -180,6 +201,7 @@ class Manifest(Strict):
     golden: Golden
     gates: tuple[Gates, ...] = ()
     """By block, in the order of the network."""
+    excitations: Excitations | None = None
     sets: PredictionSets | None = None
 
     @cached_property
@@ -220,6 +242,11 @@ class Manifest(Strict):
         for key, fitted in self._fitted().items():
             if lacking := set(precisions) - fitted:
                 raise ValueError(f"{key} lacks {', '.join(sorted(lacking))}")
+        if self.excitations is not None:
+            if not self.signature.find_all("excitation"):
+                raise ValueError("excitations needs outputs of that meaning in signature")
+            if len(self.excitations.photos) != len(self.labels):
+                raise ValueError("excitations.photos and labels differ in number")
         if self.schema_version > 1 and not self.signature.is_complete:
             raise ValueError("signature must give every size")
         if self.signature.image.sizes[:2] != size:

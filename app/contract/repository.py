@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
+from app.contract.class_gates import ClassGates
 from app.contract.errors import ConfigurationError
 from app.contract.manifest import (
     MODEL_NAME,
@@ -50,13 +51,7 @@ class ModelVersion:
         """
         path = self.folder / variant.file
         data = _read(path)
-        digest = hashlib.sha256(data).hexdigest()
-        if digest != variant.sha256:
-            raise ConfigurationError(
-                _OPTION,
-                f"{path} has SHA-256 {digest}, its manifest says {variant.sha256}",
-                "copy the model again or export it anew",
-            )
+        _check_digest(path, data, variant.sha256)
         check_self_contained(data, path)
         return path
 
@@ -84,6 +79,28 @@ class ModelVersion:
                 "export the model again",
             )
         return inputs, logits
+
+    def class_gates(self) -> ClassGates | None:
+        """What the gates did over the photos of each class; None if the export did not keep it.
+
+        Raises:
+            ConfigurationError: if the file cannot be read, differs from its digest, or has another
+                shape or type.
+        """
+        manifest = self.manifest
+        if manifest.excitations is None:
+            return None
+        path = self.folder / manifest.excitations.file
+        _check_digest(path, _read(path), manifest.excitations.sha256)
+        specs = manifest.signature.find_all("excitation")
+        blocks = [(spec.block, spec.sizes[0]) for spec in specs]
+        stored = self._array(manifest.excitations.file)
+        shape = (2, len(manifest.labels), sum(channels for _, channels in blocks))
+        if stored.dtype != np.uint8 or stored.shape != shape:
+            raise ConfigurationError(
+                _OPTION, f"{path} is not uint8 {list(shape)}", "export the model again"
+            )
+        return ClassGates(blocks, stored)
 
     def _array(self, name: str) -> NDArray[Any]:
         path = self.folder / name
@@ -203,6 +220,16 @@ def select_variant(precision: Precision, manifest: Manifest) -> Variant:
             "set --precision (SENET_PRECISION) to one of them, or export that variant",
         )
     return variants[precision]
+
+
+def _check_digest(path: Path, data: bytes, expected: str) -> None:
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != expected:
+        raise ConfigurationError(
+            _OPTION,
+            f"{path} has SHA-256 {digest}, its manifest says {expected}",
+            "copy the model again or export it anew",
+        )
 
 
 def _versions(folder: Path) -> list[int]:

@@ -9,12 +9,13 @@ from pydantic import Field, model_validator
 
 from app.contract.strict import Strict
 
-Meaning = Literal["image", "logits", "embedding", "class_activation_map"]
+Meaning = Literal["image", "logits", "embedding", "class_activation_map", "excitation"]
 """`image`: the pixels [batch, height, width, 3]. `logits` [batch, classes]. `embedding` [batch,
 dim]: the pooled features before the classifier. `class_activation_map` [batch, classes, h, w]: the
-classifier's weights applied to the last feature map (Zhou et al. 2016, equation 2)."""
+classifier's weights applied to the last feature map (Zhou et al. 2016, equation 2). `excitation`
+[batch, channels]: the gates of one SE block (Hu et al., equation 3), each between 0 and 1."""
 Kind = Literal["uint8", "float32"]
-Include = Literal["embedding", "cam"]
+Include = Literal["embedding", "cam", "excitations"]
 """What a request may ask for beyond the classes."""
 
 BATCH = "batch"
@@ -27,8 +28,10 @@ NAMES: Mapping[Meaning, str] = MappingProxyType(
     }
 )
 """The names that exports give; in files of schema 1 there are no others."""
+EXCITATION = "excitation."
+"""What the names of excitations begin with; the block's follows."""
 INCLUDED: Mapping[Include, Meaning] = MappingProxyType(
-    {"embedding": "embedding", "cam": "class_activation_map"}
+    {"embedding": "embedding", "cam": "class_activation_map", "excitations": "excitation"}
 )
 _FORMS: Mapping[Meaning, tuple[Kind, int]] = MappingProxyType(
     {
@@ -36,6 +39,7 @@ _FORMS: Mapping[Meaning, tuple[Kind, int]] = MappingProxyType(
         "logits": ("float32", 2),
         "embedding": ("float32", 2),
         "class_activation_map": ("float32", 4),
+        "excitation": ("float32", 2),
     }
 )
 _CHANNELS = 3
@@ -68,10 +72,17 @@ class TensorSpec(Strict):
                 f"{self.name}: {self.meaning} must be {dtype} of {rank} dimensions, first the batch"
                 " by a name, then sizes"
             )
+        if self.meaning == "excitation" and not (self.name.startswith(EXCITATION) and self.block):
+            raise ValueError(f"{self.name}: an excitation must be called {EXCITATION}<block>")
         return self
 
     def __str__(self) -> str:
         return describe(self.dtype, self.shape)
+
+    @property
+    def block(self) -> str:
+        """The block whose gates an excitation is; empty for other outputs."""
+        return self.name.removeprefix(EXCITATION) if self.meaning == "excitation" else ""
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -115,9 +126,11 @@ class Signature(Strict):
             raise ValueError("there must be one input, an image")
         if self.image.shape[-1] != _CHANNELS:
             raise ValueError("an image must have three channels, the last dimension")
-        meanings = [spec.meaning for spec in self.outputs]
+        meanings = [spec.meaning for spec in self.outputs if spec.meaning != "excitation"]
         if "image" in meanings or len(set(meanings)) != len(meanings) or "logits" not in meanings:
-            raise ValueError("outputs must have different meanings, one of them logits")
+            raise ValueError(
+                "outputs that are no excitations must have different meanings, one of them logits"
+            )
         specs = (*self.inputs, *self.outputs)
         if len({spec.name for spec in specs}) != len(specs):
             raise ValueError("two inputs or outputs have the same name")
@@ -145,7 +158,11 @@ class Signature(Strict):
 
     def find(self, meaning: Meaning) -> TensorSpec | None:
         """The output of that meaning; None if there is none."""
-        return next((spec for spec in self.outputs if spec.meaning == meaning), None)
+        return next(iter(self.find_all(meaning)), None)
+
+    def find_all(self, meaning: Meaning) -> tuple[TensorSpec, ...]:
+        """The outputs of that meaning: any number of excitations, at most one of another."""
+        return tuple(spec for spec in self.outputs if spec.meaning == meaning)
 
     def completed(self, shapes: Mapping[str, Sequence[object]]) -> "Signature":
         """This, with the sizes that are not known taken from the outputs' real shapes."""

@@ -64,6 +64,7 @@ class Classification:
         photo: upright and small, if asked for.
         outputs: the image's part, without the batch's axis, of each of the signature's outputs
             that were asked for by name.
+        excitations: float32 [channels] of each block, its gates, if asked for.
     """
 
     predictions: list[Prediction]
@@ -75,3 +76,4 @@ class Classification:
     prediction_set: list[Prediction] | None = None
     photo: OrientedPhoto | None = None
     outputs: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    excitations: Mapping[str, NDArray[np.float32]] | None = None

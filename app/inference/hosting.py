@@ -115,6 +115,9 @@ class Hosting:
         host.start(on_death=self._on_death)
         self._hosts[host] = loaded.file_bytes
         self._metrics.enter(model.name, model.version, "ready")
+        self._metrics.model_memory.labels(model.name, model.version).set(
+            round(_BYTES_PER_BYTE * loaded.file_bytes)
+        )
         self._metrics.queue_depth.labels(model.name, model.version).set_function(
             lambda: host.waiting
         )

@@ -123,9 +123,8 @@ class Stages:
         batch = task.batch
         asked = frozenset[Include]().union(*(image.options.include for image in batch))
         named = frozenset[str]().union(*(image.options.outputs for image in batch))
-        names = [
-            *named.union((self._logits, *(self._model.included(include).name for include in asked)))
-        ]
+        included = (spec.name for include in asked for spec in self._model.included(include))
+        names = [*named.union((self._logits, *included))]
         try:
             outputs = task.slot.run(
                 [image.pixels for image in batch if image.pixels is not None], names
@@ -155,7 +154,9 @@ class Stages:
         seen: list[Seen] = []
         for row, image in enumerate(task.batch):
             own = {
-                include: outputs[self._model.included(include).name][row]
+                include: {
+                    spec.block: outputs[spec.name][row] for spec in self._model.included(include)
+                }
                 for include in image.options.include
             }
             try:
@@ -170,16 +171,17 @@ class Stages:
             waited = task.started - image.queued - image.decode_seconds
             answer = Classification(
                 predictions=self._predictions(
-                    ranked[: image.options.top_k], image.options.min_score, own.get("cam")
+                    ranked[: image.options.top_k], image.options.min_score, _only(own.get("cam"))
                 ),
                 crop=image.crop,
-                embedding=own.get("embedding"),
+                embedding=_only(own.get("embedding")),
                 decode_seconds=image.decode_seconds,
                 queue_seconds=waited,
                 inference_seconds=seconds,
                 prediction_set=self._set(ranked, image.options.coverage),
                 photo=image.photo,
                 outputs={name: outputs[name][row] for name in image.options.outputs},
+                excitations=own.get("excitations"),
             )
             answers.append((image, answer))
             best = self._model.manifest.labels[ranked[0].class_index]
@@ -214,3 +216,8 @@ class Stages:
         rule, threshold = self._model.set_rule(coverage)
         size = rule.size(np.array([item.score for item in ranked]), threshold)
         return self._predictions(ranked[:size], 0.0, None)
+
+
+def _only(parts: Mapping[str, NDArray[np.float32]] | None) -> NDArray[np.float32] | None:
+    """What was asked for of an output that is not one of several blocks."""
+    return None if parts is None else parts[""]

@@ -214,6 +214,7 @@ class _Loader:
             choice.chosen_by,
             proof.signature,
             proof.difference,
+            self.found.class_gates(),
         )
         size = self._file(candidate.variant).stat().st_size
         return LoadedModel(served, choice.engine, choice, size)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from app.contract.class_gates import ClassGates
 from app.contract.errors import InvalidParameter, OutputNotAvailable
 from app.contract.manifest import Manifest, Variant
 from app.contract.prediction_sets import CoverageTooHigh, SetRule
@@ -23,6 +24,7 @@ class ServedModel:
         chosen_by: why this engine serves.
         signature: what goes in and comes out, with every size.
         difference: largest absolute difference of a logit from the golden ones in its self-test.
+        class_gates: what the gates did over the photos of each class; None if that is not known.
     """
 
     manifest: Manifest
@@ -33,6 +35,7 @@ class ServedModel:
     chosen_by: ChosenBy
     signature: Signature
     difference: float = 0.0
+    class_gates: ClassGates | None = None
 
     @property
     def name(self) -> str:
@@ -49,20 +52,33 @@ class ServedModel:
         """`sha256:<hex>` of the ONNX file."""
         return f"sha256:{self.variant.sha256}"
 
-    def included(self, asked: Include) -> TensorSpec:
-        """The output that `include=` asks for.
+    def included(self, asked: Include) -> tuple[TensorSpec, ...]:
+        """The outputs that `include=` asks for: an excitation of each block, else one.
 
         Raises:
             OutputNotAvailable: if the model has none of that meaning.
         """
-        found = self.signature.find(INCLUDED[asked])
-        if found is None:
+        found = self.signature.find_all(INCLUDED[asked])
+        if not found:
             others = [name for name, meaning in INCLUDED.items() if self.signature.find(meaning)]
             raise OutputNotAvailable(
                 f"include: {self.name}:{self.version} has no {asked}, only"
                 f" {', '.join(others) or 'its classes'}"
             )
         return found
+
+    def check_class(self, index: int) -> None:
+        """Refuses a class that the model does not have.
+
+        Raises:
+            InvalidParameter: if it is none.
+        """
+        classes = len(self.manifest.labels)
+        if index >= classes:
+            raise InvalidParameter(
+                f"class_index: {index} is none of the {classes} classes, which are counted from 0"
+                f" to {classes - 1}"
+            )
 
     def set_rule(self, coverage: float) -> tuple[SetRule, float]:
         """What makes the prediction sets of a coverage: the rule and its threshold.

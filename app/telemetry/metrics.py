@@ -9,6 +9,8 @@ from prometheus_client import (
     ProcessCollector,
 )
 
+from app.telemetry.control_group import ControlGroupCollector
+
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _MODEL = ("model", "version")
 
@@ -23,6 +25,8 @@ class Metrics:
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
+        self.control_group = ControlGroupCollector()
+        registry.register(self.control_group)
         self.requests = Counter(
             "senet_requests_total",
             "Finished HTTP requests.",
@@ -107,6 +111,12 @@ class Metrics:
             (*_MODEL, "state"),
             registry=registry,
         )
+        self.model_memory = Gauge(
+            "senet_model_memory_bytes",
+            "Memory that a version is reckoned to take of the host's: 1.5 times its file.",
+            _MODEL,
+            registry=registry,
+        )
         self.shadow_images = Counter(
             "senet_shadow_images_total",
             "Images that a candidate classified too: agreed, differed or failed; or skipped.",
@@ -132,7 +142,7 @@ class Metrics:
         for series in (
             self.requests, self.request_duration, self.images, self.decode, self.queue,
             self.inference, self.batch_size, self.queue_depth, self.top1_score, self.predictions,
-            self.estimated_accuracy, self.model_state, self.shadow_images,
+            self.estimated_accuracy, self.model_state, self.model_memory, self.shadow_images,
         ):  # fmt: skip
             series.remove_by_labels({"model": model, "version": version})
 

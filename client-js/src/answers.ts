@@ -43,6 +43,7 @@ export async function readBatch(
       predictions: get(item, "predictions", "array").map((entry) => predictionOf(asObject(entry))),
       crop: cropOf(item["crop"]),
       embedding: item["embedding"] as Classification["embedding"],
+      excitations: item["excitations"] as Classification["excitations"],
       requestId,
       timing,
     };

@@ -16,7 +16,7 @@ import type { Batch, Classification, LoadedModel, Result } from "./results.js";
 /** Encoded bytes of an image; a `File` brings its name. */
 export type ImageLike = Blob | ArrayBuffer | Uint8Array<ArrayBuffer>;
 
-export type Output = "embedding" | "cam";
+export type Output = "embedding" | "cam" | "excitations";
 
 /** What a client needs to know; all of it has a default. */
 export interface ClientOptions {

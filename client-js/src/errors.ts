@@ -14,15 +14,16 @@
  * │   └── ImageTooLarge
  * └── ServiceError               the service refused the request
  *     ├── MalformedRequest, InvalidParameter, ModelNotFound, OutputNotAvailable, AnswerTooLarge,
- *     │   BodyTimeout, BodyTooLarge, TooManyImages, UnsupportedMediaType, InferenceFailed,
- *     │   DeadlineExceeded
+ *     │   LoadConflict, LoadRefused, BodyTimeout, BodyTooLarge, TooManyImages,
+ *     │   UnsupportedMediaType, InferenceFailed, DeadlineExceeded
  *     ├── AccessDenied
  *     │   ├── Unauthenticated
  *     │   └── Forbidden
  *     └── Unavailable            try again later
  *         ├── Overloaded
  *         ├── NotReady
- *         └── Draining
+ *         ├── Draining
+ *         └── TooManyConnections
  */
 
 /** Root of the tree. */
@@ -93,6 +94,8 @@ export class Forbidden extends AccessDenied {}
 export class ModelNotFound extends ServiceError {}
 export class OutputNotAvailable extends ServiceError {}
 export class AnswerTooLarge extends ServiceError {}
+export class LoadConflict extends ServiceError {}
+export class LoadRefused extends ServiceError {}
 export class BodyTimeout extends ServiceError {}
 export class BodyTooLarge extends ServiceError {}
 export class TooManyImages extends ServiceError {}
@@ -101,6 +104,7 @@ export class Unavailable extends ServiceError {}
 export class Overloaded extends Unavailable {}
 export class NotReady extends Unavailable {}
 export class Draining extends Unavailable {}
+export class TooManyConnections extends Unavailable {}
 export class InferenceFailed extends ServiceError {}
 export class DeadlineExceeded extends ServiceError {}
 
@@ -117,6 +121,8 @@ const BY_CODE: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   ["model_not_found", ModelNotFound],
   ["output_not_available", OutputNotAvailable],
   ["answer_too_large", AnswerTooLarge],
+  ["load_conflict", LoadConflict],
+  ["load_refused", LoadRefused],
   ["body_timeout", BodyTimeout],
   ["body_too_large", BodyTooLarge],
   ["too_many_images", TooManyImages],
@@ -124,6 +130,7 @@ const BY_CODE: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   ["overloaded", Overloaded],
   ["not_ready", NotReady],
   ["draining", Draining],
+  ["too_many_connections", TooManyConnections],
   ["inference_failed", InferenceFailed],
   ["deadline_exceeded", DeadlineExceeded],
 ]);

@@ -60,6 +60,8 @@ export interface Classification {
   readonly crop: Crop | undefined;
   /** The pooled features before the classifier; if they were asked for. */
   readonly embedding: readonly number[] | undefined;
+  /** The gates of each SE block, between 0 and 1, by the block's name; if they were asked for. */
+  readonly excitations: Readonly<Record<string, readonly number[]>> | undefined;
   /** The request's name in the service's log. */
   readonly requestId: string;
   /** Milliseconds of each stage, of the slowest image in its request, as the service measured. */

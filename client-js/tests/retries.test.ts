@@ -10,6 +10,8 @@ import {
   Forbidden,
   InvalidArgument,
   InvalidImage,
+  LoadConflict,
+  LoadRefused,
   Overloaded,
   ServiceError,
   TimedOut,
@@ -79,11 +81,14 @@ test("429 and 503 are tried again after what Retry-After asks for, with the same
   const { client, pauses, told, sent } = scripted([
     () => problem(429, "overloaded", { "retry-after": "3" }),
     () => problem(503, "not_ready"),
+    () => problem(503, "too_many_connections"),
     ok,
   ]);
   await client.classify(PHOTO);
-  assert.deepEqual(pauses, [3.1, 0.2]);
-  assert.deepEqual(told.map((retry) => [retry.error.code, retry.attempt]), [["overloaded", 1], ["not_ready", 2]]);
+  assert.deepEqual(pauses, [3.1, 0.2, 0.4]);
+  assert.deepEqual(told.map((retry) => [retry.error.code, retry.attempt]), [
+    ["overloaded", 1], ["not_ready", 2], ["too_many_connections", 3],
+  ]);
   assert.equal(new Set(sent.map((request) => request.headers.get("x-request-id"))).size, 1);
 });
 
@@ -114,6 +119,8 @@ test("errors are of one tree, by their codes", async () => {
   const cases: [Response, abstract new (...args: never[]) => Error][] = [
     [problem(422, "invalid_image"), InvalidImage],
     [problem(403, "forbidden"), Forbidden],
+    [problem(409, "load_conflict"), LoadConflict],
+    [problem(422, "load_refused"), LoadRefused],
     [problem(418, "code_of_a_later_version"), ServiceError],
     [problem(404, "not_found"), UnexpectedAnswer],
     [new Response("<html>", { status: 200 }), UnexpectedAnswer],

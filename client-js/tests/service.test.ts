@@ -42,10 +42,11 @@ after(async () => {
 
 test("one image", async () => {
   const [model] = await client.models();
-  const answer = await client.classify(await readFile(new URL("church.jpg", EXAMPLES)), { topK: 3, include: ["cam"] });
+  const answer = await client.classify(await readFile(new URL("church.jpg", EXAMPLES)), { topK: 3, include: ["cam", "excitations"] });
   assert.equal(answer.predictions[0]?.label, "church");
   assert.equal(answer.predictions.length, 3);
   assert.equal(answer.predictions[0]?.cam?.length, 5);
+  assert.equal(answer.excitations?.["layer4.1"]?.length, 256);
   assert.equal(answer.model.digest, model?.digest);
   assert.deepEqual(answer.crop, [58.59, 0, 419.15, 360]);
   assert.ok((answer.timing["inference"] ?? 0) > 0);

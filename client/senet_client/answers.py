@@ -10,6 +10,7 @@ import httpx
 from senet_client import errors
 from senet_client.errors import SenetClientError, ServiceError, UnexpectedAnswer
 from senet_client.results import (
+    Array,
     Batch,
     Classification,
     LoadedModel,
@@ -161,7 +162,15 @@ def _result(
         request_id=request_id,
         embedding=None if embedding is None else to_array(embedding),
         crop=_crop(item),
+        excitations=_excitations(item),
     )
+
+
+def _excitations(item: Mapping[str, Any]) -> dict[str, Array] | None:
+    if item.get("excitations") is None:
+        return None
+    blocks = _get(item, "excitations", dict)
+    return {block: to_array(_get(blocks, block, list)) for block in blocks}
 
 
 def _crop(item: Mapping[str, Any]) -> tuple[float, float, float, float] | None:

@@ -31,7 +31,8 @@ SenetClientError
     ├── Unavailable            try again later
     │   ├── Overloaded
     │   ├── NotReady
-    │   └── Draining
+    │   ├── Draining
+    │   └── TooManyConnections
     ├── InferenceFailed
     └── DeadlineExceeded
 """
@@ -269,6 +270,12 @@ class Draining(Unavailable):
     code = "draining"
 
 
+class TooManyConnections(Unavailable):
+    """The service has as many connections open as it allows."""
+
+    code = "too_many_connections"
+
+
 class InferenceFailed(ServiceError):
     """The service's engine failed on the image's batch."""
 
@@ -304,6 +311,7 @@ BY_CODE: Mapping[str, type[SenetClientError]] = MappingProxyType(
             Overloaded,
             NotReady,
             Draining,
+            TooManyConnections,
             InferenceFailed,
             DeadlineExceeded,
         )

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypedDict
 from senet_client import errors
 from senet_client.images import EncodedImage
 
-Output = Literal["embedding", "cam"]
+Output = Literal["embedding", "cam", "excitations"]
 Priority = Literal["interactive", "bulk"]
 
 
@@ -27,7 +27,7 @@ class ClassifyOptions(TypedDict, total=False):
     min_score: float
     """Classes with a lower score are left out."""
     include: Collection[Output]
-    """Outputs beyond the classes: `embedding`, `cam`."""
+    """Outputs beyond the classes: `embedding`, `cam`, `excitations`."""
     priority: Priority
     """`bulk` lets interactive images go first."""
 

@@ -1,5 +1,6 @@
 """What the service answers, typed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -85,6 +86,8 @@ class Classification:
             for.
         crop: the region that the network saw: left, top, right and bottom in pixels of the photo,
             turned upright as its EXIF data say; None from a service that does not tell.
+        excitations: float32 [channels] of each SE block, its gates between 0 and 1, by the block's
+            name; None unless asked for.
     """
 
     name: str | None
@@ -93,6 +96,7 @@ class Classification:
     request_id: str
     embedding: "Array | None" = field(default=None, compare=False, repr=False)
     crop: tuple[float, float, float, float] | None = None
+    excitations: "Mapping[str, Array] | None" = field(default=None, compare=False, repr=False)
 
 
 Result: TypeAlias = Classification | SenetClientError

@@ -141,6 +141,8 @@ class FakeService:
         ]
         if "embedding" in include:
             item["embedding"] = values
+        if "excitations" in include:
+            item["excitations"] = {"layer1.0": [0.25, 0.5], "layer2.0": [1.0]}
         return item
 
 

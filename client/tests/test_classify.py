@@ -94,6 +94,18 @@ def test_embedding_and_maps_are_arrays(client: Surface) -> None:
     assert cam[1, 2] == answer.predictions[0].class_index
 
 
+def test_excitations_are_arrays_by_block(client: Surface) -> None:
+    excitations = client.classify(b"x", include=["excitations"]).excitations
+
+    assert excitations is not None
+    assert {block: gates.tolist() for block, gates in excitations.items()} == {
+        "layer1.0": [0.25, 0.5],
+        "layer2.0": [1.0],
+    }
+    assert excitations["layer1.0"].dtype == np.float32
+    assert client.classify(b"x").excitations is None
+
+
 def test_an_option_that_does_not_exist_is_refused(client: Surface) -> None:
     with pytest.raises(errors.InvalidArgument, match="no option 'topk'"):
         client.classify(b"x", topk=3)

@@ -26,7 +26,7 @@ def test_one_image(url: str) -> None:
     with Client(url) as client:
         assert client.ready()
         (model,) = client.models()
-        answer = client.classify(draw(1), top_k=3, include=["embedding", "cam"])
+        answer = client.classify(draw(1), top_k=3, include=["embedding", "cam", "excitations"])
 
     assert answer.model.digest == model.digest
     assert len(answer.predictions) == 3
@@ -35,6 +35,8 @@ def test_one_image(url: str) -> None:
     cam = answer.predictions[0].cam
     assert cam is not None
     assert cam.ndim == 2
+    assert answer.excitations is not None
+    assert [len(answer.excitations[block]) for block in ("layer1.0", "layer4.1")] == [32, 256]
 
 
 def test_a_pillow_image_gets_the_same_answer_as_its_file(url: str, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ BROKEN = Reply(0)
         problem(429, "overloaded"),
         problem(503, "not_ready"),
         problem(503, "draining"),
+        problem(503, "too_many_connections"),
         Reply(503, "a proxy's page"),
         Reply(502, "a proxy's page"),
         BROKEN,

@@ -1,7 +1,7 @@
 """The ONNX files of an export: written, not yet measured."""
 
 import hashlib
-from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +30,7 @@ class Candidate:
     precision: Precision
     path: Path
     opset: int
-    operators: Counter[str]
+    operators: Mapping[str, int]
 
     def sha256(self) -> str:
         """The file's digest, in hex."""
@@ -63,5 +63,4 @@ def write_reduced(order: Order, model: ModelProto, directory: Path) -> list[Cand
 def _write(model: ModelProto, precision: Precision, directory: Path) -> Candidate:
     path = directory / f"model.{precision}.onnx"
     onnx_file.save(model, path)
-    operators = Counter(node.op_type for node in model.graph.node)
-    return Candidate(precision, path, onnx_file.opset(model), operators)
+    return Candidate(precision, path, onnx_file.opset(model), onnx_file.operators(model))

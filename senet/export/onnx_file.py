@@ -1,5 +1,6 @@
 """PyTorch module -> one self-contained ONNX model with the served graph's names."""
 
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,7 +10,15 @@ from onnx import ModelProto, TensorProto, ValueInfoProto
 
 from app.contract.errors import ConfigurationError
 from app.contract.manifest import Input
-from app.contract.signature import BATCH, NAMES, Kind, Signature, TensorSpec
+from app.contract.signature import (
+    BATCH,
+    EXCITATION,
+    NAMES,
+    Kind,
+    Meaning,
+    Signature,
+    TensorSpec,
+)
 from senet.export.graph import ServedGraph
 from senet.export.quiet import quiet
 from senet.export.runtime import INPUT
@@ -63,19 +72,26 @@ def signature(model: ModelProto) -> Signature:
     Raises:
         ConfigurationError: if a size other than the batch is left open.
     """
-    meanings = {name: meaning for meaning, name in NAMES.items()}
+    meanings: dict[str, Meaning] = {name: meaning for meaning, name in NAMES.items()}
 
     def spec(value: ValueInfoProto, dtype: Kind) -> TensorSpec:
         _, *sizes = value.type.tensor_type.shape.dim
         if not all(size.dim_value for size in sizes):
             raise _not_exportable(f"the size of its {value.name} is open")
         shape = (BATCH, *(size.dim_value for size in sizes))
-        return TensorSpec(name=value.name, shape=shape, dtype=dtype, meaning=meanings[value.name])
+        is_excitation = value.name.startswith(EXCITATION)
+        meaning = "excitation" if is_excitation else meanings[value.name]
+        return TensorSpec(name=value.name, shape=shape, dtype=dtype, meaning=meaning)
 
     return Signature(
         inputs=tuple(spec(value, "uint8") for value in model.graph.input),
         outputs=tuple(spec(value, "float32") for value in model.graph.output),
     )
+
+
+def operators(model: ModelProto) -> dict[str, int]:
+    """How many nodes of each operator there are, the most frequent first."""
+    return dict(Counter(node.op_type for node in model.graph.node).most_common())
 
 
 def described(values: Iterable[ValueInfoProto]) -> dict[str, str]:

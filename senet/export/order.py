@@ -37,6 +37,7 @@ class Order:
         max_accuracy_drop: points of top-1 that a variant may lose against fp32.
         min_agreement: share of the evaluation photos on which a variant must agree with fp32.
         min_speedup: speed that int8 must reach on this machine, as a multiple of fp32's.
+        excitations: whether the files shall give the gates of each SE block.
         allow_untrained: whether a network may be published that shows no sign of having learned.
         force: whether an existing version may be replaced.
         progress: whether to show progress bars.
@@ -57,6 +58,7 @@ class Order:
     max_accuracy_drop: float = 0.5
     min_agreement: float = 0.97
     min_speedup: float = 1.0
+    excitations: bool = False
     allow_untrained: bool = False
     force: bool = False
     progress: bool = False

@@ -7,9 +7,18 @@ from pathlib import Path
 from onnx import ModelProto
 
 from app.contract import publishing
-from app.contract.manifest import SCHEMAS, Gates, Golden, Manifest, Precision, Variant
+from app.contract.manifest import (
+    SCHEMAS,
+    Excitations,
+    Gates,
+    Golden,
+    Manifest,
+    Precision,
+    Variant,
+)
 from senet.export import (
     card,
+    class_gates,
     golden,
     manifest_file,
     onnx_file,
@@ -22,6 +31,7 @@ from senet.export import (
 from senet.export.assess import Assessment, assess
 from senet.export.candidates import Candidate, write_fp32, write_reduced
 from senet.export.excitation import Excitation, excitation
+from senet.export.excitation_outputs import with_excitations
 from senet.export.fold import fold_constant_gates
 from senet.export.maps import map_errors
 from senet.export.order import Order
@@ -49,6 +59,8 @@ def export(order: Order) -> Report:
     if not order.allow_untrained:
         untrained.refuse_constant(source_run(images)[LOGITS])
     model, folded = fold_constant_gates(graph, images)
+    if order.excitations:
+        model = with_excitations(model)
 
     with publishing.staged(order.target, force=order.force) as stage:
         fp32 = write_fp32(model, stage)
@@ -80,18 +92,20 @@ def export(order: Order) -> Report:
         maps = map_errors(
             {entry.precision: onnx_runner(entry.path) for entry in candidates}, images
         )
-        seen, _ = excitation(
-            model,
-            order.evaluation or order.photos,
-            source.preprocessing,
-            source.labels,
-            progress=order.progress,
+        watched = order.evaluation or order.photos
+        seen, blocks = excitation(
+            model, watched, source.preprocessing, source.labels, progress=order.progress
         )
-        _write_manifest(order, model, candidates, assessment, tolerance, seen, stage)
+        kept = None
+        if order.excitations:
+            name = order.evaluation_name or watched.directory.name
+            kept = class_gates.write(stage, blocks, watched, len(source.labels), name)
+        _write_manifest(order, model, candidates, assessment, tolerance, seen, kept, stage)
         finished = _report(
             order, model, candidates, assessment, ratios, seen, folded, left_out, maps
         )
         report.write(finished, stage)
+        report.draw(blocks, watched, [label.name for label in source.labels], stage)
         card.write(finished, tuple(label.name for label in source.labels), stage)
     return finished
 
@@ -103,6 +117,7 @@ def _write_manifest(
     assessment: Assessment,
     tolerance: dict[Precision, float],
     seen: Excitation,
+    kept: Excitations | None,
     directory: Path,
 ) -> None:
     source = order.source
@@ -137,6 +152,7 @@ def _write_manifest(
         gates=tuple(
             Gates(block=block.block, mean=block.mean, spread=block.spread) for block in seen.blocks
         ),
+        excitations=kept,
     )
     if order.calibration is not None:
         fitting = order.calibration
@@ -167,8 +183,8 @@ def _report(
                 file=candidate.path.name,
                 bytes=candidate.path.stat().st_size,
                 opset=candidate.opset,
-                nodes=candidate.operators.total(),
-                operators=dict(candidate.operators.most_common()),
+                nodes=sum(candidate.operators.values()),
+                operators=dict(candidate.operators),
                 parity=figures.parity,
                 parity_photos=figures.photos,
                 accuracy=figures.accuracy,

@@ -1,5 +1,6 @@
 """`report.json` and `report.md`: what was measured before the version was published."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -7,8 +8,12 @@ from pydantic import BaseModel, ConfigDict
 from app.contract.manifest import Accuracy, Calibration, Parity, Precision, Source
 from senet.export.excitation import Excitation
 from senet.export.excitation import render as render_gates
+from senet.export.photos import Photos
+from senet.gates.block import BlockGates
+from senet.gates.picture import role_of_excitation
 from senet.shapes import Shapes, warnings_on
 
+_PICTURE = "gates.svg"
 _COLUMNS = (
     "precision",
     "size, MB",
@@ -84,6 +89,22 @@ def write(report: Report, directory: Path) -> None:
     (directory / "report.md").write_text(render(report))
 
 
+def draw(
+    blocks: Sequence[BlockGates], photos: Photos, names: Sequence[str], directory: Path
+) -> None:
+    """Writes the picture of the gates, if there are any.
+
+    Args:
+        blocks: the gates over the photos.
+        photos: what they were measured on.
+        names: of the classes.
+        directory: of the version.
+    """
+    if blocks:
+        picture = role_of_excitation(blocks, photos.targets, names)
+        (directory / _PICTURE).write_text(picture, encoding="utf-8")
+
+
 def render(report: Report) -> str:
     """The report for people."""
     lines = [
@@ -114,6 +135,13 @@ def render(report: Report) -> str:
             "Constant gates that were folded into the convolution beside them:"
             f" {', '.join(report.folded_gates)}."
         )
+    if report.gates.blocks:
+        lines += [
+            "",
+            "Channel by channel, a line for each class (ten at most), black for all photos:",
+            "",
+            f"![Gates of each block]({_PICTURE})",
+        ]
     return "\n".join(lines) + "\n"
 
 

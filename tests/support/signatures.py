@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import onnx
 
 from app.contract.signature import Meaning
+from tests.support.colours import COLOURS
 from tests.support.repository import COLOUR_SIGNATURE, ManifestDict, colour_model
 
 
@@ -27,6 +28,32 @@ def with_names(names: Mapping[str, str]) -> bytes:
         node.input[:] = [names.get(name, name) for name in node.input]
         node.output[:] = [names.get(name, name) for name in node.output]
     return _checked(model)
+
+
+def with_excitations() -> bytes:
+    """The colour classifier with two "gates": its mean colour, and its logits made smooth."""
+    model = onnx.load_from_string(colour_model())
+    sources = (
+        ("excitation.first", "Identity", "embedding"),
+        ("excitation.2.b", "Sigmoid", "logits"),
+    )
+    for name, operator, source in sources:
+        model.graph.node.append(onnx.helper.make_node(operator, [source], [name]))
+        shape: list[str | int | None] = ["batch", 3 if source == "embedding" else len(COLOURS)]
+        model.graph.output.append(
+            onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+        )
+    return _checked(model)
+
+
+def signature_with_excitations(manifest: ManifestDict) -> None:
+    """Puts the excitations into a manifest's signature."""
+    signature = COLOUR_SIGNATURE.model_dump(mode="json")
+    for name, channels in (("excitation.first", 3), ("excitation.2.b", len(COLOURS))):
+        shape = ["batch", channels]
+        entry = {"name": name, "shape": shape, "dtype": "float32", "meaning": "excitation"}
+        signature["outputs"].append(entry)
+    manifest["signature"] = signature
 
 
 def signature_without(manifest: ManifestDict, meaning: Meaning) -> None:

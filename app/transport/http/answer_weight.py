@@ -51,7 +51,10 @@ def answer_bytes(model: ServedModel, options: ClassifyOptions, images: int) -> i
         OutputNotAvailable: if the model lacks an output that is to be included, or has no sets.
         InvalidParameter: if it has none of the coverage.
     """
-    included = {asked: math.prod(model.included(asked).sizes) for asked in options.include}
+    included = {
+        asked: sum(math.prod(spec.sizes) for spec in model.included(asked))
+        for asked in options.include
+    }
     classes = len(model.manifest.labels)
     prediction = _PREDICTION_BYTES + model.manifest.mean_label_bytes
     prediction += _NUMBER_BYTES * included.get("cam", 0) / classes
@@ -61,5 +64,6 @@ def answer_bytes(model: ServedModel, options: ClassifyOptions, images: int) -> i
     if options.coverage is not None:
         model.set_rule(options.coverage)
         answered += classes  # as many as that may be in the set
-    image = prediction * answered + _NUMBER_BYTES * included.get("embedding", 0)
+    others = included.get("embedding", 0) + included.get("excitations", 0)
+    image = prediction * answered + _NUMBER_BYTES * others
     return round(image * images)

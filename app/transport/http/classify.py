@@ -181,6 +181,8 @@ def _item(index: int, name: str | None, result: Answer) -> ItemBody:
             body["cam"] = prediction.cam.tolist()
     if result.embedding is not None:
         item["embedding"] = result.embedding.tolist()
+    if result.excitations is not None:
+        item["excitations"] = {block: own.tolist() for block, own in result.excitations.items()}
     if result.prediction_set is not None:
         item["prediction_set"] = [
             SetMember(

@@ -10,14 +10,16 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
+from app.engines.cuda_uuid import cuda_uuids
 from app.engines.engine import Engines
 from app.engines.onnx_engine import OnnxEngines
 from app.hardware import memory_limit_bytes
 from app.inference.service import Service
 from app.platforms import vertex_routes
 from app.settings import Settings
+from app.telemetry.gpu import GpuCollector, load_nvml
 from app.telemetry.metrics import Metrics
-from app.telemetry.otlp import start_tracing
+from app.telemetry.otlp import start_sending_metrics, start_tracing
 from app.telemetry.tracing import Tracing
 from app.transport.http.adapters.inference import Inference
 from app.transport.http.adapters.mounting import AdapterRoutes, Mounted
@@ -65,20 +67,33 @@ def create_app(
         protocol itself refuses.
 
     Raises:
-        ConfigurationError: if the API keys file is not valid, or tracing cannot start.
+        ConfigurationError: if the API keys file is not valid, or tracing or
+            the sending of metrics cannot start.
     """
     keys = KeyFile(settings.api_keys_file) if settings.api_keys_file else None
     metrics = Metrics()
     metrics.memory_limit.set(memory_limit_bytes() or 0)
     engines = engines or OnnxEngines(settings.provider, max_batch_size=settings.max_batch_size)
     tracing = tracing or (start_tracing() if settings.tracing else Tracing())
-    service = Service(settings, engines, metrics, tracing, on_ready=on_ready, on_failure=on_failure)
+    gpu = GpuCollector(load_nvml, cuda_uuids)
+    metrics.registry.register(gpu)
+    sender = start_sending_metrics(metrics.registry) if settings.otlp_metrics else None
+
+    def ready() -> None:
+        if any(host.model.provider != "cpu" for host in service.models.table.hosts):
+            gpu.start()
+        on_ready()
+
+    service = Service(settings, engines, metrics, tracing, on_ready=ready, on_failure=on_failure)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         service.start()
         yield
         await service.stop()
+        if sender is not None:
+            await asyncio.to_thread(sender.stop)
+        await asyncio.to_thread(gpu.stop)
         await asyncio.to_thread(tracing.close)
 
     # The pages of the documentation cannot ask for a key, so closed they are not there.

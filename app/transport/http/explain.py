@@ -15,7 +15,6 @@ from starlette.types import Scope
 from app.contract.errors import (
     BodyTooLarge,
     DeadlineExceeded,
-    InvalidParameter,
     OutputNotAvailable,
     RequestError,
 )
@@ -144,12 +143,8 @@ def _check(model: ServedModel, parameters: ExplainParameters) -> None:
     annotate(model=model.name, version=model.version, priority=parameters.priority)
     if model.signature.find("class_activation_map") is None:
         raise OutputNotAvailable(f"{model.name}:{model.version} has no class activation maps")
-    classes = len(model.manifest.labels)
-    if parameters.class_index is not None and parameters.class_index >= classes:
-        raise InvalidParameter(
-            f"class_index: {parameters.class_index} is none of the {classes} classes, which are"
-            f" counted from 0 to {classes - 1}"
-        )
+    if parameters.class_index is not None:
+        model.check_class(parameters.class_index)
 
 
 async def _drawn(answer: Classification, parameters: ExplainParameters, visit: Visit) -> bytes:

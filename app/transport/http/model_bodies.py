@@ -1,12 +1,18 @@
 """What is told of models: which are loaded, how they run, and what is being changed."""
 
-from app.contract.errors import ModelNotFound, NotReady
+import numpy as np
+from numpy.typing import NDArray
+
+from app.contract.errors import ModelNotFound, NotReady, OutputNotAvailable
 from app.contract.signature import TensorSpec
 from app.inference.host import HostState, ModelHost
 from app.inference.jobs import Job
 from app.inference.models import Models
+from app.selection.served_model import ServedModel
 from app.transport.http.classify import model_reference
 from app.transport.http.schemas import (
+    BlockOfClassBody,
+    ClassGatesBody,
     GatesBody,
     InputSize,
     JobBody,
@@ -18,6 +24,7 @@ from app.transport.http.schemas import (
 
 _JOBS_TOLD = 10
 _MILLISECONDS = 3
+_GATE_DIGITS = 3
 
 
 def model_body(host: ModelHost) -> ModelBody:
@@ -47,6 +54,35 @@ def model_body(host: ModelHost) -> ModelBody:
             GatesBody(block=gates.block, mean=gates.mean, spread=gates.spread)
             for gates in model.manifest.gates
         ],
+    )
+
+
+def class_gates_body(model: ServedModel, class_index: int) -> ClassGatesBody:
+    """The gates of one class.
+
+    Raises:
+        InvalidParameter: if there is no such class.
+        OutputNotAvailable: if the export did not keep them.
+    """
+    kept, own = model.manifest.excitations, model.class_gates
+    model.check_class(class_index)
+    if kept is None or own is None or not kept.photos[class_index]:
+        of_what = "class" if kept is None else "class without photos"
+        raise OutputNotAvailable(
+            f"{model.name}:{model.version} knows no gates of a {of_what}; an export with"
+            " --excitations keeps them of each class that it has photos of"
+        )
+    label = model.manifest.labels[class_index]
+    return ClassGatesBody(
+        class_index=class_index,
+        id=label.id,
+        label=label.name,
+        dataset=kept.dataset,
+        photos=kept.photos[class_index],
+        blocks={
+            block: BlockOfClassBody(mean=_rounded(gates.mean), spread=_rounded(gates.spread))
+            for block, gates in own.of(class_index).items()
+        },
     )
 
 
@@ -89,6 +125,10 @@ def status_body(models: Models, name: str) -> ModelStatusBody:
         ],
         jobs=[job_body(job) for job in jobs],
     )
+
+
+def _rounded(values: NDArray[np.float64]) -> list[float]:
+    return [round(value, _GATE_DIGITS) for value in values.tolist()]
 
 
 def _tensor(spec: TensorSpec) -> TensorBody:

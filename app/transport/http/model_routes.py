@@ -13,9 +13,9 @@ from app.inference.jobs import Job
 from app.inference.service import Service
 from app.inference.table import VersionLabel
 from app.pace import Pace
-from app.transport.http.model_bodies import job_body, model_body, status_body
+from app.transport.http.model_bodies import class_gates_body, job_body, model_body, status_body
 from app.transport.http.openapi import problem_responses
-from app.transport.http.schemas import JobStartedBody, ModelsBody, ModelStatusBody
+from app.transport.http.schemas import ClassGatesBody, JobStartedBody, ModelsBody, ModelStatusBody
 from app.transport.http.small_body import read_small
 
 _Authorise = Callable[..., Awaitable[str]]
@@ -23,6 +23,7 @@ _Authorise = Callable[..., Awaitable[str]]
 _VERSION = r"^[1-9][0-9]{0,8}$"
 _Name = Annotated[str, Path(pattern=MODEL_NAME)]
 _Version = Annotated[str, Path(pattern=_VERSION)]
+_ClassIndex = Annotated[int, Path(ge=0)]
 _VersionKey = Annotated[str, Field(pattern=_VERSION)]
 _HUNDRED = 100
 
@@ -71,6 +72,16 @@ def models_router(service: Service, authorise: _Authorise | None) -> APIRouter:
     )
     async def model(name: _Name) -> ModelStatusBody:
         return status_body(service.models, name)
+
+    @router.get(
+        "/models/{name}/versions/{version}/gates/{class_index}",
+        summary="What the gates did over the photos of a class when the model was exported",
+        responses=problem_responses(404, 422, 503),
+    )
+    async def gates(
+        name: _Name, version: VersionLabel | _Version, class_index: _ClassIndex
+    ) -> ClassGatesBody:
+        return class_gates_body(service.table.find(name, version).model, class_index)
 
     return router
 

@@ -63,7 +63,7 @@ class ClassifyParameters(Query):
     """Classes with a lower score are left out."""
     include: frozenset[Include] = frozenset()
     """Further outputs, repeated or comma-separated: the embedding of the image; the class
-    activation map of each class returned."""
+    activation map of each class returned; the excitations (gates) of each SE block."""
     coverage: Coverage | None = None
     """Adds the set of classes that holds the true one with this probability, as long as photos are
     like those that the sets were fitted to."""

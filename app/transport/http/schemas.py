@@ -49,7 +49,8 @@ class ItemError(TypedDict):
 
 class ItemBody(TypedDict):
     """One image: predictions, or an error. `crop` is the region that the network saw: left, top,
-    right and bottom in pixels of the oriented photo. `prediction_set`, if asked for, may be empty.
+    right and bottom in pixels of the oriented photo. `excitations`, if asked for, are the gates of
+    each SE block, by its name. `prediction_set`, if asked for, may be empty.
     """
 
     index: int
@@ -57,6 +58,7 @@ class ItemBody(TypedDict):
     predictions: NotRequired[list[PredictionBody]]
     crop: NotRequired[list[float]]
     embedding: NotRequired[list[float]]
+    excitations: NotRequired[dict[str, list[float]]]
     prediction_set: NotRequired[list[SetMember]]
     error: NotRequired[ItemError]
 
@@ -99,6 +101,24 @@ class GatesBody(TypedDict):
     block: str
     mean: float
     spread: float
+
+
+class BlockOfClassBody(TypedDict):
+    """Means and standard deviations of one block's gates, channel by channel."""
+
+    mean: list[float]
+    spread: list[float]
+
+
+class ClassGatesBody(TypedDict):
+    """What the gates of each SE block did over the photos of one class."""
+
+    class_index: int
+    id: str
+    label: str
+    dataset: str
+    photos: int
+    blocks: dict[str, BlockOfClassBody]
 
 
 class ModelBody(ModelReference):

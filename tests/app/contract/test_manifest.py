@@ -10,8 +10,12 @@ from pydantic import ValidationError
 
 from app.contract.manifest import Manifest, Preprocessing
 from tests.support.repository import ManifestDict, colour_manifest, in_schema_1
+from tests.support.signatures import signature_with_excitations
 
 Change = Callable[[ManifestDict], object]
+EXCITATIONS: dict[str, object] = {
+    "file": "gates.npy", "sha256": "0" * 64, "dataset": "photos", "photos": [1] * 64,
+}  # fmt: skip
 
 
 def parse(manifest: ManifestDict) -> Manifest:
@@ -78,6 +82,9 @@ def set_(*path: str | int, value: object) -> Change:
         (set_("preprocessing", "interpolation", value="cubic"), "interpolation"),
         (set_("preprocessing", "geometry", value="centre"), "preprocessing.geometry"),
         (set_("preprocessing", "background", value=[0, 0, 256]), "background.2"),
+        (set_("excitations", value=EXCITATIONS), "needs outputs of that meaning"),
+        (set_("excitations", value=EXCITATIONS | {"file": "../a"}), "excitations.file"),
+        (set_("excitations", value=EXCITATIONS | {"photos": [-1] * 64}), "excitations.photos.0"),
     ],
 )
 def test_a_mistake_is_found_and_placed(change: Change, message: str) -> None:
@@ -90,6 +97,14 @@ def test_a_mistake_is_found_and_placed(change: Change, message: str) -> None:
         for error in raised.value.errors()
     ]
     assert any(message in text for text in found), found
+
+
+def test_there_must_be_a_number_of_photos_for_each_class() -> None:
+    manifest = colour_manifest()
+    signature_with_excitations(manifest)
+    parse(manifest | {"excitations": EXCITATIONS})
+    with pytest.raises(ValidationError, match="differ in number"):
+        parse(manifest | {"excitations": EXCITATIONS | {"photos": [1] * 63}})
 
 
 def test_in_schema_1_every_model_has_the_three_outputs() -> None:
@@ -115,6 +130,7 @@ def test_in_schema_1_every_model_has_the_three_outputs() -> None:
         (set_("input", value=None), "input"),
         (set_("input", "height", value="tall"), "input.height"),
         (set_("gates", value=[]), "gates needs schema_version 2"),
+        (set_("excitations", value=EXCITATIONS), "excitations needs schema_version 2"),
         (set_("untrained", value=True), "untrained needs schema_version 2"),
         (set_("requires", value="senet-serving>=0.2.0"), "requires needs schema_version 2"),
     ],

@@ -12,6 +12,7 @@ from onnx.external_data_helper import set_external_data
 
 from app.contract.errors import ConfigurationError
 from app.contract.repository import ModelRepository, ModelVersion
+from tests.support.gated_model import write_gated_model
 from tests.support.repository import ManifestDict, colour_model, write_model
 
 
@@ -240,3 +241,34 @@ def test_golden_files_run_no_code(tmp_path: Path) -> None:
     path = write_model(tmp_path) / "golden.inputs.npy"
     np.save(path, np.array([{"pickled": 1}], dtype=object), allow_pickle=True)
     assert "no NumPy array" in refusal(find(tmp_path).golden).cause
+
+
+def test_gates_of_classes_are_read_with_their_digest(tmp_path: Path) -> None:
+    folder = write_gated_model(tmp_path)
+    gates = find(tmp_path).class_gates()
+    assert gates is not None
+    assert gates.of(8)["first"].mean.tolist() == [0, 0, 0]
+    (folder / "gates.npy").write_bytes(b"\x93NUMPY")
+    assert "its manifest says" in refusal(lambda: find(tmp_path).class_gates()).cause
+    (folder / "gates.npy").unlink()
+    assert "cannot be read" in refusal(lambda: find(tmp_path).class_gates()).cause
+
+
+@pytest.mark.parametrize(
+    "array", [np.zeros((2, 64, 66), np.uint8), np.zeros((2, 64, 67), np.float16)]
+)
+def test_gates_of_other_blocks_or_type_are_refused(tmp_path: Path, array: np.ndarray) -> None:
+    folder = write_gated_model(tmp_path)
+    old = hashlib.sha256((folder / "gates.npy").read_bytes()).hexdigest()
+    np.save(folder / "gates.npy", array)
+    new = hashlib.sha256((folder / "gates.npy").read_bytes()).hexdigest()
+    manifest = folder / "manifest.json"
+    manifest.write_text(manifest.read_text().replace(old, new))
+    error = refusal(lambda: find(tmp_path).class_gates())
+    assert error.option == "model_repository"
+    assert "is not uint8 [2, 64, 67]" in error.cause
+
+
+def test_a_model_without_them_has_none(tmp_path: Path) -> None:
+    write_model(tmp_path)
+    assert find(tmp_path).class_gates() is None

@@ -36,6 +36,9 @@ def spec(**changes: object) -> dict[str, Any]:
         {"meaning": "logits", "shape": ["n", 7, 1, 1]},
         {"name": ""},
         {"name": "a\n"},
+        {"meaning": "excitation", "name": "gates"},
+        {"meaning": "excitation", "name": "excitation."},
+        {"meaning": "excitation", "name": "excitation.a", "shape": ["n", 7, 1, 1]},
     ],
 )
 def test_an_output_of_another_form_than_its_meaning_has_is_refused(
@@ -78,6 +81,16 @@ def test_inputs_and_outputs_that_are_no_classifiers_are_refused(
 ) -> None:
     with pytest.raises(ValidationError, match=message):
         Signature.model_validate(content)
+
+
+def test_of_excitations_there_may_be_any_number() -> None:
+    content = COLOUR_SIGNATURE.model_dump(mode="json")
+    for name in ("excitation.layer1.0", "excitation.layer2.0"):
+        content["outputs"].append(spec(name=name, shape=["batch", 7], meaning="excitation"))
+    signature = Signature.model_validate(content)
+    blocks = [output.block for output in signature.find_all("excitation")]
+    assert blocks == ["layer1.0", "layer2.0"]
+    assert signature.logits.block == ""
 
 
 def test_what_schema_1_leaves_open_is_completed_by_real_shapes() -> None:

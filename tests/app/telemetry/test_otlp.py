@@ -7,10 +7,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+)
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
+from opentelemetry.proto.metrics.v1.metrics_pb2 import ResourceMetrics
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span
 
 from tests.support.colours import COLOURS
@@ -23,26 +28,31 @@ PARENT = "00f067aa0ba902b7"
 
 
 class Collector:
-    """Takes spans as an OpenTelemetry collector does.
+    """Takes spans and metrics as an OpenTelemetry collector does.
 
     Attributes:
-        received: what came, one after the other.
+        received: the spans that came, one after the other.
+        metrics: the metrics that came, one after the other.
         url: where it listens.
     """
 
     def __init__(self) -> None:
         received: list[ResourceSpans] = []
+        metrics: list[ResourceMetrics] = []
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
-                is_otlp = (self.path, self.headers["content-type"]) == (
-                    "/v1/traces",
-                    "application/x-protobuf",
-                )
-                if is_otlp:
+                answer = b""
+                is_otlp = self.headers["content-type"] == "application/x-protobuf"
+                if is_otlp and self.path == "/v1/traces":
                     received.extend(ExportTraceServiceRequest.FromString(body).resource_spans)
-                answer = ExportTraceServiceResponse().SerializeToString()
+                    answer = ExportTraceServiceResponse().SerializeToString()
+                elif is_otlp and self.path == "/v1/metrics":
+                    metrics.extend(ExportMetricsServiceRequest.FromString(body).resource_metrics)
+                    answer = ExportMetricsServiceResponse().SerializeToString()
+                else:
+                    is_otlp = False
                 self.send_response(200 if is_otlp else 400)
                 self.send_header("content-type", "application/x-protobuf")
                 self.send_header("content-length", str(len(answer)))
@@ -53,6 +63,7 @@ class Collector:
                 """Writes no log."""
 
         self.received = received
+        self.metrics = metrics
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever)
 
@@ -83,6 +94,7 @@ def test_a_request_s_spans_reach_a_collector(
     process = ServiceProcess(
         tmp_path,
         *("--model-repository", repository, "--model", "colours", "--tracing", "true"),
+        *("--otlp-metrics", "true"),
         environment={"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_SERVICE_NAME": "shop"},
     )
     try:
@@ -96,8 +108,10 @@ def test_a_request_s_spans_reach_a_collector(
     finally:
         process.kill()
 
-    for resource in collector.received:
-        names = {item.key: item.value.string_value for item in resource.resource.attributes}
+    senders = [item.resource for item in collector.received]
+    senders += [item.resource for item in collector.metrics]
+    for sender in senders:
+        names = {item.key: item.value.string_value for item in sender.attributes}
         assert names["service.name"] == "shop"
     found = [
         span
@@ -123,3 +137,22 @@ def test_a_request_s_spans_reach_a_collector(
         (request.trace_id, request.span_id)
     ]
     assert {item.key: item.value.int_value for item in batch.attributes} == {"senet.batch_size": 1}
+
+    families = {
+        metric.name: metric
+        for resource in collector.metrics
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+    }
+    requests = families["senet_requests_total"].sum
+    assert requests.is_monotonic
+    routes = {
+        item.value.string_value: point.as_double
+        for point in requests.data_points
+        for item in point.attributes
+        if item.key == "route"
+    }
+    assert routes["/classify"] == 1
+    [decoded] = families["senet_decode_seconds"].histogram.data_points
+    assert decoded.count == sum(decoded.bucket_counts) == 1
+    assert families["senet_ready"].gauge.data_points[0].as_double == 0  # the last state

@@ -39,6 +39,7 @@ def test_the_version_is_what_its_manifest_says(published: tuple[Path, Report]) -
         "manifest.json",
         "report.json",
         "report.md",
+        "gates.svg",
         "golden.inputs.npy",
         "golden.logits.npy",
         "model.fp32.onnx",

@@ -1,5 +1,6 @@
 """What operators and newcomers look at: health, metrics, models, documentation."""
 
+import logging
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -163,11 +164,23 @@ def test_metrics_count_what_happened(make_settings: Callable[..., Settings]) -> 
         assert value(client, "senet_queue_depth", **MODEL) == 0
         assert value(client, "senet_images_in_flight") == 0
         assert value(client, "senet_ready") == 1
+        assert value(client, "process_resident_memory_bytes") > 0
+        assert value(client, "senet_model_memory_bytes", **MODEL) > 0
         assert value(client, "senet_top1_score_count", **MODEL) == 2
         assert value(client, "senet_predictions_total", label="colour 0", **MODEL) == 2
         digest = client.get("/models").json()["models"][0]["digest"]
         info = {"name": "colours", "version": "1", "precision": "fp32", "provider": "cpu"}
         assert value(client, "senet_model_info", digest=digest, **info) == 1
+
+
+def test_the_gpu_is_read_where_one_serves(
+    make_settings: Callable[..., Settings], caplog: pytest.LogCaptureFixture
+) -> None:
+    engines = FakeEngines(FakeEngine(provider="cuda"), providers=("cuda",))
+    with caplog.at_level(logging.WARNING), running(make_settings(), engines):
+        pass  # its end waits for the thread that reads
+    # There is no card here, or nothing that tells of it.
+    assert [message[:21] for message in caplog.messages] == ["no metrics of the GPU"]
 
 
 def test_no_label_of_a_metric_comes_from_a_client(client: httpx.Client) -> None:

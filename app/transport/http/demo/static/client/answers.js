@@ -22,6 +22,7 @@ model,
 predictions: get(item, "predictions", "array").map((entry) => predictionOf(asObject(entry))),
 crop: cropOf(item["crop"]),
 embedding: item["embedding"],
+excitations: item["excitations"],
 requestId,
 timing,
 };

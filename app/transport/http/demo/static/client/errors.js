@@ -53,6 +53,10 @@ export class OutputNotAvailable extends ServiceError {
 }
 export class AnswerTooLarge extends ServiceError {
 }
+export class LoadConflict extends ServiceError {
+}
+export class LoadRefused extends ServiceError {
+}
 export class BodyTimeout extends ServiceError {
 }
 export class BodyTooLarge extends ServiceError {
@@ -69,6 +73,8 @@ export class NotReady extends Unavailable {
 }
 export class Draining extends Unavailable {
 }
+export class TooManyConnections extends Unavailable {
+}
 export class InferenceFailed extends ServiceError {
 }
 export class DeadlineExceeded extends ServiceError {
@@ -84,6 +90,8 @@ const BY_CODE = new Map([
 ["model_not_found", ModelNotFound],
 ["output_not_available", OutputNotAvailable],
 ["answer_too_large", AnswerTooLarge],
+["load_conflict", LoadConflict],
+["load_refused", LoadRefused],
 ["body_timeout", BodyTimeout],
 ["body_too_large", BodyTooLarge],
 ["too_many_images", TooManyImages],
@@ -91,6 +99,7 @@ const BY_CODE = new Map([
 ["overloaded", Overloaded],
 ["not_ready", NotReady],
 ["draining", Draining],
+["too_many_connections", TooManyConnections],
 ["inference_failed", InferenceFailed],
 ["deadline_exceeded", DeadlineExceeded],
 ]);
