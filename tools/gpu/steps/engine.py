@@ -29,7 +29,7 @@ def measure(plan: Plan) -> None:
     subjects: list[tuple[str, Precision, bool]] = [(MIDDLE, "fp16", True), (DEFAULT, "fp16", True)]
     if not plan.quick:
         subjects += [
-            (MIDDLE, "fp16", False), (MIDDLE, "fp32", True), (DEFAULT, "fp32", True), (LARGE, "fp16", True),
+            (MIDDLE, "fp16", False), (MIDDLE, "fp32", True), (DEFAULT, "fp32", True),
         ]  # fmt: skip
     for name, precision, graphs in subjects:
         if plan.provider == "cpu":

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 
 import torch
 
-from tools.gpu.plan import DEFAULT, LARGE, MIDDLE, Plan
+from tools.gpu.plan import DEFAULT, MIDDLE, Plan
 from tools.loadtools import pictures, wrk
 from tools.loadtools.bodies import raw
 from tools.loadtools.process import NotReady, service
@@ -23,7 +23,7 @@ def measure(plan: Plan) -> None:
     plan.notes.table("what", "outcome")
     if plan.provider == "cuda":
         with _full(_LEFT_MIB):
-            plan.notes.row("started on a full card", _start(plan, LARGE, 64))
+            plan.notes.row("started on a full card", _start(plan, MIDDLE, 64))
         _filled_later(plan)
     _hung(plan)
     _chaos(plan)
