@@ -66,6 +66,9 @@ class Settings(BaseSettings):
     operations_port: Annotated[int, Field(ge=0, le=65535)] | None = None
     """A second TCP port, on which health and /metrics answer as well, and nothing else. It is the
     last one to close; none by default."""
+    grpc_port: Annotated[int, Field(ge=0, le=65535)] | None = None
+    """TCP port on which the Open Inference Protocol is served over gRPC as well; none by default.
+    It needs the extra grpc."""
     model_repository: Path = Path("models")
     """Folder that holds <name>/<version>/manifest.json. Where it is missing and the option is not
     set, an installed package serves the model that it brings along."""
@@ -258,6 +261,19 @@ class Settings(BaseSettings):
                 "operations_port",
                 f"{self.port} is the service's own port",
                 "choose another --operations-port (SENET_OPERATIONS_PORT), or none",
+            )
+        taken = [port for port in (self.port, self.operations_port) if port]
+        if self.grpc_port in taken:
+            raise ConfigurationError(
+                "grpc_port",
+                f"{self.grpc_port} is another port of the service",
+                "choose another --grpc-port (SENET_GRPC_PORT), or none",
+            )
+        if self.grpc_port is not None and "v2" not in self.served_adapters:
+            raise ConfigurationError(
+                "grpc_port",
+                f"the protocol that it serves is switched off (adapters={self.adapters})",
+                "name v2 in --adapters (SENET_ADAPTERS) too, or leave --grpc-port out",
             )
         if not self.open_operations and self.api_keys_file is None:
             raise ConfigurationError(

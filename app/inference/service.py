@@ -13,6 +13,7 @@ from app.inference.admission import Admission, Caller
 from app.inference.classification import ClassifyOptions
 from app.inference.host import ModelHost
 from app.inference.hosting import Hosting
+from app.inference.memory import Memory
 from app.inference.models import Models
 from app.inference.poll import RepositoryPoll
 from app.inference.shadow import Shadow
@@ -82,6 +83,11 @@ class Service:
     def state(self) -> State:
         """Where the service stands."""
         return self._state
+
+    @property
+    def memory(self) -> Memory:
+        """What requests may hold."""
+        return self._hosting.memory
 
     @property
     def table(self) -> ModelTable:

@@ -165,6 +165,18 @@ def test_both_ports_are_looked_at(options: list[str | Path]) -> None:
     assert "choose another --operations-port" in found["operations port"]["detail"]
 
 
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_the_grpc_port_is_looked_at(
+    make_settings: Callable[..., Settings], options: list[str | Path], *, is_ours: bool
+) -> None:
+    with running(make_settings(grpc_port=0), FakeEngines()) as live:
+        own = ["--port", str(live.port)] if is_ours else []
+        code, found = findings(*options, *own, "--grpc-port", str(live.grpc_port))
+    assert code == (0 if is_ours else 1)
+    told = found["grpc port"]["detail"]
+    assert ("served by this service" if is_ours else "choose another --grpc-port") in told
+
+
 def test_too_few_open_files(options: list[str | Path]) -> None:
     assert findings(*options)[1]["open files"]["verdict"] == "ok"
     code, found = findings(*options, "--max-connections", str(10**12))
