@@ -88,9 +88,9 @@ class Settings(BaseSettings):
     fp16 on a GPU."""
     max_accuracy_drop: Annotated[float, Field(ge=0, le=100)] = 0.5
     """Points of top-1 accuracy that precision auto may give up for speed."""
-    max_batch_size: Annotated[int, Field(ge=1, le=1024)] = 8
-    """Largest number of images in one batch; on a CPU fewer are taken where the measurement at
-    start finds that more bring nothing."""
+    max_batch_size: Annotated[int, Field(ge=0, le=1024)] = 0
+    """Largest number of images in one batch; 0: 8 on a CPU, 64 on a GPU. On a CPU fewer are taken
+    where the measurement at start finds that more bring nothing."""
     max_queue_delay_ms: Annotated[float, Field(ge=0, le=10_000)] = 0
     """How long a batch that is not full may wait for more images, in milliseconds."""
     max_queue_size: Annotated[int, Field(ge=1, le=1_000_000)] = 256

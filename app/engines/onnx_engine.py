@@ -9,7 +9,7 @@ import onnxruntime
 
 from app.contract.errors import ConfigurationError
 from app.contract.signature import Signature
-from app.engines.buckets import batch_buckets
+from app.engines.buckets import batch_buckets, largest_batch
 from app.engines.cpu_engine import CpuEngine
 from app.engines.engine import Engine, Layout, Provider
 from app.engines.freed_memory import return_freed_memory
@@ -32,7 +32,7 @@ class OnnxEngines:
 
     Args:
         provider: the setting; "auto" allows every provider that is installed, but TensorRT.
-        max_batch_size: largest batch that a GPU is prepared for.
+        max_batch_size: largest batch that a GPU is prepared for; 0 for what is usual.
         cuda_graphs: whether CUDA may replay graphs; without them each kernel is launched.
     """
 
@@ -40,7 +40,7 @@ class OnnxEngines:
         self,
         provider: Literal["auto"] | Provider,
         *,
-        max_batch_size: int = 8,
+        max_batch_size: int = 0,
         cuda_graphs: bool = True,
     ) -> None:
         self._provider = provider
@@ -80,7 +80,7 @@ class OnnxEngines:
         plan = GpuPlan(
             provider=provider,
             device="cuda",
-            buckets=tuple(batch_buckets(self._max_batch_size)),
+            buckets=tuple(batch_buckets(largest_batch(self._max_batch_size, provider))),
             slots=layout.slots,
             graphs=self._cuda_graphs and provider == "cuda",
             signature=signature,
@@ -100,7 +100,8 @@ class OnnxEngines:
             raise ConfigurationError(
                 "model_repository",
                 f"{model_file} does not run on {provider}: {' '.join(str(error).split())}",
-                "lower --max-batch-size (SENET_MAX_BATCH_SIZE), or export the model again",
+                "free memory of the GPU, lower --max-batch-size (SENET_MAX_BATCH_SIZE), or export"
+                " the model again",
             ) from error
 
 

@@ -2,7 +2,7 @@
 
 import shutil
 import subprocess
-import threading
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -49,18 +49,12 @@ def watched() -> Iterator[Utilisation]:
         program, "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits", "--id=0",
         f"--loop-ms={_PERIOD_MS}",
     )  # fmt: skip
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - NVIDIA's own
-    lines = process.stdout
-    assert lines is not None  # it was asked for
-
-    def read() -> None:
-        seen.samples += [float(line) for line in lines if line.strip().isdigit()]
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    try:
-        yield seen
-    finally:
-        process.terminate()
-        process.wait()
-        reader.join()
+    with tempfile.TemporaryFile("w+") as lines:
+        process = subprocess.Popen(command, stdout=lines)  # noqa: S603 - NVIDIA's own
+        try:
+            yield seen
+        finally:
+            process.terminate()
+            process.wait()
+            lines.seek(0)
+            seen.samples += [float(line) for line in lines if line.strip().isdigit()]

@@ -1,4 +1,4 @@
-"""`python -m tools.gpu.models`: networks of published sizes whose files compress to next to nothing.
+"""`python -m tools.gpu.models`: networks of published sizes whose files hardly take space packed.
 
 A machine with a card may be reachable only through a narrow upload. Random weights do not compress;
 here the same few thousand random values repeat in every layer. A convolution takes as long with
@@ -14,12 +14,14 @@ import torch
 from torch import nn
 
 from app.contract.errors import ConfigurationError
+from senet.se import SqueezeExcitation
 from tools.bench import models
 
 NAMES = ("se_resnet50", "senet154")
 # A prime, so that no two filters of a layer begin at the same value.
 _PERIOD = 4099
 _SEED = 0
+_GATES = 30.0
 
 
 def repeating_network(name: str) -> nn.Module:
@@ -31,6 +33,10 @@ def repeating_network(name: str) -> nn.Module:
             if weights.numel() > _PERIOD:
                 repeated = np.resize(values, weights.numel()) * float(weights.std())
                 weights.copy_(torch.from_numpy(repeated.astype(np.float32)).view_as(weights))
+        for module in network.modules():
+            if isinstance(module, SqueezeExcitation):
+                # Gates that hardly vary would be folded into the convolution before them.
+                module.fc2.weight.mul_(_GATES)
     return network
 
 

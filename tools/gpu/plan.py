@@ -30,6 +30,11 @@ class Plan:
     quick: bool
     notes: Notes
 
+    @property
+    def precision(self) -> Precision:
+        """What serves by rule."""
+        return "fp16" if self.provider == "cuda" else "fp32"
+
     def repository(self, name: str) -> Path:
         """The repository that holds a model."""
         return Path("models") if name == DEFAULT else self.work / "models"

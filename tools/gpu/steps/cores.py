@@ -3,6 +3,7 @@
 import tempfile
 import threading
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,11 @@ from tools.loadtools.process import service
 
 _BATCH = 4
 _CLIENTS = 64
+_SUBJECTS: tuple[tuple[str, Precision], ...] = (
+    (DEFAULT, "fp32"),
+    (DEFAULT, "int8"),
+    (MIDDLE, "fp32"),
+)
 
 
 def measure(plan: Plan) -> None:
@@ -27,7 +33,7 @@ def measure(plan: Plan) -> None:
     numbers = [number for number in (1, 2, 4, 8, 16) if number <= cores]
     plan.notes.say(f"Images a second of the engine alone, batches of {_BATCH}; threads x slots.")
     plan.notes.table("model", *(f"{number} cores" for number in numbers), "best layout on all")
-    for name, precision in ((DEFAULT, "fp32"), (DEFAULT, "int8"), (MIDDLE, "fp32")):
+    for name, precision in _SUBJECTS:
         _engine(plan, name, precision, numbers)
     plan.notes.say("\nThe service on all cores, in processes that share them equally.")
     plan.notes.table("model", "processes", "images/s", "event loop of each", "failed")
@@ -46,18 +52,16 @@ def _engine(plan: Plan, name: str, precision: Precision, numbers: list[int]) -> 
         engine = OnnxEngines("cpu").load(
             version.folder / variant.file, "cpu", Layout(threads, slots), version.manifest.signature
         )
-        runs = [lambda slot=slot: slot.run(images, ["logits"]) for slot in engine.open_slots()]
+        runs = [partial(slot.run, images, ["logits"]) for slot in engine.open_slots()]
         return rate(plan.seconds, runs) * _BATCH
 
-    rates = [max((measured(1, number), f"1x{number}") for _ in range(1)) for number in numbers]
+    rates = [measured(1, number) for number in numbers]
     layouts = [
         (measured(threads, numbers[-1] // threads), f"{threads}x{numbers[-1] // threads}")
         for threads in numbers
     ]
     best, layout = max(layouts)
-    plan.notes.row(
-        f"{name} {precision}", *(value for value, _ in rates), f"{layout}: {best:,.0f}/s"
-    )
+    plan.notes.row(f"{name} {precision}", *rates, f"{layout}: {best:,.0f}/s")
 
 
 def _processes(plan: Plan, precision: Precision, number: int, cores: int) -> None:
@@ -91,7 +95,7 @@ def _processes(plan: Plan, precision: Precision, number: int, cores: int) -> Non
                     seconds=seconds,
                     ramp=1,
                     memory_mib=lambda: 0.0,
-                )  # fmt: skip
+                )
             )
 
         threads = [threading.Thread(target=drive, args=(server.url,)) for server in servers]

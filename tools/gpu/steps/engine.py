@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,13 +25,19 @@ def measure(plan: Plan) -> None:
     _decoding(plan)
     plan.notes.say("\nImages a second, copies to and from the card included.")
     plan.notes.table(
-        "model", "graphs", "batch", "one slot", "ms a batch", "two slots", "copying them together, ms"
+        "model", "graphs", "batch", "one slot", "ms a batch", "two slots", "stacking, ms"
     )  # fmt: skip
-    subjects: list[tuple[str, Precision, bool]] = [(MIDDLE, "fp16", True), (DEFAULT, "fp16", True)]
+    subjects: list[tuple[str, Precision, bool]] = [
+        (MIDDLE, "fp16", True),
+        (DEFAULT, "fp16", True),
+    ]
     if not plan.quick:
         subjects += [
-            (MIDDLE, "fp16", False), (MIDDLE, "fp32", True), (DEFAULT, "fp32", True),
-        ]  # fmt: skip
+            (MIDDLE, "fp16", False),
+            (MIDDLE, "fp32", True),
+            (DEFAULT, "fp32", True),
+            (LARGE, "fp16", True),
+        ]
     for name, precision, graphs in subjects:
         if plan.provider == "cpu":
             precision = "fp32"
@@ -47,7 +54,7 @@ def _engine(plan: Plan, name: str, precision: Precision, graphs: bool) -> None:
     for batch in batches:
         one = rate(plan.seconds, _runs(slots[:1], images[:batch])) * batch
         two = rate(plan.seconds, _runs(slots, images[:batch])) * batch
-        stack = rate(plan.seconds / 4, [lambda part=images[:batch]: np.stack(part)])
+        stack = rate(plan.seconds / 4, [partial(np.stack, images[:batch])])
         plan.notes.row(
             f"{name} {precision}", "yes" if graphs else "no", batch, one, 1000 * batch / one, two,
             1000 / stack,
@@ -55,7 +62,7 @@ def _engine(plan: Plan, name: str, precision: Precision, graphs: bool) -> None:
 
 
 def _runs(slots: Sequence[Slot], images: Sequence[NDArray[np.uint8]]) -> list[Callable[[], object]]:
-    return [lambda slot=slot: slot.run(images, ["logits"]) for slot in slots]
+    return [partial(slot.run, images, ["logits"]) for slot in slots]
 
 
 def rate(seconds: float, loops: Sequence[Callable[[], object]]) -> float:
@@ -84,8 +91,7 @@ def _decoding(plan: Plan) -> None:
     for size in ((160, 120), pictures.SMALL):
         photo = pictures.encoded(size, _SEED, compact=True)
 
-        def decode(data: bytes = photo) -> object:
-            return preprocess(data, preprocessing, max_pixels=_MAX_PIXELS)
+        decode = partial(preprocess, photo, preprocessing, max_pixels=_MAX_PIXELS)
 
         rates = [rate(plan.seconds / 2, [decode] * number) for number in threads]
         plan.notes.row(f"{size[0]}x{size[1]}, {len(photo) / 1000:.0f} kB", *rates)

@@ -67,8 +67,7 @@ def _filled_later(plan: Plan) -> None:
 def _hung(plan: Plan) -> None:
     """No batch is answered within the limit: the engine counts as hung, the process ends."""
     photos = pictures.drawn(plan.work / "photos", pictures.SMALL, compact=True)
-    precision = "fp16" if plan.provider == "cuda" else "fp32"
-    options = plan.service_options(MIDDLE, precision, "--max-batch-size", "64")
+    options = plan.service_options(MIDDLE, plan.precision, "--max-batch-size", "64")
     with service([*options, "--inference-timeout-ms", "1"]) as server:
         began = time.monotonic()
         # The load generator may find nobody any more.

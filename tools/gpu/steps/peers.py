@@ -1,10 +1,12 @@
 """What do a plain server with ONNX Runtime on the card, and PyTorch's compiler, make of it?"""
 
+import os
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -27,11 +29,8 @@ def measure(plan: Plan) -> None:
 
 
 def _plain(plan: Plan) -> None:
-    import os
-
-    precision = "fp16" if plan.provider == "cuda" else "fp32"
     version = plan.version(MIDDLE)
-    (variant,) = (each for each in version.manifest.variants if each.precision == precision)
+    (variant,) = (each for each in version.manifest.variants if each.precision == plan.precision)
     setting = Setting(
         "plain", 1, 1, folder=str(version.folder.resolve()), file=variant.file,
         gpu=plan.provider == "cuda",
@@ -48,25 +47,28 @@ def _plain(plan: Plan) -> None:
     with ExitStack() as stack:
         stack.enter_context(server)
         folder = stack.enter_context(tempfile.TemporaryDirectory())
-        http.load(plan, f"plain, {MIDDLE} {precision}", server, Path(folder))
+        http.load(plan, f"plain, {MIDDLE} {plan.precision}", server, Path(folder))
 
 
 def _compiled(plan: Plan) -> None:
     """PyTorch's compiler with CUDA graphs: images that are on the card already, nothing copied."""
     plan.notes.say("\nPyTorch in fp16, channels last, images on the card already; images a second.")
     plan.notes.table("batch", "as it is", "torch.compile, reduce-overhead", "compiled in s")
-    network = repeating_network(MIDDLE).eval().half().cuda().to(memory_format=torch.channels_last)
+    network = repeating_network(MIDDLE).eval().half().cuda()
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     with torch.inference_mode():
         for batch in (1, 64):
             images = torch.randn(batch, 3, _SIDE, _SIDE, device="cuda", dtype=torch.float16)
             images = images.to(memory_format=torch.channels_last)
-            eager = _rate(plan.seconds, lambda images=images: network(images)) * batch
-            compiled = torch.compile(network, mode="reduce-overhead", dynamic=False)
+            eager = _rate(plan.seconds, partial(network, images)) * batch
+            compiled: Callable[[torch.Tensor], object] = torch.compile(
+                network, mode="reduce-overhead", dynamic=False
+            )
             began = time.monotonic()
             compiled(images)
             took = time.monotonic() - began
             plan.notes.row(
-                batch, eager, _rate(plan.seconds, lambda: compiled(images)) * batch, took
+                batch, eager, _rate(plan.seconds, partial(compiled, images)) * batch, took
             )
 
 

@@ -28,10 +28,15 @@ def measure(plan: Plan) -> None:
 
 
 def _measure(plan: Plan, number: int) -> None:
-    precision = "fp16" if plan.provider == "cuda" else "fp32"
     decoders = max(1, (os.cpu_count() or 1) // number)
     options = plan.service_options(
-        MIDDLE, precision, *OPTIONS, "--decode-threads", str(decoders), "--decode-by", "processes"
+        MIDDLE,
+        plan.precision,
+        *OPTIONS,
+        "--decode-threads",
+        str(decoders),
+        "--decode-by",
+        "processes",
     )
     photos = pictures.drawn(plan.work / "photos", THUMBNAIL, compact=True)
     with ExitStack() as stack:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from app.contract.manifest import Precision, Preprocessing
 from app.engines.engine import Slot
@@ -48,7 +49,7 @@ def reference(plan: Plan, name: str) -> Run:
     preprocessing = version.manifest.preprocessing
     if name == DEFAULT:
         trained = checkpoint.load(Path("models") / name / "checkpoint.pt")
-        network = build(trained.architecture, len(trained.labels))
+        network: nn.Module = build(trained.architecture, len(trained.labels))
         network.load_state_dict(trained.weights)
     else:
         network = repeating_network(name)
@@ -92,9 +93,9 @@ def _compare(
         total += size
     plan.notes.row(
         f"{name} {precision}", "yes" if graphs else "no",
-        *(f"{worst[output]:.1e}" if output in worst else None for output in ("logits", "embedding", "cam")),
-        f"{same} of {total}", _subsets(first, images, names), _together((first, second), images, names),
-        loaded,
+        *(f"{worst[output]:.1e}" for output in ("logits", "embedding", "cam")),
+        f"{same} of {total}", _subsets(first, images, names),
+        _together((first, second), images, names), loaded,
     )  # fmt: skip
 
 

@@ -12,8 +12,8 @@ _SECONDS = 240
 def measure(plan: Plan) -> None:
     """Writes the report."""
     command = [
-        sys.executable, "-m", "app", "tensorrt", "--model-repository", str(plan.repository(DEFAULT)),
-        "--model", DEFAULT,
+        sys.executable, "-m", "app", "tensorrt",
+        "--model-repository", str(plan.repository(DEFAULT)), "--name", DEFAULT,
     ]  # fmt: skip
     done = subprocess.run(  # noqa: S603 - our own command
         command, capture_output=True, text=True, timeout=_SECONDS, check=False
