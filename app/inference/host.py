@@ -19,6 +19,7 @@ from app.contract.errors import (
     RequestError,
 )
 from app.engines.engine import Slot
+from app.inference.drift import Drift
 from app.inference.observer import Observer
 from app.inference.queued_image import Answer, Answers, ClientLeft, QueuedImage
 from app.inference.scheduler import Infer, Scheduler
@@ -56,6 +57,7 @@ class ModelHost:
         observers: are told what it does.
         tracing: records decoding and batches.
         workers: the threads that decode, infer and rank; hosts share them.
+        drift: compares what comes with the model's reference, if it has one.
         lone_slot: runs a batch that has the cores to itself; None if that is any slot.
         threads: how many threads this host needs.
         max_image_pixels: largest width * height of an image.
@@ -68,6 +70,7 @@ class ModelHost:
     Attributes:
         model: what it answers with.
         state: where it stands.
+        drift: see above.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class ModelHost:
         tracing: Tracing,
         workers: Workers,
         *,
+        drift: Drift | None = None,
         lone_slot: Slot | None = None,
         threads: int,
         max_image_pixels: int,
@@ -88,6 +92,7 @@ class ModelHost:
     ) -> None:
         self.model = model
         self.state = HostState.LOADING
+        self.drift = drift
         self._observers = observers
         self._tracing = tracing
         self._inference_timeout = inference_timeout_seconds
@@ -102,6 +107,7 @@ class ModelHost:
             self.model,
             observers,
             tracing,
+            drift,
             self._hand_over,
             max_image_pixels=max_image_pixels,
             decoding_bytes=decoding_bytes,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from app.contract.errors import ConfigurationError
+from app.contract.reference import Signal
 from app.engines.freed_memory import return_freed_memory
 from app.hardware import (
     available_cores,
@@ -14,11 +15,13 @@ from app.hardware import (
     resident_bytes,
 )
 from app.inference.budget import Budget
+from app.inference.drift import Drift
 from app.inference.host import ModelHost
 from app.inference.memory import Memory
 from app.inference.observer import MetricsObserver
 from app.inference.workers import Workers
 from app.selection.loading import LoadedModel, Room, room_of_start
+from app.selection.served_model import ServedModel
 from app.settings import Settings
 from app.telemetry.metrics import Metrics
 from app.telemetry.tracing import Tracing
@@ -84,12 +87,14 @@ class Hosting:
         slots = loaded.engine.open_slots()
         threads = (settings.decode_threads or available_cores()) + len(slots)
         self._threads = max(self._threads, threads)
+        drift = self._drift(model)
         host = ModelHost(
             model,
             slots,
-            [MetricsObserver(self._metrics, model)],
+            [MetricsObserver(self._metrics, model), *([drift] if drift else [])],
             self._tracing,
             self._workers,
+            drift=drift,
             lone_slot=loaded.engine.open_lone_slot(),
             threads=threads,
             max_image_pixels=settings.max_image_pixels,
@@ -169,6 +174,16 @@ class Hosting:
         """Ends all hosts at once. Images still queued are answered with an error."""
         await asyncio.gather(*(host.stop() for host in list(self._hosts)))
         self._workers.stop()
+
+    def _drift(self, model: ServedModel) -> Drift | None:
+        if model.manifest.reference is None:
+            return None
+        labels = (model.name, model.version)
+
+        def tell(signal: Signal, window: int, ratio: float) -> None:
+            self._metrics.drift.labels(*labels, signal, str(window)).set(ratio)
+
+        return Drift(model, tell)
 
     def _budget(self) -> Budget:
         sizes = [host.model.manifest.input for host in self._hosts]

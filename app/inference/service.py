@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable
 
 from app.contract.errors import Draining, NotReady, Unavailable
-from app.contract.repository import ModelRepository
 from app.engines.engine import Engines
 from app.hardware import memory_limit_bytes
 from app.inference.admission import Admission, Caller
@@ -207,7 +206,7 @@ class Service:
         names = [settings.model, *settings.models] if settings.models else [settings.model]
         return RepositoryPoll(
             self.models,
-            ModelRepository(settings.model_repository),
+            self.models.repository,
             settings.repository_poll_seconds,
             frozenset(name.partition(":")[0] for name in names if ":" in name),
         )

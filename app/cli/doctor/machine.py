@@ -40,7 +40,9 @@ def memory(_: Settings) -> Iterator[Finding]:
 def paths(settings: Settings) -> Iterator[Finding]:
     """What can be read and written; the service needs to write nowhere."""
     repository = settings.model_repository
-    if not os.access(repository, os.R_OK | os.X_OK):
+    if isinstance(repository, str):
+        yield Finding("models", "ok", f"{repository}, copied to the cache")
+    elif not os.access(repository, os.R_OK | os.X_OK):
         yield Finding("models", "fault", f"{repository} cannot be read by user {os.getuid()}")
     elif os.access(repository, os.W_OK):
         yield Finding("models", "ok", f"{repository}, writable; read-only is enough")

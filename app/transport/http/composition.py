@@ -10,7 +10,6 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
-from app.contract.repository import ModelRepository
 from app.engines.cuda_uuid import cuda_uuids
 from app.engines.engine import Engines
 from app.engines.onnx_engine import OnnxEngines
@@ -135,7 +134,7 @@ def create_app(
     )
     parts = app.state.adapter_parts = Parts(
         service=service,
-        repository=Repository(service, ModelRepository(settings.model_repository)),
+        repository=Repository(service),
         arrivals=arrivals,
         inference=inference,
         log=log,

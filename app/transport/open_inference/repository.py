@@ -13,7 +13,6 @@ from app.contract.errors import (
     ModelNotFound,
     NotReady,
 )
-from app.contract.repository import ModelRepository
 from app.inference.service import Service
 from app.inference.table import VersionLabel
 from app.selection.served_model import ServedModel
@@ -35,12 +34,11 @@ class Repository:
 
     Args:
         service: whose models they are.
-        folder: the repository.
     """
 
-    def __init__(self, service: Service, folder: ModelRepository) -> None:
+    def __init__(self, service: Service) -> None:
         self._service = service
-        self._folder = folder
+        self._repository = service.models.repository
 
     async def index(self, *, only_ready: bool) -> list[IndexEntry]:
         """All versions that there are, and where each stands.
@@ -85,8 +83,7 @@ class Repository:
                 f"{min(parameters)[:64]}: models are loaded as they are in the repository"
             )
         models = self._service.models
-        versions = await self._of(name)
-        highest = str(versions[-1]) if versions else None
+        highest = await self._latest(name)
         if highest is None or (name, highest) not in models.table:
             job = await models.load(name, None, caller)
             await job.finish()
@@ -129,8 +126,8 @@ class Repository:
         def read() -> list[tuple[str, str]]:
             return [
                 (name, str(version))
-                for name in self._folder.names()
-                for version in self._folder.versions(name)
+                for name in self._repository.names()
+                for version in self._repository.versions(name)
             ]
 
         try:
@@ -138,11 +135,12 @@ class Repository:
         except (ConfigurationError, OSError) as error:
             raise LoadRefused(f"the repository cannot be read: {error}") from error
 
-    async def _of(self, name: str) -> list[int]:
+    async def _latest(self, name: str) -> str | None:
         try:
-            return await asyncio.to_thread(self._folder.versions, name)
+            latest = await asyncio.to_thread(self._repository.latest, name)
         except (ConfigurationError, OSError) as error:
             raise LoadRefused(f"the repository cannot be read: {error}") from error
+        return None if latest is None else str(latest)
 
 
 def find_model(service: Service, name: str, version: str | None) -> ServedModel:

@@ -73,6 +73,25 @@ def test_an_empty_model_volume(tmp_path: Path) -> None:
     assert "which holds no model" in found["provider cpu"]["detail"]
 
 
+def test_every_model_is_looked_at(tmp_path: Path) -> None:
+    write_model(tmp_path)
+    damaged = write_model(tmp_path, name="others") / "model.fp32.onnx"
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    options = ("--port", "0", "--models", "all", "--model-repository", tmp_path)
+    code, found = findings(*options)
+    assert code == 1
+    assert found["colours on provider cpu"]["verdict"] == "ok"
+    assert "its manifest says" in found["others on provider cpu"]["detail"]
+    damaged.write_bytes((tmp_path / "colours" / "1" / "model.fp32.onnx").read_bytes())
+    assert findings(*options)[0] == 0
+
+
+def test_all_models_of_an_empty_volume(tmp_path: Path) -> None:
+    code, found = findings("--port", "0", "--models", "all", "--model-repository", tmp_path)
+    assert code == 1
+    assert "holds no model" in found["providers"]["detail"]
+
+
 def test_a_model_that_was_damaged_on_its_way(tmp_path: Path) -> None:
     with (write_model(tmp_path) / "model.fp32.onnx").open("ab") as file:
         file.write(b"x")
