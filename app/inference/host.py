@@ -18,12 +18,13 @@ from app.contract.errors import (
     InferenceFailed,
     RequestError,
 )
+from app.contract.preprocess import network_input
 from app.engines.engine import Slot
 from app.inference.drift import Drift
 from app.inference.observer import Observer
 from app.inference.queued_image import Answer, Answers, ClientLeft, QueuedImage
 from app.inference.scheduler import Infer, Scheduler
-from app.inference.stages import Stages
+from app.inference.stages import Decoder, Stages
 from app.inference.workers import Lane, Workers
 from app.selection.served_model import ServedModel
 from app.telemetry.tracing import Tracing
@@ -60,6 +61,7 @@ class ModelHost:
         drift: compares what comes with the model's reference, if it has one.
         lone_slot: runs a batch that has the cores to itself; None if that is any slot.
         threads: how many threads this host needs.
+        decode: makes the network's input of a file.
         max_image_pixels: largest width * height of an image.
         decoding_bytes: memory that decoding an image may take beside others; one that takes more
             waits until no other such image is decoded.
@@ -84,6 +86,7 @@ class ModelHost:
         drift: Drift | None = None,
         lone_slot: Slot | None = None,
         threads: int,
+        decode: Decoder = network_input,
         max_image_pixels: int,
         decoding_bytes: int,
         max_queue_delay_seconds: float = 0.0,
@@ -109,6 +112,7 @@ class ModelHost:
             tracing,
             drift,
             self._hand_over,
+            decode,
             max_image_pixels=max_image_pixels,
             decoding_bytes=decoding_bytes,
             clock=clock,

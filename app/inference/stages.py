@@ -4,14 +4,16 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.contract.decoding import LargeImage
 from app.contract.errors import InferenceFailed, RequestError
+from app.contract.manifest import Preprocessing
 from app.contract.oriented_photo import oriented_photo
-from app.contract.preprocess import network_input
+from app.contract.preprocess import NetworkInput
 from app.contract.ranking import RankedClass, postprocess
 from app.contract.signature import Include
 from app.inference.classification import Classification, Prediction
@@ -29,6 +31,27 @@ logger = logging.getLogger(__name__)
 Answers = Sequence[tuple[QueuedImage, Answer]]
 
 
+class Decoder(Protocol):
+    """Makes the network's input of a file; see `network_input`."""
+
+    def __call__(
+        self,
+        data: bytes,
+        preprocessing: Preprocessing,
+        /,
+        *,
+        max_pixels: int,
+        max_bytes: int | None,
+    ) -> NetworkInput:
+        """See `network_input`.
+
+        Raises:
+            RequestError: if there is none.
+            LargeImage: if decoding it takes more than `max_bytes`.
+        """
+        ...
+
+
 class Stages:
     """Does the scheduler's tasks for one model. For any number of threads.
 
@@ -38,6 +61,7 @@ class Stages:
         tracing: records decoding and batches.
         drift: is shown a sample of the batches, if there is a reference to compare it with.
         answer: takes the answers of a task; called in the thread that did it.
+        decode: makes the network's input of a file.
         max_image_pixels: largest width * height of an image.
         decoding_bytes: memory that decoding an image may take beside others.
         clock: monotonic time in seconds.
@@ -50,6 +74,7 @@ class Stages:
         tracing: Tracing,
         drift: Drift | None,
         answer: Callable[[Answers], None],
+        decode: Decoder,
         *,
         max_image_pixels: int,
         decoding_bytes: int,
@@ -60,6 +85,7 @@ class Stages:
         self._tracing = tracing
         self._drift = drift
         self._answer = answer
+        self._decode_file = decode
         self._max_image_pixels = max_image_pixels
         self._decoding_bytes = decoding_bytes
         self._clock = clock
@@ -82,7 +108,7 @@ class Stages:
         try:
             contract, most = self._model.manifest.preprocessing, self._max_image_pixels
             max_bytes = None if task.is_large else self._decoding_bytes
-            seen = network_input(image.data, contract, max_pixels=most, max_bytes=max_bytes)
+            seen = self._decode_file(image.data, contract, max_pixels=most, max_bytes=max_bytes)
             if longest := image.options.photo_longest:
                 image.photo = oriented_photo(
                     image.data, contract, longest, max_pixels=most, max_bytes=max_bytes
