@@ -90,9 +90,9 @@ class Settings(BaseSettings):
     fp16 on a GPU."""
     max_accuracy_drop: Annotated[float, Field(ge=0, le=100)] = 0.5
     """Points of top-1 accuracy that precision auto may give up for speed."""
-    max_batch_size: Annotated[int, Field(ge=1, le=1024)] = 8
-    """Largest number of images in one batch; on a CPU fewer are taken where the measurement at
-    start finds that more bring nothing."""
+    max_batch_size: Annotated[int, Field(ge=0, le=1024)] = 0
+    """Largest number of images in one batch; 0: 8 on a CPU, 64 on a GPU. On a CPU fewer are taken
+    where the measurement at start finds that more bring nothing."""
     max_queue_delay_ms: Annotated[float, Field(ge=0, le=10_000)] = 0
     """How long a batch that is not full may wait for more images, in milliseconds."""
     max_queue_size: Annotated[int, Field(ge=1, le=1_000_000)] = 256
@@ -129,6 +129,9 @@ class Settings(BaseSettings):
     """Largest width * height of an image."""
     decode_threads: Annotated[int, Field(ge=0, le=1024)] = 0
     """Threads that decode images; 0: one per available core."""
+    decode_by: Literal["auto", "threads", "processes"] = "auto"
+    """What those threads do with an image: decode it, or have it decoded by a process of its own
+    each; auto takes processes from 5 on, for the threads of one process then hinder each other."""
     inference_threads: Annotated[int, Field(ge=0, le=1024)] = 0
     """Threads of one inference run on the CPU; 0: measured at start. As many runs go side by side
     as the cores allow."""

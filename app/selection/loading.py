@@ -10,7 +10,7 @@ from typing import Literal, TypeVar
 from app.contract.errors import ConfigurationError
 from app.contract.manifest import Precision, Variant
 from app.contract.repository import ModelVersion, Repository, select_variant
-from app.engines.buckets import batch_buckets
+from app.engines.buckets import batch_buckets, largest_batch
 from app.engines.engine import Engine, Engines, Layout, Provider
 from app.engines.gently import gently
 from app.hardware import processor
@@ -95,7 +95,7 @@ def load_model(
         engines: loads it.
         model: `name` or `name:version`.
         precision: the setting.
-        max_batch_size: largest batch to run.
+        max_batch_size: largest batch to run; 0 for what is usual on the provider.
         cores: cores that inference may use.
         inference_threads: threads of one run on the CPU; 0 to measure which number is best.
         max_accuracy_drop: top-1 accuracy in points that "auto" may give up for speed.
@@ -168,7 +168,12 @@ class _Loader:
         candidate = Candidate(provider, variant, Layout(threads=1, slots=2))
         chosen_by: Literal["rule", "setting"] = "rule" if self.precision == "auto" else "setting"
         return self._proved(
-            Choice(candidate, chosen_by, self._engine(candidate), self.max_batch_size)
+            Choice(
+                candidate,
+                chosen_by,
+                self._engine(candidate),
+                largest_batch(self.max_batch_size, provider),
+            )
         )
 
     def _load_on_cpu(self) -> LoadedModel:
@@ -185,7 +190,7 @@ class _Loader:
             self._engine,
             inputs,
             self.found.manifest.signature.logits.name,
-            list(batch_buckets(self.max_batch_size)),
+            list(batch_buckets(largest_batch(self.max_batch_size, "cpu"))),
             cores=self.cores,
             circumstances={"processor": processor(), "runtime": self.engines.runtime},
             cache=self.cache,

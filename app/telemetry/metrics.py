@@ -101,6 +101,18 @@ class Metrics:
             _MODEL,
             registry=registry,
         )
+        self.expected_accuracy = Gauge(
+            "senet_expected_accuracy",
+            "The same of the photos that the model's reference was made of.",
+            _MODEL,
+            registry=registry,
+        )
+        self.drift = Gauge(
+            "senet_drift",
+            "How far the last photos are from the reference; 1 is the most that chance explains.",
+            (*_MODEL, "signal", "window"),
+            registry=registry,
+        )
         self.predictions = Counter(
             "senet_predictions_total", "Best classes.", (*_MODEL, "label"), registry=registry
         )
@@ -142,7 +154,8 @@ class Metrics:
         for series in (
             self.requests, self.request_duration, self.images, self.decode, self.queue,
             self.inference, self.batch_size, self.queue_depth, self.top1_score, self.predictions,
-            self.estimated_accuracy, self.model_state, self.model_memory, self.shadow_images,
+            self.estimated_accuracy, self.expected_accuracy, self.drift, self.model_state,
+            self.model_memory, self.shadow_images,
         ):  # fmt: skip
             series.remove_by_labels({"model": model, "version": version})
 

@@ -17,6 +17,7 @@ from senet_client.results import (
     Model,
     Prediction,
     Result,
+    SetMember,
     Timing,
 )
 
@@ -36,6 +37,7 @@ __all__ = [
     "Retries",
     "Retry",
     "SenetClientError",
+    "SetMember",
     "Timeouts",
     "Timing",
     "__version__",

@@ -18,6 +18,7 @@ from senet_client.results import (
     Model,
     Prediction,
     Sent,
+    SetMember,
     Timing,
     to_array,
 )
@@ -181,7 +182,22 @@ def _answered(item: Mapping[str, Any]) -> dict[str, Any]:
         "embedding": None if embedding is None else to_array(embedding),
         "crop": _crop(item),
         "excitations": _excitations(item),
+        "prediction_set": _prediction_set(item),
     }
+
+
+def _prediction_set(item: Mapping[str, Any]) -> tuple[SetMember, ...] | None:
+    if item.get("prediction_set") is None:
+        return None
+    return tuple(
+        SetMember(
+            _get(member, "class_index", int),
+            _get(member, "id", str),
+            _get(member, "label", str),
+            _get(member, "score", float),
+        )
+        for member in _get(item, "prediction_set", list)
+    )
 
 
 def _excitations(item: Mapping[str, Any]) -> dict[str, Array] | None:

@@ -104,6 +104,23 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
+class SetMember:
+    """One class of a prediction set.
+
+    Attributes:
+        class_index: position among the model's outputs.
+        id: the class's identifier.
+        label: the class's readable name.
+        score: between 0 and 1.
+    """
+
+    class_index: int
+    id: str
+    label: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class Classification:
     """The answer for one image.
 
@@ -118,6 +135,8 @@ class Classification:
             turned upright as its EXIF data say; None from a service that does not tell.
         excitations: float32 [channels] of each SE block, its gates between 0 and 1, by the block's
             name; None unless asked for.
+        prediction_set: the classes that hold the true one with the probability that `coverage`
+            names, perhaps none; None unless asked for.
         attempts: how often its request was sent.
         timing: how long its request took, together with the other images in it.
     """
@@ -129,6 +148,7 @@ class Classification:
     embedding: "Array | None" = field(default=None, compare=False, repr=False)
     crop: tuple[float, float, float, float] | None = None
     excitations: "Mapping[str, Array] | None" = field(default=None, compare=False, repr=False)
+    prediction_set: tuple[SetMember, ...] | None = None
     attempts: int = field(default=1, compare=False)
     timing: Timing | None = field(default=None, compare=False, repr=False)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import helm_python
 import pytest
+import yaml
 
 from app.settings import Settings
 from deploy.sync_rules import CHART, copies
@@ -97,6 +98,31 @@ def test_two_releases_stand_beside_each_other() -> None:
     assert one(first, "Service")["spec"]["selector"] != one(second, "Service")["spec"]["selector"]
 
 
+def test_a_canary_is_a_second_release_with_a_share_of_the_route() -> None:
+    canary = template(
+        {"model": "imagenette:2", "autoscaling": {"kind": "none"}, "replicas": 1},
+        "senet-serving-canary",
+    )
+    service = one(canary, "Service")["metadata"]["name"]
+    route = one(
+        template(
+            {
+                "gateway": {
+                    "host": "photos.example.com",
+                    "canary": {"service": service, "weight": 5},
+                }
+            }
+        ),
+        "HTTPRoute",
+    )
+    check(route)
+    assert one(canary, "Deployment")["spec"]["replicas"] == 1
+    # As deploy/kubernetes/canary has them.
+    file = CHART.parents[1] / "kubernetes" / "canary" / "http-route.yaml"
+    theirs = yaml.safe_load(file.read_text())
+    assert route["spec"]["rules"] == theirs["spec"]["rules"]
+
+
 def test_a_drain_is_never_cut_short() -> None:
     pod = one(template({"drainSeconds": 100}), "Deployment")["spec"]["template"]["spec"]
     assert pod["terminationGracePeriodSeconds"] == 120
@@ -145,6 +171,8 @@ def test_an_image_may_be_named_by_its_digest() -> None:
         {"ingress": {"host": "a.example"}, "gateway": {"host": "b.example"}},
         {"ingress": {"host": "a.example\n  evil: true"}},
         {"tensorrt": {"buildEngine": True}},
+        {"gateway": {"host": "a.example", "canary": {"service": "b", "weight": 101}}},
+        {"gateway": {"host": "a.example", "canary": {"service": "b, port: 1", "weight": 5}}},
         {"monitoring": {"enabled": "yes"}},
     ],
 )

@@ -9,6 +9,7 @@ from fastapi.responses import Response
 from starlette.requests import ClientDisconnect
 
 from app.contract.errors import RequestError
+from app.contract.reject import REASON
 from app.inference.queued_image import Answer, ClientLeft
 from app.pace import Pace
 from app.selection.served_model import ServedModel
@@ -181,6 +182,9 @@ def _item(index: int, name: str | None, result: Answer) -> ItemBody:
             body["cam"] = prediction.cam.tolist()
     if result.embedding is not None:
         item["embedding"] = result.embedding.tolist()
+    if result.is_rejected:
+        item["rejected"] = True
+        item["reason"] = REASON
     if result.excitations is not None:
         item["excitations"] = {block: own.tolist() for block, own in result.excitations.items()}
     if result.prediction_set is not None:

