@@ -1,6 +1,5 @@
 """`POST /classify`."""
 
-import time
 from collections.abc import Sequence
 
 import orjson
@@ -92,17 +91,16 @@ class ClassifyEndpoint:
         )
         try:
             uploads = await read_uploads(arrival.headers, body, self._max_images)
-            # From here on there is nothing of the body left but its images.
-            visit.hold(COPIES * sum(len(upload.data) for upload in uploads))
-            limit = time.monotonic() + self._request_timeout_seconds
-            visit.deadline = min(visit.deadline, limit)
             if len(uploads) > 1:  # of one it was asked for at the head
                 check_weight(visit.host.model, visit.options, len(uploads), self._max_answer_bytes)
-            visit.admit(len(uploads))
             names = [upload.name for upload in uploads]
             images = [upload.data for upload in uploads]
             del uploads
-            results = await visit.host.infer(images, visit)
+            results = await visit.classify(
+                images,
+                held=COPIES * sum(map(len, images)),
+                seconds=self._request_timeout_seconds,
+            )
         except ClientLeft:
             raise ClientDisconnect from None
         finally:
