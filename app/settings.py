@@ -131,7 +131,8 @@ class Settings(BaseSettings):
     """Threads that decode images; 0: one per available core."""
     decode_by: Literal["auto", "threads", "processes"] = "auto"
     """What those threads do with an image: decode it, or have it decoded by a process of its own
-    each; auto takes processes from 5 on, for the threads of one process then hinder each other."""
+    each; auto takes processes from 5 on where memory is plenty, for the threads of one process then
+    hinder each other."""
     inference_threads: Annotated[int, Field(ge=0, le=1024)] = 0
     """Threads of one inference run on the CPU; 0: measured at start. As many runs go side by side
     as the cores allow."""
