@@ -142,6 +142,9 @@ class Settings(BaseSettings):
     cannot be written."""
     drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 20
     """How long shutting down may wait for accepted requests."""
+    feedback_seconds: Annotated[float, Field(ge=0, le=2_592_000)] = 0
+    """How long answers are kept for labels that come late to /feedback, in seconds, those to
+    50,000 images at most; 0: not at all."""
     adapters: str = "all"
     """Protocols of other servers that are served: all, none, or some of v2, huggingface, sagemaker,
     vertex, kserve and torchserve, comma-separated."""
