@@ -131,7 +131,8 @@ class Settings(BaseSettings):
     """Threads that decode images; 0: one per available core."""
     decode_by: Literal["auto", "threads", "processes"] = "auto"
     """What those threads do with an image: decode it, or have it decoded by a process of its own
-    each; auto takes processes from 5 on, for the threads of one process then hinder each other."""
+    each; auto takes processes from 5 on where memory is plenty, for the threads of one process then
+    hinder each other."""
     inference_threads: Annotated[int, Field(ge=0, le=1024)] = 0
     """Threads of one inference run on the CPU; 0: measured at start. As many runs go side by side
     as the cores allow."""
@@ -141,6 +142,9 @@ class Settings(BaseSettings):
     cannot be written."""
     drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 20
     """How long shutting down may wait for accepted requests."""
+    feedback_seconds: Annotated[float, Field(ge=0, le=2_592_000)] = 0
+    """How long answers are kept for labels that come late to /feedback, in seconds, those to
+    50,000 images at most; 0: not at all."""
     adapters: str = "all"
     """Protocols of other servers that are served: all, none, or some of v2, huggingface, sagemaker,
     vertex, kserve and torchserve, comma-separated."""

@@ -13,6 +13,7 @@ from app.engines.buckets import batch_buckets, largest_batch
 from app.engines.cpu_engine import CpuEngine
 from app.engines.engine import Engine, Layout, Provider
 from app.engines.freed_memory import return_freed_memory
+from app.engines.gently import gently
 from app.engines.gpu_engine import GpuPlan, load_gpu
 from app.engines.optimised_copy import CopyFailed, as_it_is, optimised_copy
 from app.engines.pinned_memory import cuda_pinned_memory
@@ -111,13 +112,20 @@ def _load_cpu(model_file: Path, layout: Layout, signature: Signature) -> CpuEngi
         try:
             with optimised_copy(model_file, _options(1)) as copy:
                 return_freed_memory()
-                shared = _open(copy, "cpu", as_it_is(_options(layout.threads)), signature)
+                shared = _open_shared(copy, layout, signature)
                 lone = as_it_is(_options(layout.lone_threads, is_alone=True))
                 return CpuEngine(shared, image, slots, _open(copy, "cpu", lone, signature))
         except (CopyFailed, ConfigurationError) as error:
             # A model that cannot be loaded at all says so below.
             logger.warning("a lone image will run like any other: %s", error)
     return CpuEngine(_open(model_file, "cpu", _options(layout.threads), signature), image, slots)
+
+
+def _open_shared(copy: Path, layout: Layout, signature: Signature) -> onnxruntime.InferenceSession:
+    def load() -> onnxruntime.InferenceSession:
+        return _open(copy, "cpu", as_it_is(_options(layout.threads)), signature)
+
+    return load() if layout.threads > 1 else gently(load)
 
 
 def _options(threads: int, *, is_alone: bool = False) -> onnxruntime.SessionOptions:
