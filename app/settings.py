@@ -145,6 +145,13 @@ class Settings(BaseSettings):
     feedback_seconds: Annotated[float, Field(ge=0, le=2_592_000)] = 0
     """How long answers are kept for labels that come late to /feedback, in seconds, those to
     50,000 images at most; 0: not at all."""
+    records_share: Annotated[float, Field(ge=0, le=1)] = 0
+    """Share of the requests to /classify that are recorded with their answers, as JSON lines."""
+    records_uri: Location | None = None
+    """Where records go: a folder, or a URI that begins with s3://, gs:// or az://, which needs the
+    extra of that name."""
+    records_images: bool = False
+    """Whether records hold the images themselves, not only their digests."""
     adapters: str = "all"
     """Protocols of other servers that are served: all, none, or some of v2, huggingface, sagemaker,
     vertex, kserve and torchserve, comma-separated."""
@@ -214,6 +221,20 @@ class Settings(BaseSettings):
     def _is_location(cls, value: object) -> object:
         return parse_location(value) if isinstance(value, str) else value
 
+    @field_validator("records_uri", mode="before")
+    @classmethod
+    def _is_place_of_records(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        place = parse_location(value, "records_uri") if value else None
+        if isinstance(place, str) and place.startswith("http"):
+            raise ConfigurationError(
+                "records_uri",
+                "a web server takes no files",
+                "give a folder, or a URI that begins with s3://, gs:// or az://",
+            )
+        return place
+
     @field_validator("models")
     @classmethod
     def _are_models(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -267,6 +288,13 @@ class Settings(BaseSettings):
                 f"{self.max_queue_delay_ms:g} is not below request_timeout_ms "
                 f"({self.request_timeout_ms})",
                 "lower max_queue_delay_ms or raise request_timeout_ms",
+            )
+        if (self.records_share > 0) != (self.records_uri is not None):
+            missing = "records_share" if self.records_share == 0 else "records_uri"
+            raise ConfigurationError(
+                missing,
+                "records need a share of the requests and a place, and only one of them is set",
+                f"set {missing} too, or neither",
             )
         if self.operations_port == self.port != 0:
             raise ConfigurationError(

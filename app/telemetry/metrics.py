@@ -154,6 +154,12 @@ class Metrics:
             (*_MODEL, "answered", "true"),
             registry=registry,
         )
+        self.records = Counter(
+            "senet_records_total",
+            "Sampled images by what became of their records: written, dropped or failed.",
+            ("outcome",),
+            registry=registry,
+        )
         self.known: set[tuple[str, str]] = set()
         """Models and versions that may have series."""
         self.forgotten = 0

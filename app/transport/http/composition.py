@@ -42,6 +42,7 @@ from app.transport.http.operations import (
     schema_router,
 )
 from app.transport.http.problems import install_error_handlers
+from app.transport.http.recording import open_recorder
 from app.transport.http.refusal_log import RefusalLog
 from app.transport.http.request_log import RequestLog
 from app.transport.open_inference.repository import Repository
@@ -95,6 +96,8 @@ def create_app(
         service.start()
         yield
         await service.stop()
+        if recorder is not None:
+            await asyncio.to_thread(recorder.close)
         if sender is not None:
             await asyncio.to_thread(sender.stop)
         await asyncio.to_thread(gpu.stop)
@@ -119,6 +122,7 @@ def create_app(
         max_body_bytes=settings.max_body_bytes,
         max_answer_bytes=settings.max_answer_bytes,
     )
+    recorder = open_recorder(settings, metrics)
     feedback = Feedback(settings.feedback_seconds, metrics) if settings.feedback_seconds else None
     classify = ClassifyEndpoint(
         arrivals,
@@ -126,6 +130,7 @@ def create_app(
         max_body_bytes=settings.max_body_bytes,
         max_answer_bytes=settings.max_answer_bytes,
         body_pace=settings.body_pace,
+        recorder=recorder,
         feedback=feedback,
         request_timeout_ms=settings.request_timeout_ms,
     )
