@@ -193,6 +193,7 @@ class Stages:
                 queue_seconds=waited,
                 inference_seconds=seconds,
                 prediction_set=self._set(ranked, image.options.coverage),
+                best=ranked[0],
                 is_rejected=image.options.judged and rejected[row],
                 photo=image.photo,
                 outputs={name: outputs[name][row] for name in image.options.outputs},
