@@ -14,6 +14,8 @@ SenetError
     ├── ModelNotFound
     ├── LoadConflict
     ├── LoadRefused
+    ├── FeedbackNotFound
+    ├── FeedbackConflict
     ├── BodyTimeout
     ├── BodyTooLarge
     ├── TooManyImages
@@ -32,7 +34,7 @@ SenetError
     └── DeadlineExceeded
 """
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class SenetError(Exception):
@@ -71,6 +73,11 @@ class RequestError(SenetError):
     """
 
     code: ClassVar[str]
+
+    def alone(self) -> Self:
+        """Without its traceback and cause, by which it keeps alive what it came from: a file."""
+        self.__cause__ = self.__context__ = None
+        return self.with_traceback(None)
 
 
 class MalformedRequest(RequestError):
@@ -113,6 +120,18 @@ class LoadRefused(RequestError):
     """A model cannot be loaded; what serves goes on serving. The message begins with the step."""
 
     code = "load_refused"
+
+
+class FeedbackNotFound(RequestError):
+    """No answer is kept that the feedback could be about."""
+
+    code = "feedback_not_found"
+
+
+class FeedbackConflict(RequestError):
+    """There is a label for the image already."""
+
+    code = "feedback_conflict"
 
 
 class BodyTimeout(RequestError):

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from app.contract.geometry import Box
 from app.contract.manifest import Label
 from app.contract.oriented_photo import OrientedPhoto
+from app.contract.ranking import RankedClass
 from app.contract.signature import Include
 
 
@@ -63,6 +64,7 @@ class Classification:
         inference_seconds: its batch in the engine.
         prediction_set: by falling score, the classes that hold the true one with the coverage asked
             for; None if none was.
+        best: the class with the highest score, whatever is asked for.
         is_rejected: whether the photo is unlike those of the export; false if nobody asked.
         photo: upright and small, if asked for.
         outputs: the image's part, without the batch's axis, of each of the signature's outputs
@@ -77,6 +79,7 @@ class Classification:
     queue_seconds: float
     inference_seconds: float
     prediction_set: list[Prediction] | None = None
+    best: RankedClass | None = None
     is_rejected: bool = False
     photo: OrientedPhoto | None = None
     outputs: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)

@@ -3,6 +3,8 @@
 import contextlib
 import json
 import logging
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -85,7 +87,9 @@ class DecoderProcesses:
             connection.close()
             self._replace()
             raise InferenceFailed("the process that decoded this image ended") from error
-        self._give_back(connection)
+        self._idle.put(connection)
+        if self._is_stopped:
+            self._close_idle()
         if not is_right:
             name, said = json.loads(bytes(answer))
             raise LargeImage if name == LARGE else _ERRORS[name](said)
@@ -98,29 +102,29 @@ class DecoderProcesses:
         with self._lock:
             self._is_stopped = True
             started = list(self._started)
-        with contextlib.suppress(Empty):
-            while (connection := self._idle.get_nowait()) is not None:
-                connection.close()
-        self._idle.put(None)
+        self._close_idle()
         for process in started:
             try:
                 process.wait(_STOP_SECONDS)
             except subprocess.TimeoutExpired:
-                process.kill()
+                # One that hangs was perhaps forked from it: they are a session of their own.
+                os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+
+    def _close_idle(self) -> None:
+        """Ends the processes that wait, and has threads told that come for one."""
+        with contextlib.suppress(Empty):
+            while True:
+                connection = self._idle.get_nowait()
+                if connection is not None:
+                    connection.close()
+        self._idle.put(None)
 
     def _as_json(self, preprocessing: Preprocessing) -> bytes:
         last = self._last
         if last is None or last[0] is not preprocessing:
             self._last = last = preprocessing, preprocessing.model_dump_json().encode()
         return last[1]
-
-    def _give_back(self, connection: socket.socket) -> None:
-        with self._lock:
-            if self._is_stopped:
-                connection.close()
-            else:
-                self._idle.put(connection)
 
     def _replace(self) -> None:
         with self._lock:

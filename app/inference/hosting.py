@@ -36,8 +36,10 @@ _BYTES_PER_BYTE = 1.5
 # Measured on 16 cores: threads of one process decode no more photos a second from here on, for the
 # interpreter's lock holds them up (docs/gpu.md).
 _MOST_THREADS_OF_A_PROCESS = 4
-# What a process that decodes adds to what all of them share.
+# What a process that decodes adds to what all of them share; and the part of a memory limit that
+# they may take together.
 _BYTES_PER_DECODER = 16 * 2**20
+_SHARE_OF_DECODERS = 1 / 16
 
 
 class Hosting:
@@ -74,10 +76,9 @@ class Hosting:
         self.memory = Memory(settings.max_buffered_bytes, metrics)
         self._workers = Workers()
         self._decode_threads = settings.decode_threads or available_cores()
-        by_processes = settings.decode_by == "processes" or (
-            settings.decode_by == "auto" and self._decode_threads > _MOST_THREADS_OF_A_PROCESS
+        self._processes = (
+            DecoderProcesses(self._decode_threads) if self._decodes_by_processes() else None
         )
-        self._processes = DecoderProcesses(self._decode_threads) if by_processes else None
         self._hosts: dict[ModelHost, int] = {}
         """With the size of each one's file."""
         self._threads = 1
@@ -193,6 +194,13 @@ class Hosting:
         self._workers.stop()
         if self._processes:
             await asyncio.to_thread(self._processes.stop)
+
+    def _decodes_by_processes(self) -> bool:
+        if self._settings.decode_by != "auto":
+            return self._settings.decode_by == "processes"
+        needed, limit = _BYTES_PER_DECODER * self._decode_threads, self._limit_bytes
+        has_room = limit is None or needed <= _SHARE_OF_DECODERS * limit
+        return has_room and self._decode_threads > _MOST_THREADS_OF_A_PROCESS
 
     def _drift(self, model: ServedModel) -> Drift | None:
         if model.manifest.reference is None:

@@ -116,7 +116,7 @@ class Stages:
         except LargeImage:
             return lambda scheduler: scheduler.postpone(image)
         except RequestError as error:
-            self._answer([(image, error)])
+            self._answer([(image, error.alone())])
         else:
             image.pixels, image.crop = seen.pixels, seen.crop
             image.decoded = self._clock()
@@ -193,6 +193,7 @@ class Stages:
                 queue_seconds=waited,
                 inference_seconds=seconds,
                 prediction_set=self._set(ranked, image.options.coverage),
+                best=ranked[0],
                 is_rejected=image.options.judged and rejected[row],
                 photo=image.photo,
                 outputs={name: outputs[name][row] for name in image.options.outputs},

@@ -9,7 +9,7 @@ import {
   UnexpectedAnswer,
   type SenetClientError,
 } from "./errors.js";
-import type { Batch, Classification, Crop, LoadedModel, Model, Prediction, Result } from "./results.js";
+import type { Batch, Classification, Crop, LoadedModel, Model, Prediction, Result, SetMember } from "./results.js";
 
 type Json = Record<string, unknown>;
 
@@ -43,6 +43,10 @@ export async function readBatch(
       predictions: get(item, "predictions", "array").map((entry) => predictionOf(asObject(entry))),
       crop: cropOf(item["crop"]),
       embedding: item["embedding"] as Classification["embedding"],
+      predictionSet: setOf(item),
+      index: get(item, "index", "number"),
+      rejected: item["rejected"] === true,
+      reason: item["reason"] as string | undefined,
       excitations: item["excitations"] as Classification["excitations"],
       requestId,
       timing,
@@ -67,6 +71,12 @@ export async function readModels(response: Response): Promise<LoadedModel[]> {
       outputs: (value["outputs"] ?? []) as LoadedModel["outputs"],
     };
   });
+}
+
+/** Reads the answer to a single label. */
+export async function readFeedback(response: Response): Promise<boolean> {
+  const [result] = get(await readObject(response), "results", "array");
+  return asObject(result)["right"] === true;
 }
 
 /** The error that a response of another status code than 200 tells of. */
@@ -151,6 +161,21 @@ function predictionOf(value: Json): Prediction {
     score: get(value, "score", "number"),
     cam: value["cam"] as Prediction["cam"],
   };
+}
+
+function setOf(item: Json): SetMember[] | undefined {
+  if (item["prediction_set"] === undefined) {
+    return undefined;
+  }
+  return get(item, "prediction_set", "array").map((member) => {
+    const value = asObject(member);
+    return {
+      classIndex: get(value, "class_index", "number"),
+      id: get(value, "id", "string"),
+      label: get(value, "label", "string"),
+      score: get(value, "score", "number"),
+    };
+  });
 }
 
 function cropOf(value: unknown): Crop | undefined {

@@ -7,6 +7,7 @@ from senet_client.async_client import AsyncClient
 from senet_client.changes import ModelStatus
 from senet_client.client import Client
 from senet_client.errors import SenetClientError
+from senet_client.feedback import Label
 from senet_client.flow import Retries, Retry, Timeouts
 from senet_client.images import ImageLike
 from senet_client.requests import ClassifyOptions, ExplainOptions
@@ -29,6 +30,7 @@ __all__ = [
     "Client",
     "ExplainOptions",
     "ImageLike",
+    "Label",
     "LoadedModel",
     "Model",
     "ModelStatus",

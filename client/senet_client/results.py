@@ -137,6 +137,10 @@ class Classification:
             name; None unless asked for.
         prediction_set: the classes that hold the true one with the probability that `coverage`
             names, perhaps none; None unless asked for.
+        index: of the image in its request, which `Label` asks for.
+        rejected: whether the service says that the image is unlike those that the model was
+            exported with, so that the answer means little, whatever its scores.
+        reason: why it was rejected; None if it was not.
         attempts: how often its request was sent.
         timing: how long its request took, together with the other images in it.
     """
@@ -149,6 +153,9 @@ class Classification:
     crop: tuple[float, float, float, float] | None = None
     excitations: "Mapping[str, Array] | None" = field(default=None, compare=False, repr=False)
     prediction_set: tuple[SetMember, ...] | None = None
+    index: int = 0
+    rejected: bool = False
+    reason: str | None = None
     attempts: int = field(default=1, compare=False)
     timing: Timing | None = field(default=None, compare=False, repr=False)
 

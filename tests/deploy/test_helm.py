@@ -21,7 +21,8 @@ FILES = {
     "gpu": ("gpu",),
     "tensorrt": ("tensorrt",),
     "production": (
-        "cpu", "model-volume", "api-keys", "gateway", "keda", "kube-prometheus-stack", "dashboard",
+        "cpu", "model-volume", "api-keys", "gateway", "grpc", "keda", "kube-prometheus-stack",
+        "dashboard",
     ),
     "fetched": ("gpu", "model-fetch", "ingress", "nvidia-runtime"),
 }  # fmt: skip
@@ -71,9 +72,11 @@ def by_name(manifests: list[Manifest]) -> dict[tuple[str, str], Manifest]:
         if ordered["kind"] in ("Deployment", "Job"):
             pod = ordered["spec"]["template"]["spec"]
             for container in [*pod.get("initContainers", []), *pod["containers"]]:
-                for key in ("env", "volumeMounts"):
+                for key in ("env", "ports", "volumeMounts"):
                     container.get(key, []).sort(key=lambda entry: entry.get("name"))
             pod.get("volumes", []).sort(key=lambda entry: entry["name"])
+        if ordered["kind"] == "Service":
+            ordered["spec"]["ports"].sort(key=lambda entry: entry["name"])
         name = ordered["metadata"]["name"].replace("senet-serving-model", "senet-model")
         ordered["metadata"]["name"] = name
         found[ordered["kind"], name] = ordered
@@ -164,6 +167,8 @@ def test_an_image_may_be_named_by_its_digest() -> None:
         {"options": {"model": "x:1"}},
         {"options": {"max_batch_size": [1]}},
         {"operationsPort": 8000},
+        {"grpcPort": 8000},
+        {"options": {"grpc_port": 8001}},
         {"autoscaling": {"kind": "vpa"}},
         {"models": {"claim": "a", "image": "b"}},
         {"models": {"fetch": {"source": "s3://a/b/1"}}},

@@ -134,7 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--windows", type=int, default=20, help="of 1,024 unchanged photos")
     parser.add_argument("--seed", type=int, default=0)
     spoilers = [name for name in SPOILERS if name != _UNCHANGED]
-    parser.add_argument("--spoil", nargs="+", choices=spoilers, default=spoilers)
+    parser.add_argument("--spoil", nargs="*", choices=spoilers, default=spoilers)
     return parser
 
 

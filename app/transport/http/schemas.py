@@ -217,6 +217,20 @@ class DriftBody(TypedDict):
     versions: list[VersionDriftBody]
 
 
+class FeedbackItemBody(TypedDict):
+    """One label: whether the answer's best class was right, or why the label is not accepted."""
+
+    right: NotRequired[bool]
+    error: NotRequired[ItemError]
+
+
+class FeedbackBody(TypedDict):
+    """The answer of `POST /feedback`: how many labels are accepted, and each of them in order."""
+
+    accepted: int
+    results: list[FeedbackItemBody]
+
+
 class JobStartedBody(TypedDict):
     """The answer to what takes time; `GET /models/{m}` tells how it goes on."""
 

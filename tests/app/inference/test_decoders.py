@@ -22,7 +22,10 @@ from app.contract.errors import (
 from app.contract.manifest import Preprocessing
 from app.contract.preprocess import network_input
 from app.inference.decoders import DecoderProcesses
+from app.inference.hosting import Hosting
 from app.settings import Settings
+from app.telemetry.metrics import Metrics
+from app.telemetry.tracing import Tracing
 from tests.support.colours import COLOURS
 from tests.support.engines import FakeEngines
 from tests.support.images import encode, landscape, photo, truncated_jpeg
@@ -152,6 +155,35 @@ def test_a_service_decodes_by_them(make_settings: Callable[..., Settings]) -> No
                 assert refused.status_code == 415
         first, second = ([r["predictions"] for r in answer["results"]] for answer in answers)
         assert first == second
+    assert children(os.getpid()) == []
+
+
+@pytest.mark.parametrize(
+    ("threads", "limit_mib", "way", "count"),
+    [
+        (4, None, "auto", 0),
+        (5, None, "auto", 5),
+        (5, 1024, "auto", 0),
+        (5, 2048, "auto", 5),
+        (5, None, "threads", 0),
+        (2, 512, "processes", 2),
+    ],
+)
+async def test_they_are_taken_where_they_pay_and_memory_is_plenty(
+    metrics: Metrics, threads: int, limit_mib: int | None, way: str, count: int
+) -> None:
+    hosting = Hosting(
+        Settings(decode_threads=threads, decode_by=way),
+        metrics,
+        Tracing(),
+        lambda error: None,
+        limit_bytes=limit_mib and limit_mib * 2**20,
+    )
+    hosting.start()
+    try:
+        wait_until(lambda: len(children(os.getpid())) == count)
+    finally:
+        await hosting.stop()
     assert children(os.getpid()) == []
 
 

@@ -89,7 +89,7 @@ def test_a_page_that_is_switched_off_leads_to_the_reference(without_demo: httpx.
 
 
 def test_what_the_page_can_lead_to_is_told(client: httpx.Client) -> None:
-    told = {"docs": True, "open_inference_protocol": True}
+    told = {"docs": True, "feedback": False, "open_inference_protocol": True}
     assert client.get("/demo/about.json").json() == told
 
 

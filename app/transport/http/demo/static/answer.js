@@ -1,6 +1,7 @@
 /** One photo and what the service says about it. */
 
 import { drawPhoto, place } from "./overlay.js";
+import { offerFeedback } from "./wrong.js";
 
 const find = (id) => document.getElementById(id);
 let shown = null;
@@ -21,6 +22,7 @@ export async function showAnswer(item, service) {
   find("times").replaceChildren(...times(item.result.timing));
   const hasMaps = item.result.predictions.some((entry) => entry.cam);
   find("map-tools").hidden = find("classes-hint").hidden = !hasMaps;
+  offerFeedback(item.result, () => mine.chosen, service);
   find("answer").hidden = false;
   mine.photo = await open(item.file);
   if (shown !== mine) return;

@@ -47,6 +47,12 @@ export class Service {
     return this.client(tell).classifyMany(files, { include, signal, concurrency: 4, timeout: 600 });
   }
 
+  /** Tells which class a photo really has. */
+  feedback(result, classIndex) {
+    const { requestId, index } = result;
+    return this.client(() => undefined).feedback({ requestId, index, classIndex });
+  }
+
   /** Tells of an error, and asks for a key where one is missing. */
   fail(error) {
     this.onProblem(error);

@@ -22,6 +22,10 @@ model,
 predictions: get(item, "predictions", "array").map((entry) => predictionOf(asObject(entry))),
 crop: cropOf(item["crop"]),
 embedding: item["embedding"],
+predictionSet: setOf(item),
+index: get(item, "index", "number"),
+rejected: item["rejected"] === true,
+reason: item["reason"],
 excitations: item["excitations"],
 requestId,
 timing,
@@ -44,6 +48,10 @@ labels: get(value, "labels", "number"),
 outputs: (value["outputs"] ?? []),
 };
 });
+}
+export async function readFeedback(response) {
+const [result] = get(await readObject(response), "results", "array");
+return asObject(result)["right"] === true;
 }
 export async function readError(response) {
 const problem = await readProblem(response);
@@ -118,6 +126,20 @@ label: get(value, "label", "string"),
 score: get(value, "score", "number"),
 cam: value["cam"],
 };
+}
+function setOf(item) {
+if (item["prediction_set"] === undefined) {
+return undefined;
+}
+return get(item, "prediction_set", "array").map((member) => {
+const value = asObject(member);
+return {
+classIndex: get(value, "class_index", "number"),
+id: get(value, "id", "string"),
+label: get(value, "label", "string"),
+score: get(value, "score", "number"),
+};
+});
 }
 function cropOf(value) {
 if (value === undefined) {

@@ -1,4 +1,4 @@
-import { readBatch, readModels } from "./answers.js";
+import { readBatch, readFeedback, readModels } from "./answers.js";
 import { call } from "./calls.js";
 import { ConnectionFailed, ImageError, InvalidArgument, SenetClientError, TimedOut, Unavailable, UnreadableImage, } from "./errors.js";
 export class Client {
@@ -84,6 +84,19 @@ async models(options = {}) {
 const request = { method: "GET", path: "models" };
 return call(this.#policy, request, this.#limits(options), readModels);
 }
+async feedback(label, options = {}) {
+const once = { ...this.#policy, retries: { ...this.#policy.retries, attempts: 1 } };
+const content = [
+{ request_id: label.requestId, index: label.index, class_index: label.classIndex },
+];
+const request = {
+method: "POST",
+path: "feedback",
+body: new Blob([JSON.stringify(content)]),
+contentType: "application/json",
+};
+return call(once, request, this.#limits(options), readFeedback);
+}
 async ready(options = {}) {
 const once = { ...this.#policy, retries: { ...this.#policy.retries, attempts: 1 } };
 try {
@@ -152,6 +165,7 @@ add("version", options.version);
 add("top_k", options.topK);
 add("min_score", options.minScore);
 add("include", options.include?.join(","));
+add("coverage", options.coverage);
 add("class_index", options.classIndex);
 add("opacity", options.opacity);
 add("priority", options.priority);

@@ -57,6 +57,10 @@ export class LoadConflict extends ServiceError {
 }
 export class LoadRefused extends ServiceError {
 }
+export class FeedbackNotFound extends ServiceError {
+}
+export class FeedbackConflict extends ServiceError {
+}
 export class BodyTimeout extends ServiceError {
 }
 export class BodyTooLarge extends ServiceError {
@@ -92,6 +96,8 @@ const BY_CODE = new Map([
 ["answer_too_large", AnswerTooLarge],
 ["load_conflict", LoadConflict],
 ["load_refused", LoadRefused],
+["feedback_not_found", FeedbackNotFound],
+["feedback_conflict", FeedbackConflict],
 ["body_timeout", BodyTimeout],
 ["body_too_large", BodyTooLarge],
 ["too_many_images", TooManyImages],
