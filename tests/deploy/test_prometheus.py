@@ -84,7 +84,7 @@ def has_counted(prometheus: Prometheus, images: int) -> bool:
 
 def test_every_series_is_scraped(loaded: Prometheus) -> None:
     assert len(series()) > 20
-    # No version is tried beside the one that answers, nobody labels or records, and there is no GPU.
+    # No version is tried beside the one that answers, nobody labels or records, and no GPU serves.
     absent = {"senet_shadow_images_total", "senet_records_total"} | {
         name for name in series() if name.startswith(("senet_feedback_", "senet_gpu_"))
     }
