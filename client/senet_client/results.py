@@ -43,6 +43,7 @@ class LoadedModel(Model):
         height: of the network's input, in pixels.
         width: of the network's input, in pixels.
         labels: how many classes it tells apart.
+        exif_transpose: whether photos are turned as their EXIF data say.
     """
 
     architecture: str
@@ -50,6 +51,7 @@ class LoadedModel(Model):
     height: int
     width: int
     labels: int
+    exif_transpose: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ class Classification:
         embedding: float32 [dim], the pooled features before the classifier; None unless asked
             for.
         crop: the region that the network saw: left, top, right and bottom in pixels of the photo,
-            turned upright as its EXIF data say; None from a service that does not tell.
+            turned as the model's `exif_transpose` says; None from a service that does not tell.
         excitations: float32 [channels] of each SE block, its gates between 0 and 1, by the block's
             name; None unless asked for.
     """

@@ -11,7 +11,7 @@ export class Service {
     this.onProblem = onProblem;
     this.model = null;
     this.about = {};
-    this.hasMaps = true;
+    this.outputs = new Set(["class_activation_map"]);
     this.form = document.getElementById("key-form");
     this.field = document.getElementById("key");
     this.toggle = document.getElementById("key-toggle");
@@ -32,7 +32,7 @@ export class Service {
       this.about = about.ok ? await about.json() : {};
       const [model] = await this.client((text) => this.onWaiting(text)).models({ timeout: 600 });
       this.model = model;
-      this.hasMaps = model.outputs.some((output) => output.meaning === "class_activation_map");
+      this.outputs = new Set(model.outputs.map((output) => output.meaning));
       this.onWaiting("");
       this.onModel(model);
     } catch (error) {
@@ -43,8 +43,20 @@ export class Service {
 
   /** Gives the results of photos, in order; waits as the service asks, and says so. */
   classify(files, signal, tell) {
-    const include = this.hasMaps ? ["cam"] : [];
+    const include = this.outputs.has("class_activation_map") ? ["cam"] : [];
+    if (files.length === 1 && this.outputs.has("excitation")) include.push("excitations");
     return this.client(tell).classifyMany(files, { include, signal, concurrency: 4, timeout: 600 });
+  }
+
+  /** The gates of a photo, and what is usual for a class; undefined where the model tells neither. */
+  async gates({ file, result }, classIndex) {
+    if (!this.outputs.has("excitation")) return undefined;
+    const client = this.client(() => undefined);
+    const one = { topK: 1, include: ["excitations"] };
+    // Of many photos nobody looks at the gates of all.
+    result.excitations ??= (await client.classify(file, one)).excitations;
+    const usual = await client.classGates(result.model, classIndex).catch(() => undefined);
+    return { excitations: result.excitations, usual };
   }
 
   /** Tells of an error, and asks for a key where one is missing. */
