@@ -217,7 +217,9 @@ def test_the_model_and_what_does_the_same_are_told(open_page: Open, url: str) ->
     page.find("#model summary").click()
     for text in ("se_resnet_mini", "fp32", "sha256:"):
         expect(page.find("#facts")).to_contain_text(text)
-    expect(page.find("#snippet-text")).to_contain_text(f"{url}classify")
+    expect(page.find("#snippet-text")).to_contain_text(
+        f"{url}classify?top_k=5&include=cam,excitations"
+    )
     expect(page.find("#docs")).to_be_visible()
     page.page.get_by_role("tab", name="Open Inference Protocol").click()
     expect(page.find("#snippet-text")).to_contain_text("InferInput")

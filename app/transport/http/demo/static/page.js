@@ -25,7 +25,7 @@ function tellModel(model) {
     Precision: model.precision, Runs: `on ${model.provider}`, File: model.digest,
     Preprocessing: model.preprocessing,
   })));
-  showSnippets(model, service.about);
+  showSnippets(model, service);
 }
 
 function tellWaiting(text) {
