@@ -7,7 +7,7 @@ from senet_client.score.failures import WrongOption
 from senet_client.score.journal import Journal
 from senet_client.score.listing import list_inputs
 from senet_client.score.output import Output
-from senet_client.score.rows import columns
+from senet_client.score.rows import Shape, columns
 from senet_client.score.target import JOURNAL, Target
 
 from app.contract.manifest import Variant
@@ -47,7 +47,7 @@ def prepare(parsed: argparse.Namespace) -> tuple[Output, Options]:
         "digest": variant.sha256,
         "preprocessing": found.manifest.preprocessing.digest,
     }
-    shape = columns(parsed.top_k)
+    shape = columns(Shape(parsed.top_k))
     if target.is_begun:
         output = Output.resume(target, header, shape)
     elif target.is_taken:

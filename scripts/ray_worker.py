@@ -19,7 +19,7 @@ from senet_client.score.frozen import FrozenList, Stretch
 from senet_client.score.listing import Input
 from senet_client.score.output import write_part
 from senet_client.score.reading import read_patiently
-from senet_client.score.rows import Row, Sending, columns, row
+from senet_client.score.rows import Answered, Row, Sending, Shape, columns, row
 
 from app.contract.errors import ImageError as ServiceImageError
 from app.contract.errors import InferenceFailed
@@ -109,7 +109,7 @@ class PartScorer:
             The fields of `Commit`, each int64 [parts].
         """
         frozen = FrozenList(Path(self._options.inputs))
-        form, shape = ParquetFormat(), columns(self._options.top_k)
+        form, shape = ParquetFormat(), columns(Shape(self._options.top_k))
         errors = []
         for values in zip(*(stretches[name] for name in Stretch.__slots__), strict=True):
             stretch = Stretch(*map(int, values))
@@ -120,7 +120,7 @@ class PartScorer:
 
     def _rows(self, inputs: list[tuple[int, Input]]) -> Iterator[Row]:
         """Decodes ahead in threads while the engine runs."""
-        size = self._options.batch_size
+        size, shape = self._options.batch_size, Shape(self._options.top_k)
         decoded = self._decoders.map(self._decode, (found for _, found in inputs))
         for start in range(0, len(inputs), size):
             began = time.monotonic()
@@ -129,7 +129,7 @@ class PartScorer:
             answers = self._infer(images)
             sending = Sending(1, time.monotonic() - began)
             for (index, found), answer in zip(group, answers, strict=True):
-                yield row(index, found.path, self._model, answer, sending, self._options.top_k)
+                yield row(index, found.path, self._model, answer, sending, shape)
 
     def _decode(self, found: Input) -> NDArray[np.uint8] | SenetClientError:
         options = self._options
@@ -145,7 +145,7 @@ class PartScorer:
 
     def _infer(
         self, images: list[NDArray[np.uint8] | SenetClientError]
-    ) -> list[list[Prediction] | SenetClientError]:
+    ) -> list[Answered | SenetClientError]:
         good = [image for image in images if not isinstance(image, SenetClientError)]
         logits = iter(self._slot.run(good, [self._logits])[self._logits] if good else ())
         return [
@@ -153,19 +153,21 @@ class PartScorer:
             for image in images
         ]
 
-    def _ranked(self, logits: NDArray[np.float32]) -> list[Prediction] | SenetClientError:
+    def _ranked(self, logits: NDArray[np.float32]) -> Answered | SenetClientError:
         try:
             ranked = postprocess(logits, temperature=self._temperature, top_k=self._options.top_k)
         except InferenceFailed as error:
             return BY_CODE[error.code](str(error))
         labels = self._manifest.labels
-        return [
-            Prediction(
-                rank,
-                item.class_index,
-                labels[item.class_index].id,
-                labels[item.class_index].name,
-                round(item.score, _SCORE_DIGITS),
-            )
-            for rank, item in enumerate(ranked, start=1)
-        ]
+        return Answered(
+            [
+                Prediction(
+                    rank,
+                    item.class_index,
+                    labels[item.class_index].id,
+                    labels[item.class_index].name,
+                    round(item.score, _SCORE_DIGITS),
+                )
+                for rank, item in enumerate(ranked, start=1)
+            ]
+        )

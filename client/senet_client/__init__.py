@@ -10,7 +10,15 @@ from senet_client.errors import SenetClientError
 from senet_client.flow import Retries, Retry, Timeouts
 from senet_client.images import ImageLike
 from senet_client.requests import ClassifyOptions, ExplainOptions
-from senet_client.results import Batch, Classification, LoadedModel, Model, Prediction, Result
+from senet_client.results import (
+    Batch,
+    Classification,
+    LoadedModel,
+    Model,
+    Prediction,
+    Result,
+    Timing,
+)
 
 __all__ = [
     "AsyncClient",
@@ -29,6 +37,7 @@ __all__ = [
     "Retry",
     "SenetClientError",
     "Timeouts",
+    "Timing",
     "__version__",
     "errors",
 ]

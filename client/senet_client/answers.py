@@ -1,6 +1,7 @@
 """The service's wire format on the way in: answers and errors. Does no input or output."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
@@ -16,20 +17,21 @@ from senet_client.results import (
     LoadedModel,
     Model,
     Prediction,
-    Result,
+    Sent,
+    Timing,
     to_array,
 )
 
 T = TypeVar("T")
 
 
-def parse_classify(response: httpx.Response, names: Sequence[str | None], attempts: int) -> Batch:
+def parse_classify(response: httpx.Response, names: Sequence[str | None], sent: Sent) -> Batch:
     """Reads the answer to a classification.
 
     Args:
         response: of status 200.
         names: the caller's name for each image.
-        attempts: how often the request was sent.
+        sent: how the request was sent.
 
     Raises:
         UnexpectedAnswer: if it is not an answer of this API to that many images.
@@ -41,14 +43,35 @@ def parse_classify(response: httpx.Response, names: Sequence[str | None], attemp
     items = _get(body, "results", list)
     if [_get(item, "index", int) for item in items] != list(range(len(names))):
         raise UnexpectedAnswer(f"{len(names)} images were sent, {len(items)} results came back")
-    return Batch(
-        model=model,
-        results=tuple(
-            _result(item, name, model, request_id, attempts, url)
-            for item, name in zip(items, names, strict=True)
-        ),
-        request_id=request_id,
-        attempts=attempts,
+    timing = _timing(response, sent)
+    results = [
+        _failure(item, name, request_id, sent.attempts, url)
+        if "error" in item
+        else Classification(
+            name=name,
+            model=model,
+            request_id=request_id,
+            attempts=sent.attempts,
+            timing=timing,
+            **_answered(item),
+        )
+        for item, name in zip(items, names, strict=True)
+    ]
+    return Batch(model, tuple(results), request_id, sent.attempts, timing)
+
+
+def _timing(response: httpx.Response, sent: Sent) -> Timing:
+    """How long the request took, as seen from here and as the service tells."""
+    stages: dict[str, float] = {}
+    for entry in response.headers.get("server-timing", "").split(","):
+        name, _, milliseconds = entry.strip().partition(";dur=")
+        with suppress(ValueError):  # a proxy's entry, or none
+            stages[name] = float(milliseconds)
+    return Timing(
+        total_ms=sent.seconds * 1000,
+        decode_ms=stages.get("decode"),
+        queue_ms=stages.get("queue"),
+        inference_ms=stages.get("inference"),
     )
 
 
@@ -140,30 +163,25 @@ def _retry_after(response: httpx.Response, now: datetime) -> float | None:
     return max(0.0, (date.replace(tzinfo=date.tzinfo or UTC) - now).total_seconds())
 
 
-def _result(
-    item: Mapping[str, Any],
-    name: str | None,
-    model: Model,
-    request_id: str,
-    attempts: int,
-    url: str,
-) -> Result:
-    if "error" in item:
-        told = _get(item, "error", dict)
-        error = _named(_get(told, "code", str), f"{told.get('title')}: {told.get('detail')}")
-        error.request_id, error.attempts = request_id, attempts
-        error.names, error.url = (name,), url
-        return error
+def _failure(
+    item: Mapping[str, Any], name: str | None, request_id: str, attempts: int, url: str
+) -> SenetClientError:
+    told = _get(item, "error", dict)
+    error = _named(_get(told, "code", str), f"{told.get('title')}: {told.get('detail')}")
+    error.request_id, error.attempts = request_id, attempts
+    error.names, error.url = (name,), url
+    return error
+
+
+def _answered(item: Mapping[str, Any]) -> dict[str, Any]:
+    """What an image's own part of the answer holds."""
     embedding = item.get("embedding")
-    return Classification(
-        name=name,
-        model=model,
-        predictions=tuple(_prediction(value) for value in _get(item, "predictions", list)),
-        request_id=request_id,
-        embedding=None if embedding is None else to_array(embedding),
-        crop=_crop(item),
-        excitations=_excitations(item),
-    )
+    return {
+        "predictions": tuple(_prediction(value) for value in _get(item, "predictions", list)),
+        "embedding": None if embedding is None else to_array(embedding),
+        "crop": _crop(item),
+        "excitations": _excitations(item),
+    }
 
 
 def _excitations(item: Mapping[str, Any]) -> dict[str, Array] | None:

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import (
     AsyncGenerator,
+    AsyncIterable,
     Awaitable,
     Callable,
     Iterable,
@@ -11,11 +12,11 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from typing import Any, Self, TypeVar, Unpack, overload
+from typing import Self, TypeVar, Unpack, overload
 
 import httpx
 
-from senet_client.base import BaseClient, Group, build, only
+from senet_client.base import BaseClient, Group, only
 from senet_client.changes import (
     ModelStatus,
     change_flow,
@@ -24,7 +25,6 @@ from senet_client.changes import (
     split_request,
     status_flow,
 )
-from senet_client.errors import ClientClosed
 from senet_client.flow import Attempt, Flow, Outcome, Pause, Turn
 from senet_client.images import EncodedImage, ImageLike, several
 from senet_client.outcomes import is_of_another
@@ -50,8 +50,7 @@ class AsyncClient(
     The options are those of `BaseClient`.
     """
 
-    def _open(self, **options: Any) -> httpx.AsyncClient:  # noqa: ANN401 - passed through
-        return httpx.AsyncClient(**options)
+    _http_type = httpx.AsyncClient
 
     def _make_turns(self, count: int) -> asyncio.Semaphore:
         return asyncio.Semaphore(count)
@@ -69,9 +68,17 @@ class AsyncClient(
         await self.close()
 
     async def close(self) -> None:
-        """Closes this event loop's connections. The client cannot be used afterwards."""
+        """Closes this event loop's connections. The client cannot be used afterwards.
+
+        What results of `classify_many` that were left early still have under way is cancelled.
+        """
         pool = self._pools.close()
-        if pool is not None:
+        loop = asyncio.get_running_loop()
+        left = [task for task in self._tasks if task.get_loop() is loop]
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        if pool is not None and self._owns_http:
             await pool.http.aclose()
 
     async def classify(
@@ -133,7 +140,7 @@ class AsyncClient(
     @overload
     def classify_many(
         self,
-        images: Iterable[ImageLike],
+        images: Iterable[ImageLike] | AsyncIterable[ImageLike],
         *,
         concurrency: int = 4,
         timeout: float | None = None,
@@ -141,28 +148,45 @@ class AsyncClient(
     ) -> AsyncGenerator[Result, None]: ...
     def classify_many(
         self,
-        images: Iterable[ImageLike],
+        images: Iterable[ImageLike] | AsyncIterable[ImageLike],
         *,
         concurrency: int = 4,
         timeout: float | None = None,
         **options: Unpack[ClassifyOptions],
     ) -> AsyncGenerator[Result, None] | None:
-        """See `Client.classify_many`. Files are read in a thread."""
+        """See `Client.classify_many`. Files are read in a thread.
+
+        `images` may also be asynchronous: an image is sent when its request is full, so that a
+        slow source may want `images_per_request=1`. Leave the results before their end in a
+        `contextlib.aclosing` block, or close the client: what is under way is cancelled then.
+        """
         self._check_concurrency(concurrency)
-        return self._many(self._groups(images), concurrency, timeout, options)
+        if isinstance(images, AsyncIterable):
+            groups = self._async_groups(images)
+        else:
+            groups = _in_a_thread(self._groups(images))
+        return self._many(groups, concurrency, timeout, options)
+
+    async def _async_groups(self, images: AsyncIterable[ImageLike]) -> AsyncGenerator[Group, None]:
+        grouping = self._grouping()
+        async for image in images:
+            if group := grouping.add(await asyncio.to_thread(self._encode_or_fail, image)):
+                yield group
+        if group := grouping.rest():
+            yield group
 
     async def _many(
         self,
-        groups: Iterator[Group],
+        groups: AsyncGenerator[Group, None],
         concurrency: int,
         timeout: float | None,  # noqa: ASYNC109 - the deadline travels to the service
         options: ClassifyOptions,
     ) -> AsyncGenerator[Result, None]:
         window: deque[asyncio.Task[list[Result]]] = deque()
         try:
-            while (group := await asyncio.to_thread(next, groups, None)) is not None:
+            async for group in groups:
                 flow = self._group_flow(group, timeout, options)
-                window.append(asyncio.create_task(self._run(flow)))
+                window.append(self._task(flow))
                 if len(window) >= concurrency:
                     for result in await window.popleft():
                         yield result
@@ -173,6 +197,14 @@ class AsyncClient(
             for task in window:
                 task.cancel()
             await asyncio.gather(*window, return_exceptions=True)
+            await groups.aclose()
+
+    def _task(self, flow: Flow[list[Result]]) -> asyncio.Task[list[Result]]:
+        task = asyncio.create_task(self._run(flow))
+        # Whoever leaves the results early without a word leaves tasks, which `close` ends.
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     async def explain(
         self,
@@ -283,7 +315,7 @@ class AsyncClient(
     async def _send(self, http: httpx.AsyncClient, step: Attempt) -> Outcome:
         try:
             async with asyncio.timeout(step.seconds_left):
-                response = await http.send(build(http, step), stream=True)
+                response = await http.send(self._request(http, step), stream=True)
                 try:
                     # Closed before it is read, a connection that mixes up answers is not
                     # used again.
@@ -294,7 +326,13 @@ class AsyncClient(
         except (httpx.RequestError, TimeoutError) as error:
             return error
         except RuntimeError as error:  # httpx's own, of a client that was closed meanwhile
-            if not self._pools.closed:
+            closed = self._closed_error(http, error)
+            if closed is None:
                 raise
-            raise ClientClosed("this client was closed during the call") from error
+            raise closed from error
         return response
+
+
+async def _in_a_thread(groups: Iterator[Group]) -> AsyncGenerator[Group, None]:
+    while (group := await asyncio.to_thread(next, groups, None)) is not None:
+        yield group

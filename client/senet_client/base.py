@@ -6,16 +6,18 @@ import random
 import ssl
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 import httpx
 
 from senet_client.access import checked_key, checked_trust, checked_url
 from senet_client.answers import parse_classify, parse_models, parse_picture
+from senet_client.connections import Http, checked_headers, lending, opening
 from senet_client.errors import (
     BodyTooLarge,
+    ClientClosed,
     ConnectionFailed,
     DeadlineExceeded,
     ImageError,
@@ -26,7 +28,7 @@ from senet_client.errors import (
     Unavailable,
 )
 from senet_client.flow import Attempt, Contact, Flow, Policy, Retries, Retry, Timeouts
-from senet_client.images import EncodedImage, ImageLike, batches, encode, several
+from senet_client.images import EncodedImage, Grouping, ImageLike, encode, several
 from senet_client.pools import Pool, Pools
 from senet_client.requests import (
     ClassifyOptions,
@@ -39,6 +41,8 @@ from senet_client.requests import (
 from senet_client.results import Batch, Classification, LoadedModel, Result
 
 API_KEY_VARIABLE = "SENET_API_KEY"
+URL_VARIABLE = "SENET_URL"
+DEFAULT_URL = "http://127.0.0.1:8000"
 # The service's default of `max_body_bytes`; a fourth of that of `max_images_per_request`.
 MAX_IMAGE_BYTES = 32 * 1024 * 1024
 IMAGES_PER_REQUEST = 16
@@ -56,7 +60,6 @@ def _ignore(retry: Retry) -> None:
 
 Transport = TypeVar("Transport")
 Sleep = TypeVar("Sleep")
-Http = TypeVar("Http", httpx.Client, httpx.AsyncClient)
 Turns = TypeVar("Turns")
 
 
@@ -64,8 +67,10 @@ class BaseClient(ABC, Generic[Http, Turns, Transport, Sleep]):
     """The options of `Client` and `AsyncClient`.
 
     Args:
-        base_url: where the service is, a proxy's path prefix included; holds no user name.
+        base_url: where the service is, a proxy's path prefix included; holds no user name. By
+            default that of `http_client`, or what `SENET_URL` holds, or port 8000 of this machine.
         api_key: sent as a bearer token; by default what `SENET_API_KEY` holds, if anything.
+        headers: sent with every request, for proxies and gateways on the way.
         timeouts: how long things may take.
         retries: when to try again.
         on_retry: told before each pause; must not block.
@@ -77,6 +82,12 @@ class BaseClient(ABC, Generic[Http, Turns, Transport, Sleep]):
             by the service.
         verify: how the service's certificate is checked: against the usual authorities, or by
             the context given.
+        proxy: URL of the proxy to go through; by default what the environment says.
+        trust_env: whether the environment's proxies (`HTTP_PROXY`, ...) and `.netrc` count.
+        http2: whether HTTP/2 may be spoken, with a proxy that does; needs `httpx[http2]`.
+        http_client: the caller's own, with whatever it has been given: it takes the place of
+            `verify`, `proxy`, `trust_env`, `http2` and `transport`. Never closed by this one, and
+            for one process and event loop.
         transport: what sends requests, instead of the network.
         sleep: waits so many seconds, instead of really doing so.
         clock: monotonic time in seconds.
@@ -88,9 +99,10 @@ class BaseClient(ABC, Generic[Http, Turns, Transport, Sleep]):
 
     def __init__(
         self,
-        base_url: str = "http://127.0.0.1:8000",
+        base_url: str | None = None,
         *,
         api_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
         timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
         retries: Retries = Retries(),  # noqa: B008 - frozen
         on_retry: Callable[[Retry], None] = _ignore,
@@ -99,11 +111,17 @@ class BaseClient(ABC, Generic[Http, Turns, Transport, Sleep]):
         max_image_bytes: int = MAX_IMAGE_BYTES,
         max_connections: int = MAX_CONNECTIONS,
         verify: ssl.SSLContext | bool = True,
+        proxy: str | None = None,
+        trust_env: bool = True,
+        http2: bool = False,
+        http_client: Http | None = None,
         transport: Transport | None = None,
         sleep: Sleep | None = None,
         clock: Callable[[], float] = time.monotonic,
         random: Callable[[], float] = random.random,
     ) -> None:
+        if base_url is None:
+            base_url = _default_url(http_client)
         self._base_url = checked_url(base_url)
         self._api_key = checked_key(
             api_key if api_key is not None else os.environ.get(API_KEY_VARIABLE)
@@ -118,33 +136,34 @@ class BaseClient(ABC, Generic[Http, Turns, Transport, Sleep]):
         self._bytes_per_request = bytes_per_request
         self._max_image_bytes = max_image_bytes
         self._sleep = self._default_sleep() if sleep is None else sleep
-        headers = {"accept": "application/json", "user-agent": "senet-client"}
-        if self._api_key is not None:
-            headers["authorization"] = f"Bearer {self._api_key}"
-        trust = checked_trust(verify)
+        self._headers = checked_headers(headers, self._api_key)
+        self._owns_http = http_client is None
+        self._tasks: set[asyncio.Task[list[Result]]] = set()
+        """Requests of `classify_many` that an event loop has under way."""
+        if http_client is None:
+            make = opening(
+                self._http_type,
+                transport=transport,
+                # How many there are follows from the turns.
+                limits=httpx.Limits(max_keepalive_connections=max_connections),
+                verify=checked_trust(verify),
+                proxy=proxy,
+                trust_env=trust_env,
+                http2=http2,
+            )
+        elif (verify, proxy, trust_env, http2, transport) != (True, None, True, False, None):
+            raise InvalidArgument(
+                "http_client: verify, proxy, trust_env, http2 and transport are its own; give them"
+                " to it"
+            )
+        else:
+            make = lending(http_client, self._http_type)
+        self._pools: Pools[Http, Turns] = Pools(
+            lambda: Pool(make(), self._make_turns(max_connections)), self._running_loop
+        )
 
-        def make() -> Pool[Http, Turns]:
-            try:
-                http = self._open(
-                    transport=transport,
-                    base_url=self._base_url,
-                    headers=headers,
-                    # How many there are follows from the turns.
-                    limits=httpx.Limits(max_keepalive_connections=max_connections),
-                    verify=trust,
-                )
-            except (httpx.InvalidURL, ValueError, ImportError) as error:
-                raise InvalidArgument(
-                    "HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY: what the environment says of"
-                    f" proxies cannot be used ({error})"
-                ) from error
-            return Pool(http, self._make_turns(max_connections))
-
-        self._pools: Pools[Http, Turns] = Pools(make, self._running_loop)
-
-    @abstractmethod
-    def _open(self, **options: Any) -> Http:  # noqa: ANN401 - what httpx's two classes both take
-        """Makes a pool of connections."""
+    _http_type: type[Http]
+    """httpx's class whose connections are used."""
 
     @abstractmethod
     def _make_turns(self, count: int) -> Turns:
@@ -168,7 +187,7 @@ class BaseClient(ABC, Generic[Http, Turns, Transport, Sleep]):
         names = tuple(image.name for image in images)
         return self._policy.call(
             classify_request(images, options),
-            lambda response, attempts: parse_classify(response, names, attempts),
+            lambda response, sent: parse_classify(response, names, sent),
             timeout,
             names,
         )
@@ -190,13 +209,33 @@ class BaseClient(ABC, Generic[Http, Turns, Transport, Sleep]):
         """Asks once; a service that cannot be reached is not ready."""
         once = replace(self._policy, retries=Retries(attempts=1), on_retry=_ignore)
         try:
-            return (yield from once.call(ready_request(), lambda _response, _attempts: True))
+            return (yield from once.call(ready_request(), lambda _response, _: True))
         except (Unavailable, TimedOut):
             return False
         except ConnectionFailed as error:
             if type(error) is ConnectionFailed:
                 return False
             raise
+
+    def _request(self, http: Http, attempt: Attempt) -> httpx.Request:
+        """The HTTP request of an attempt."""
+        wire = attempt.request
+        return http.build_request(
+            wire.method,
+            self._policy.url(wire),
+            params=wire.params,
+            content=wire.content,
+            headers={**self._headers, **attempt.headers},
+            timeout=attempt.timeout,
+        )
+
+    def _closed_error(self, http: Http, error: RuntimeError) -> ClientClosed | None:
+        """What httpx's own error means if it is that of a client that was closed meanwhile."""
+        if self._pools.closed:
+            return ClientClosed("this client was closed during the call")
+        if http.is_closed:
+            return ClientClosed("the http_client that was given is closed")
+        return None
 
     def _check_concurrency(self, concurrency: int) -> None:
         if not isinstance(concurrency, int) or concurrency < 1:
@@ -209,27 +248,26 @@ class BaseClient(ABC, Generic[Http, Turns, Transport, Sleep]):
             error.url = f"{self._base_url.rstrip('/')}/classify"
             raise
 
+    def _grouping(self) -> Grouping[EncodedImage | Failure]:
+        return Grouping(
+            lambda item: len(item.data) if isinstance(item, EncodedImage) else 0,
+            max_images=self._images_per_request,
+            max_bytes=self._bytes_per_request,
+        )
+
+    def _encode_or_fail(self, image: ImageLike) -> EncodedImage | Failure:
+        try:
+            return self._encode(image)
+        except (ImageError, InvalidArgument) as error:
+            return error
+
     def _groups(self, images: Iterable[ImageLike]) -> Iterator[Group]:
         """Reads images as they are needed and groups them into requests.
 
         Raises:
             InvalidArgument: at once, if it is one image, or nothing that holds some.
         """
-        listed = several(images)
-
-        def read() -> Iterator[EncodedImage | Failure]:
-            for image in listed:
-                try:
-                    yield self._encode(image)
-                except (ImageError, InvalidArgument) as error:
-                    yield error
-
-        return batches(
-            read(),
-            lambda item: len(item.data) if isinstance(item, EncodedImage) else 0,
-            max_images=self._images_per_request,
-            max_bytes=self._bytes_per_request,
-        )
+        return self._grouping().of(map(self._encode_or_fail, several(images)))
 
     def _group_flow(
         self, group: Group, timeout: float | None, options: ClassifyOptions
@@ -258,14 +296,7 @@ def only(batch: Batch) -> Classification:
     return result
 
 
-def build(client: httpx.Client | httpx.AsyncClient, attempt: Attempt) -> httpx.Request:
-    """The HTTP request of an attempt."""
-    wire = attempt.request
-    return client.build_request(
-        wire.method,
-        wire.path,
-        params=wire.params,
-        content=wire.content,
-        headers=attempt.headers,
-        timeout=attempt.timeout,
-    )
+def _default_url(http_client: httpx.Client | httpx.AsyncClient | None) -> str:
+    """Where the service is if the caller does not say so."""
+    own = str(getattr(http_client, "base_url", ""))
+    return own or os.environ.get(URL_VARIABLE) or DEFAULT_URL

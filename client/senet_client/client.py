@@ -6,11 +6,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Self, TypeVar, Unpack, overload
+from typing import Self, TypeVar, Unpack, overload
 
 import httpx
 
-from senet_client.base import BaseClient, Group, build, only
+from senet_client.base import BaseClient, Group, only
 from senet_client.changes import (
     ModelStatus,
     change_flow,
@@ -19,7 +19,7 @@ from senet_client.changes import (
     split_request,
     status_flow,
 )
-from senet_client.errors import ClientClosed, InvalidArgument
+from senet_client.errors import InvalidArgument
 from senet_client.flow import Attempt, Flow, Outcome, Pause, Turn
 from senet_client.images import ImageLike, several
 from senet_client.outcomes import is_of_another
@@ -39,8 +39,7 @@ class Client(
     The options are those of `BaseClient`.
     """
 
-    def _open(self, **options: Any) -> httpx.Client:  # noqa: ANN401 - passed through
-        return httpx.Client(**options)
+    _http_type = httpx.Client
 
     def _make_turns(self, count: int) -> threading.Semaphore:
         return threading.Semaphore(count)
@@ -60,7 +59,7 @@ class Client(
     def close(self) -> None:
         """Closes this process's connections. The client cannot be used afterwards."""
         pool = self._pools.close()
-        if pool is not None:
+        if pool is not None and self._owns_http:
             pool.http.close()
 
     def classify(
@@ -319,7 +318,7 @@ class Client(
 
     def _send(self, http: httpx.Client, step: Attempt) -> Outcome:
         try:
-            response = http.send(build(http, step), stream=True)
+            response = http.send(self._request(http, step), stream=True)
             try:
                 # Closed before it is read, a connection that mixes up answers is not used again.
                 if not is_of_another(response, step.headers["x-request-id"]):
@@ -329,7 +328,8 @@ class Client(
         except httpx.RequestError as error:
             return error
         except RuntimeError as error:  # httpx's own, of a client that was closed meanwhile
-            if not self._pools.closed:
+            closed = self._closed_error(http, error)
+            if closed is None:
                 raise
-            raise ClientClosed("this client was closed during the call") from error
+            raise closed from error
         return response

@@ -68,6 +68,16 @@ class SenetClientError(Exception):
         """The sentence alone."""
         return super().__str__()
 
+    def to_dict(self) -> dict[str, object]:
+        """The error as JSON has it."""
+        return {
+            "name": self.name,
+            "error": {"code": self.code, "message": self.message},
+            "url": self.url,
+            "request_id": self.request_id,
+            "attempts": self.attempts,
+        }
+
     def __str__(self) -> str:
         context = ", ".join(filter(None, (_told(self.names), self.url)))
         return f"{self.message} [{context}]" if context else self.message

@@ -4,6 +4,7 @@ A flow is a generator: it yields what to do next, a `Turn`, an `Attempt` or a `P
 what came of it. `Client` and `AsyncClient` differ only in how they do these things.
 """
 
+import logging
 import math
 import secrets
 from collections.abc import Callable, Generator, Mapping
@@ -23,8 +24,11 @@ from senet_client.errors import (
 )
 from senet_client.outcomes import check_request_id, error_of
 from senet_client.requests import WireRequest
+from senet_client.results import Sent
 
 T = TypeVar("T")
+
+logger = logging.getLogger("senet_client")
 
 _GOOD = (httpx.codes.OK, httpx.codes.ACCEPTED)
 
@@ -174,7 +178,7 @@ class Policy:
     def call(
         self,
         request: WireRequest,
-        parse: Callable[[httpx.Response, int], T],
+        parse: Callable[[httpx.Response, Sent], T],
         total: float | None = None,
         names: tuple[str | None, ...] = (),
     ) -> Flow[T]:
@@ -182,7 +186,7 @@ class Policy:
 
         Args:
             request: what to ask.
-            parse: reads a response of status 200 or 202; gets the number of attempts as well.
+            parse: reads a response of status 200 or 202; gets how it was sent as well.
             total: seconds for the whole call; by default that of `timeouts`.
             names: of the images that the request asks about, which wait their turn.
 
@@ -199,7 +203,7 @@ class Policy:
     def _call(
         self,
         request: WireRequest,
-        parse: Callable[[httpx.Response, int], T],
+        parse: Callable[[httpx.Response, Sent], T],
         total: float | None,
         in_turn: bool,
     ) -> Flow[T]:
@@ -211,6 +215,7 @@ class Policy:
         # A negative number would mean to wait without end.
         if in_turn and (yield Turn(max(0.0, min(seconds, self.timeouts.pool)))) is not None:
             raise TimedOut("other calls of this client were under way all the time")
+        began = self.clock()
         for attempt in range(1, self.retries.attempts + 1):
             outcome = yield self._attempt(request, request_id, deadline)
             try:
@@ -218,7 +223,9 @@ class Policy:
                     self.contact.reached = True
                     check_request_id(outcome, request_id)
                 if isinstance(outcome, httpx.Response) and outcome.status_code in _GOOD:
-                    return parse(outcome, attempt)
+                    sent = Sent(attempt, self.clock() - began)
+                    logger.debug("%s: answered in %.3f s", request.path, sent.seconds)
+                    return parse(outcome, sent)
                 error = error_of(outcome)
             except SenetClientError as unexpected:
                 error = unexpected
@@ -232,6 +239,13 @@ class Policy:
                 or self.clock() + pause >= deadline
             ):
                 break
+            logger.info(
+                "%s: attempt %d failed, %s; again in %.1f s",
+                request.path,
+                attempt,
+                error.code,
+                pause,
+            )
             self.on_retry(Retry(error, attempt, pause))
             yield Pause(pause)
         raise error

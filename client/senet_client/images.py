@@ -7,17 +7,23 @@ import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, TypeAlias, TypeVar, cast
+from typing import IO, TYPE_CHECKING, Any, Generic, TypeAlias, TypeGuard, TypeVar, cast
 
 from senet_client.errors import ImageError, ImageTooLarge, InvalidArgument, UnreadableImage
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from PIL.Image import Image as PillowImage
 
 ImageLike: TypeAlias = (
     "str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | PillowImage"
+    " | NDArray[np.uint8]"
 )
-"""A path, the encoded bytes, an open binary file, or a Pillow image."""
+"""A path, the encoded bytes, an open binary file, a Pillow image, or a NumPy array.
+
+An array is uint8 [height, width, 3] in RGB, [height, width, 4] in RGBA, or [height, width].
+"""
 
 # The modes that a PNG file can hold (Pillow handbook, "Image file formats").
 _PNG_MODES = frozenset({"1", "L", "LA", "I", "I;16", "P", "RGB", "RGBA"})
@@ -39,7 +45,7 @@ class EncodedImage:
 def encode(image: ImageLike, max_bytes: int) -> EncodedImage:
     """Reads an image.
 
-    A Pillow image is sent as PNG, with the orientation that its metadata tells.
+    A Pillow image is sent as PNG, with the orientation that its metadata tells; an array as PNG.
 
     Args:
         image: what the caller gave.
@@ -70,7 +76,12 @@ def several(images: "Iterable[ImageLike]") -> "Iterator[ImageLike]":
         InvalidArgument: if it was given one, whose letters, bytes or lines would be taken for
             images, or what holds none.
     """
-    if isinstance(images, _ONE) or _is_pillow(images) or hasattr(images, "read"):
+    if (
+        isinstance(images, _ONE)
+        or _is_pillow(images)
+        or hasattr(images, "read")
+        or (is_array(images) and images.ndim in (2, 3))
+    ):
         raise InvalidArgument(
             f"{type(images).__name__} is one image; give a list of them, or call classify"
         )
@@ -102,6 +113,12 @@ def _is_pillow(image: object) -> bool:
     return pillow is not None and isinstance(image, pillow.Image)
 
 
+def is_array(image: object) -> "TypeGuard[NDArray[Any]]":
+    """Whether it is a NumPy array."""
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and isinstance(image, numpy.ndarray)
+
+
 def _data(image: ImageLike, max_bytes: int) -> bytes:
     if isinstance(image, bytes | bytearray | memoryview):
         return bytes(image)
@@ -112,39 +129,74 @@ def _data(image: ImageLike, max_bytes: int) -> bytes:
         return _read_path(path, max_bytes)
     if _is_pillow(image):
         return _to_png(cast("PillowImage", image))
+    if is_array(image):
+        return _to_png(_drawn(image))
     if hasattr(image, "read"):
         return _read_file(cast("IO[bytes]", image), max_bytes)
     raise InvalidArgument(
-        f"{type(image).__name__} is no image; give a path, bytes, an open binary file or a"
-        " Pillow image"
+        f"{type(image).__name__} is no image; give a path, bytes, an open binary file, a Pillow"
+        " image or a NumPy array"
     )
+
+
+def _drawn(array: "NDArray[Any]") -> "PillowImage":
+    """An array as a Pillow image.
+
+    Raises:
+        InvalidArgument: if it holds no picture of this form, or Pillow is missing.
+    """
+    if array.dtype.name != "uint8" or (array.ndim, *array.shape[2:]) not in ((2,), (3, 3), (3, 4)):
+        raise InvalidArgument(
+            f"the array is {array.dtype.name} {list(array.shape)}; a picture is uint8"
+            " [height, width, 3] in RGB, [height, width, 4] or [height, width]"
+        )
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise InvalidArgument("arrays need Pillow: pip install pillow") from error
+    return Image.fromarray(array)
 
 
 T = TypeVar("T")
 
 
-def batches(
-    items: Iterable[T], weight: Callable[[T], int], *, max_images: int, max_bytes: int
-) -> Iterator[list[T]]:
+class Grouping(Generic[T]):
     """Groups images into requests, in order; one above `max_bytes` goes alone.
 
     Args:
-        items: what stands for an image. Taken one by one, as late as possible.
         weight: the bytes that an item adds to its request.
         max_images: most items in a group.
         max_bytes: most bytes in a group of several.
     """
-    group: list[T] = []
-    size = 0
-    for item in items:
-        added = weight(item)
-        if group and (len(group) == max_images or size + added > max_bytes):
+
+    def __init__(self, weight: Callable[[T], int], *, max_images: int, max_bytes: int) -> None:
+        self._weight = weight
+        self._max_images = max_images
+        self._max_bytes = max_bytes
+        self._group: list[T] = []
+        self._size = 0
+
+    def add(self, item: T) -> list[T]:
+        """Takes one more; gives the group that is complete by that, if any."""
+        added = self._weight(item)
+        full = len(self._group) == self._max_images or self._size + added > self._max_bytes
+        done = self.rest() if full else []
+        self._group.append(item)
+        self._size += added
+        return done
+
+    def rest(self) -> list[T]:
+        """The group that is not complete, perhaps empty; a new one begins."""
+        group, self._group, self._size = self._group, [], 0
+        return group
+
+    def of(self, items: Iterable[T]) -> Iterator[list[T]]:
+        """The groups of all items, which are taken one by one, as late as possible."""
+        for item in items:
+            if group := self.add(item):
+                yield group
+        if group := self.rest():
             yield group
-            group, size = [], 0
-        group.append(item)
-        size += added
-    if group:
-        yield group
 
 
 def _read_path(path: str, max_bytes: int) -> bytes:

@@ -1,24 +1,14 @@
 """The command line's words for models: what is loaded, and changes of that."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 
 from senet_client.changes import ModelStatus
-from senet_client.client import Client
-from senet_client.errors import SenetClientError
+from senet_client.command_options import DEFAULT_URL, KeyOption, UrlOption, asking
 
-_Url = Annotated[str, typer.Option(envvar="SENET_URL", help="Where the service is.")]
-_Key = Annotated[
-    str | None,
-    typer.Option(envvar="SENET_API_KEY", help="Key for the service; changes need the scope admin."),
-]
 _Model = Annotated[str, typer.Argument(help="The model's name.")]
 _Version = Annotated[str, typer.Argument(help="Its version.")]
-_DEFAULT_URL = "http://127.0.0.1:8000"
-_FAILED = 1
 _HUNDRED = 100
 
 
@@ -28,11 +18,11 @@ def add_commands(application: typer.Typer) -> None:
     @application.command()
     def models(
         name: Annotated[str | None, typer.Argument(help="One model, in detail.")] = None,
-        url: _Url = _DEFAULT_URL,
-        api_key: _Key = None,
+        url: UrlOption = DEFAULT_URL,
+        api_key: KeyOption = None,
     ) -> None:
         """Shows what the service has loaded."""
-        with _client(url, api_key) as client:
+        with asking(url, api_key) as client:
             if name is not None:
                 _show(client.model(name))
                 return
@@ -46,20 +36,20 @@ def add_commands(application: typer.Typer) -> None:
         stable: Annotated[
             bool, typer.Option("--stable", help="Send it all requests once it is ready.")
         ] = False,
-        url: _Url = _DEFAULT_URL,
-        api_key: _Key = None,
+        url: UrlOption = DEFAULT_URL,
+        api_key: KeyOption = None,
     ) -> None:
         """Loads a version: the service verifies and tests it, while others go on serving."""
-        with _client(url, api_key) as client:
+        with asking(url, api_key) as client:
             status = client.load(model, version)
             _show(client.set_label(model, "stable", version) if stable else status)
 
     @application.command()
     def unload(
-        model: _Model, version: _Version, url: _Url = _DEFAULT_URL, api_key: _Key = None
+        model: _Model, version: _Version, url: UrlOption = DEFAULT_URL, api_key: KeyOption = None
     ) -> None:
         """Unloads a version, once its last request is answered."""
-        with _client(url, api_key) as client:
+        with asking(url, api_key) as client:
             _show(client.unload(model, version))
 
     @application.command()
@@ -67,19 +57,19 @@ def add_commands(application: typer.Typer) -> None:
         model: _Model,
         name: Annotated[str, typer.Argument(help="stable or canary")],
         version: _Version,
-        url: _Url = _DEFAULT_URL,
-        api_key: _Key = None,
+        url: UrlOption = DEFAULT_URL,
+        api_key: KeyOption = None,
     ) -> None:
         """Lets a label point to a version; where stable points, all requests go."""
-        with _client(url, api_key) as client:
+        with asking(url, api_key) as client:
             _show(client.set_label(model, name, version))
 
     @application.command()
     def split(
         model: _Model,
         weights: Annotated[list[str], typer.Argument(help="VERSION=WEIGHT ..., which sum to 100")],
-        url: _Url = _DEFAULT_URL,
-        api_key: _Key = None,
+        url: UrlOption = DEFAULT_URL,
+        api_key: KeyOption = None,
     ) -> None:
         """Divides the requests that are for no version."""
         shares = {}
@@ -90,18 +80,8 @@ def add_commands(application: typer.Typer) -> None:
             shares[version] = int(weight)
         if sum(shares.values()) != _HUNDRED:
             raise typer.BadParameter(f"the weights sum to {sum(shares.values())}, not to 100")
-        with _client(url, api_key) as client:
+        with asking(url, api_key) as client:
             _show(client.split(model, shares))
-
-
-@contextmanager
-def _client(url: str, api_key: str | None) -> Iterator[Client]:
-    try:
-        with Client(url, api_key=api_key) as client:
-            yield client
-    except SenetClientError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(_FAILED) from error
 
 
 def _show(status: ModelStatus) -> None:

@@ -1,7 +1,7 @@
 """What the service answers, typed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from senet_client.errors import SenetClientError
@@ -12,6 +12,36 @@ if TYPE_CHECKING:
 
 Array: TypeAlias = "NDArray[np.float32]"
 """A float32 array; without NumPy nested lists of float stand in its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """How a request was sent until its answer came.
+
+    Attributes:
+        attempts: how often.
+        seconds: from the first time to the answer, pauses included.
+    """
+
+    attempts: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long the request of an answer took, in milliseconds.
+
+    Attributes:
+        total_ms: from first sending to the answer, with further attempts and the pauses between.
+        decode_ms: for its images to be decoded; None where the service does not tell.
+        queue_ms: until their batch began; likewise.
+        inference_ms: of the batch in the network; likewise.
+    """
+
+    total_ms: float
+    decode_ms: float | None = None
+    queue_ms: float | None = None
+    inference_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +120,8 @@ class Classification:
             turned as the model's `exif_transpose` says; None from a service that does not tell.
         excitations: float32 [channels] of each SE block, its gates between 0 and 1, by the block's
             name; None unless asked for.
+        attempts: how often its request was sent.
+        timing: how long its request took, together with the other images in it.
     """
 
     name: str | None
@@ -99,6 +131,13 @@ class Classification:
     embedding: "Array | None" = field(default=None, compare=False, repr=False)
     crop: tuple[float, float, float, float] | None = None
     excitations: "Mapping[str, Array] | None" = field(default=None, compare=False, repr=False)
+    attempts: int = field(default=1, compare=False)
+    timing: Timing | None = field(default=None, compare=False, repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as JSON has it: arrays are lists, what was not asked for is None."""
+        found: dict[str, Any] = plain(self)
+        return found
 
 
 Result: TypeAlias = Classification | SenetClientError
@@ -114,12 +153,36 @@ class Batch:
         results: one for each image, in order.
         request_id: the request's name in the service's log.
         attempts: how often the request was sent.
+        timing: how long it took.
     """
 
     model: Model
     results: tuple[Result, ...]
     request_id: str
     attempts: int
+    timing: Timing | None = field(default=None, compare=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as JSON has it; see `Classification.to_dict`, `SenetClientError.to_dict`."""
+        own = {"model": plain(self.model), "results": [one.to_dict() for one in self.results]}
+        timing = None if self.timing is None else plain(self.timing)
+        return {
+            **own,
+            "request_id": self.request_id,
+            "attempts": self.attempts,
+            "timing": timing,
+        }
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401 - whatever a result holds
+    """A result as JSON has it."""
+    if is_dataclass(value):
+        return {part.name: plain(getattr(value, part.name)) for part in fields(value)}
+    if isinstance(value, Mapping):
+        return {name: plain(part) for name, part in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(part) for part in value]
+    return value.tolist() if hasattr(value, "tolist") else value
 
 
 def to_array(values: list[Any]) -> "Array":

@@ -61,6 +61,7 @@ class FakeService:
         api_key: refused without it.
         max_images: most images in a request.
         on_classify: called with each request's images before they are answered.
+        server_timing: header of that name in honest answers; none if empty.
         requests: (path, query, headers) of every request.
     """
 
@@ -69,6 +70,7 @@ class FakeService:
     api_key: str | None = None
     max_images: int = 64
     on_classify: Callable[[list[bytes]], None] = lambda images: None
+    server_timing: str = ""
     requests: list[tuple[str, dict[str, str], dict[str, str]]] = field(default_factory=list)
 
     def answer(self, target: str, headers: Mapping[str, str], body: bytes) -> Reply:
@@ -94,6 +96,8 @@ class FakeService:
         items = [self._item(index, data, query) for index, data in enumerate(images)]
         if len(items) == 1 and "error" in items[0]:
             return problem(422, items[0]["error"]["code"], x_request_id="")
+        if self.server_timing:
+            identity["server-timing"] = self.server_timing
         return Reply(200, {"model": self._model(), "results": items}, identity)
 
     def _model(self) -> dict[str, Any]:

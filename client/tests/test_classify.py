@@ -1,14 +1,19 @@
+import asyncio
 import inspect
-from collections.abc import Callable, Iterator
+import io
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
+from PIL import Image
 
-from senet_client import AsyncClient, Classification, Client, errors
-from tests.conftest import Surface
-from tests.fake_service import FakeService, best_class, scores, transport
+from senet_client import AsyncClient, Classification, Client, Timing, errors
+from tests.conftest import Clock, Surface
+from tests.fake_service import FakeService, best_class, problem, scores, transport
 
 
 def test_both_clients_have_the_same_surface() -> None:
@@ -23,7 +28,10 @@ def test_both_clients_have_the_same_surface() -> None:
             for name, value in methods.items()
         }
 
-    assert surface(Client) == surface(AsyncClient)
+    asynchronous = surface(AsyncClient)
+    # Only this one takes images that come asynchronously as well.
+    asynchronous["classify_many"][1] = surface(Client)["classify_many"][1]
+    assert surface(Client) == asynchronous
     assert set(surface(Client)) == {
         "classify",
         "classify_batch",
@@ -195,3 +203,118 @@ def test_models_are_typed(client: Surface) -> None:
 
     assert (model.name, model.architecture, model.provider) == ("fake", "tiny", "cpu")
     assert (model.height, model.width, model.labels) == (64, 32, 10)
+
+
+@pytest.mark.parametrize("shape", [(6, 8), (6, 8, 3), (6, 8, 4)])
+def test_arrays_are_sent_as_png(
+    client: Surface, service: FakeService, shape: tuple[int, ...]
+) -> None:
+    pixels = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
+    sent: list[bytes] = []
+    service.on_classify = sent.extend
+
+    client.classify(pixels)
+    client.classify_many(np.stack([pixels, pixels]) if pixels.ndim == 3 else [pixels, pixels])
+
+    assert len(sent) == 3
+    for data in sent:
+        with Image.open(io.BytesIO(data)) as image:
+            assert image.format == "PNG"
+            assert np.array_equal(np.asarray(image), pixels)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.zeros((6, 8, 3), np.float32),
+        np.zeros((3, 6, 8), np.uint8),
+        np.zeros((1, 6, 8, 3), np.uint8),
+        np.zeros((6, 8, 3), bool),
+        np.zeros(6, np.uint8),
+    ],
+)
+def test_other_arrays_are_refused(client: Surface, array: Any) -> None:
+    with pytest.raises(errors.InvalidArgument, match=r"a picture is uint8 \[height, width, 3\]"):
+        client.classify(array)
+
+
+def test_one_array_is_no_sequence_of_images(client: Surface) -> None:
+    with pytest.raises(errors.InvalidArgument, match="is one image"):
+        client.classify_many(np.zeros((6, 8, 3), np.uint8))
+
+
+def test_an_array_without_pixels_is_that_images_error(client: Surface) -> None:
+    good, bad = client.classify_many([b"x", np.zeros((0, 8, 3), np.uint8)])
+    assert isinstance(good, Classification)
+    assert isinstance(bad, errors.UnreadableImage)
+
+
+def test_results_tell_attempts_and_timing(
+    client: Surface, service: FakeService, clock: Clock
+) -> None:
+    service.script.append(problem(503, "draining", retry_after="2"))
+    service.server_timing = "decode;dur=1.5, queue;dur=0.25, inference;dur=7, proxy;desc=x"
+    answer = client.classify(b"x")
+
+    assert answer.attempts == 2
+    assert answer.timing is not None
+    assert answer.timing.total_ms == pytest.approx(sum(clock.pauses) * 1000)
+    told = (answer.timing.decode_ms, answer.timing.queue_ms, answer.timing.inference_ms)
+    assert told == (1.5, 0.25, 7)
+
+
+def test_a_service_that_tells_no_times(client: Surface) -> None:
+    assert client.classify(b"x").timing == Timing(total_ms=0)
+
+
+def test_results_as_json(client: Surface) -> None:
+    batch = client.classify_batch([b"x", b"corrupt"], top_k=1, include=["embedding", "cam"])
+    text = json.loads(json.dumps(batch.to_dict()))
+
+    good, bad = text["results"]
+    assert good["predictions"][0]["label"] == f"class {best_class(b'x')}"
+    assert len(good["embedding"]) == 10
+    assert len(good["predictions"][0]["cam"]) == 2
+    assert (text["model"]["name"], text["attempts"], good["attempts"]) == ("fake", 1, 1)
+    assert bad["error"] == {"code": "invalid_image", "message": "Corrupt: truncated"}
+    assert bad["name"] is None
+
+
+async def test_images_may_come_asynchronously(service: FakeService) -> None:
+    async def images() -> AsyncIterator[bytes]:
+        for number in range(10):
+            await asyncio.sleep(0)
+            yield b"corrupt" if number == 4 else str(number).encode()
+
+    async with AsyncClient(
+        "http://fake", transport=transport(service), images_per_request=4
+    ) as client:
+        results = [result async for result in client.classify_many(images(), concurrency=2)]
+
+    codes = [None if isinstance(one, Classification) else one.code for one in results]
+    assert codes == [None] * 4 + ["invalid_image"] + [None] * 5
+    assert [
+        one.predictions[0].class_index for one in results if isinstance(one, Classification)
+    ] == [best_class(str(number).encode()) for number in range(10) if number != 4]
+    assert len([path for path, _, _ in service.requests if path == "/classify"]) == 3
+
+
+async def test_closing_cancels_what_was_left() -> None:
+    under_way, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def never(request: httpx.Request) -> httpx.Response:
+        under_way.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+        raise AssertionError("it never ends")
+
+    client = AsyncClient("http://fake", transport=httpx.MockTransport(never))
+    results = client.classify_many([b"1", b"2"])
+    waiting = asyncio.ensure_future(anext(results))
+    await under_way.wait()
+    await client.close()
+    assert cancelled.is_set()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting

@@ -113,7 +113,7 @@ def test_an_answer_of_another_api_is_told_as_such(
         ({"base_url": "http://host:99999"}, "base_url: .* port"),
         ({"base_url": "http://host..example"}, "base_url: .* is no URL"),
         ({"base_url": f"http://{'a' * 64}.example"}, "base_url: .* is no URL"),
-        ({"base_url": None}, "base_url: None is no text"),
+        ({"base_url": 5}, "base_url: 5 is no text"),
         ({"api_key": b"bytes"}, "api_key"),
         ({"timeouts": 30}, "timeouts must be a Timeouts"),
         ({"retries": 3}, "retries a Retries"),

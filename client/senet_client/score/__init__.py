@@ -8,6 +8,8 @@ stops, and however, a later run does the parts that are not in the journal, and 
     lock.py      who holds it may change the output
     listing.py   arguments -> inputs
     manifest.py  inputs named in CSV, JSONL and Parquet files
+    braces.py    shards by their numbers; stdin.py: a list on standard input
+    parquet_images.py  images that stand in a column of a Parquet file
     frozen.py    the list of inputs in a file, and its stretches
     archives.py  where members of tar archives are
     storage.py   local files and, through fsspec, remote ones
@@ -18,6 +20,7 @@ stops, and however, a later run does the parts that are not in the journal, and 
     rows.py      what a row holds
     formats.py   rows in CSV, JSONL and Parquet files
     output.py    parts, their commits, the finished output
+    upload.py    an output that is a URL
     journal.py   what has been committed, and under which options
     progress.py  what a person or a log sees meanwhile
 """

@@ -60,13 +60,16 @@ def score(
         list[str],
         typer.Argument(
             metavar="INPUT",
-            help="Images, folders, patterns, .tar archives, manifests (.csv, .jsonl, .parquet);"
-            " paths or URLs (s3://, gs://, az://, ...).",
+            help="Images, folders, patterns, .tar and .zip archives, shard-{000..127}.tar,"
+            " manifests (.csv, .jsonl, .parquet); paths or URLs (s3://, gs://, az://, ...); - for"
+            " a list on standard input.",
         ),
     ],
     output: Annotated[
         str,
-        typer.Option(help="A .parquet, .csv or .jsonl file, or a folder for many files."),
+        typer.Option(
+            help="A .parquet, .csv or .jsonl file, or a folder for many files; path or URL."
+        ),
     ],
     url: Annotated[
         str, typer.Option(envvar="SENET_URL", callback=_url, help="Where the service is.")
@@ -75,12 +78,36 @@ def score(
         str | None,
         typer.Option(envvar="SENET_API_KEY", callback=_key, help="Key for the service."),
     ] = None,
+    work: Annotated[
+        str, typer.Option(help="Folder for the parts of an output that is a URL, until its end.")
+    ] = ".",
     format: Annotated[  # noqa: A002 - the option's name
         Literal["csv", "jsonl", "parquet"] | None,
         typer.Option(help="Of the files in an output folder: parquet."),
     ] = None,
-    column: Annotated[str, typer.Option(help="Manifests' column of paths.")] = "path",
+    column: Annotated[
+        str, typer.Option(help="Manifests' column of paths, or of images in Parquet.")
+    ] = "path",
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN", help="Manifests' column to keep, as text; repeatable."),
+    ] = None,
     top_k: Annotated[int, typer.Option(min=1, help="Classes a row.")] = 5,
+    margin: Annotated[
+        bool, typer.Option("--margin", help="Add the distance of the two best scores.")
+    ] = False,
+    embeddings: Annotated[
+        bool, typer.Option("--embeddings", help="Add the features; not to CSV.")
+    ] = False,
+    keep_below: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            metavar="SCORE",
+            help="Keep only rows whose best score is below, and those with errors.",
+        ),
+    ] = None,
     concurrency: Annotated[
         str, typer.Option(help="Requests at once; auto finds the service's capacity.")
     ] = "auto",
@@ -121,11 +148,16 @@ def score(
     options = JobOptions(
         inputs=tuple(inputs),
         output=output,
+        work=work,
         format=format,
         url=url,
         api_key=api_key,
         column=column,
+        keep=tuple(keep or ()),
         top_k=top_k,
+        margin=margin,
+        embeddings=embeddings,
+        keep_below=keep_below,
         concurrency=_concurrency(concurrency),
         images_per_request=images_per_request,
         max_image_bytes=max_image_bytes,

@@ -3,11 +3,12 @@
 import errno
 import os
 import threading
+from collections.abc import Callable
 from contextlib import closing
 from functools import lru_cache
 from typing import IO, TYPE_CHECKING, cast
 
-from senet_client.errors import ImageTooLarge, UnreadableImage
+from senet_client.errors import ImageError, ImageTooLarge, UnreadableImage
 from senet_client.images import open_regular
 from senet_client.score import storage
 from senet_client.score.failures import OutOfReach, WrongOption
@@ -33,16 +34,37 @@ def read(location: str, offset: int | None, length: int | None, max_bytes: int) 
     """
     if length is not None and length > max_bytes:
         raise _too_large(length, max_bytes)
-    try:
+
+    def attempt() -> bytes:
         if length == 0:
-            data = b""
-        elif storage.is_remote(location):
-            data = _read_remote(location, offset, length, max_bytes)
-        else:
-            data = _read_local(location, offset, length, max_bytes)
+            return b""
+        how = _read_remote if storage.is_remote(location) else _read_local
+        return how(location, offset, length, max_bytes)
+
+    data = telling(location, attempt)
+    if offset is None and len(data) > max_bytes:
+        raise ImageTooLarge(f"more than {max_bytes} bytes; {_REMEDY}")
+    if not data or (offset is not None and len(data) != length):
+        raise UnreadableImage("the file ends before the image does" if length else "is empty")
+    return data
+
+
+def telling(location: str, attempt: Callable[[], bytes]) -> bytes:
+    """Reads, and tells an image's own failure from that of its storage.
+
+    Args:
+        location: path or URL of what is read.
+        attempt: reads it.
+
+    Raises:
+        ImageError: if it is the image's own.
+        OutOfReach: if its storage does not answer.
+    """
+    try:
+        return attempt()
     except Exception as error:
         # Every remote file system has exceptions of its own.
-        if isinstance(error, ImageTooLarge):
+        if isinstance(error, ImageError):
             raise
         if isinstance(error, WrongOption) and not isinstance(error.__cause__, ValueError):
             raise  # a package is missing; that a protocol does not exist is this image's error
@@ -50,11 +72,6 @@ def read(location: str, offset: int | None, length: int | None, max_bytes: int) 
         if is_outage(error):
             raise OutOfReach(f"{location} {told}") from error
         raise UnreadableImage(told) from error
-    if offset is None and len(data) > max_bytes:
-        raise ImageTooLarge(f"more than {max_bytes} bytes; {_REMEDY}")
-    if not data or (offset is not None and len(data) != length):
-        raise UnreadableImage("the file ends before the image does" if length else "is empty")
-    return data
 
 
 def _reason(error: Exception) -> str:

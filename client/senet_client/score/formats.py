@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from senet_client.extras import how_to_install
 from senet_client.score.failures import WrongOption
@@ -56,7 +56,7 @@ class CsvFormat:
 
     def read(self, path: Path, columns: Sequence[Column]) -> list[Row]:
         """See `Format`."""
-        convert = {"int": int, "float": float, "text": str}
+        convert: dict[str, type] = {"int": int, "float": float, "text": str}
         with path.open(encoding="utf-8", newline="") as file:
             reader = csv.reader(file)
             next(reader)
@@ -93,7 +93,8 @@ class JsonlFormat:
         names = [column.name for column in columns]
         with path.open("w", encoding="utf-8") as file:
             for row in rows:
-                file.write(json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False))
+                named = dict(zip(names, row, strict=True))
+                file.write(json.dumps(named, ensure_ascii=False, default=_listed))
                 file.write("\n")
 
     def read(self, path: Path, columns: Sequence[Column]) -> list[Row]:
@@ -140,6 +141,7 @@ class ParquetFormat:
 
         schema = _schema(columns)
         values: list[list[Value]] = [list(column) for column in zip(*rows, strict=True)]
+        values = values or [[] for _ in columns]
         arrays = [
             pa.array(column, field.type) for column, field in zip(values, schema, strict=True)
         ]
@@ -190,5 +192,14 @@ FORMATS: Mapping[str, type[Format]] = MappingProxyType(
 def _schema(columns: Sequence[Column]) -> "pa.Schema":
     import pyarrow as pa
 
-    types = {"int": pa.int64(), "float": pa.float64(), "text": pa.string()}
+    types: dict[str, pa.DataType] = {
+        "int": pa.int64(),
+        "float": pa.float64(),
+        "text": pa.string(),
+        "floats": pa.list_(pa.float32()),
+    }
     return pa.schema([pa.field(column.name, types[column.kind]) for column in columns])
+
+
+def _listed(array: Any) -> Any:  # noqa: ANN401 - a NumPy array
+    return array.tolist()

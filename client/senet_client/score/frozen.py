@@ -42,7 +42,8 @@ class FrozenList:
         new = self.path.with_name(self.path.name + ".new")
         with new.open("w", encoding="ascii") as file:
             for found in inputs:
-                file.write(json.dumps(asdict(found)) + "\n")
+                told = {name: value for name, value in asdict(found).items() if value is not None}
+                file.write(json.dumps(told) + "\n")
             file.flush()
             os.fsync(file.fileno())
         new.replace(self.path)

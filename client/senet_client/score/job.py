@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from senet_client.async_client import AsyncClient
 from senet_client.client import Client
@@ -24,9 +26,10 @@ from senet_client.score.output import Output
 from senet_client.score.pace import AutomaticPace, FixedPace, Pace
 from senet_client.score.progress import ProgressKind, report
 from senet_client.score.reading import Reading
-from senet_client.score.rows import columns
+from senet_client.score.rows import Shape, columns
 from senet_client.score.run import Run, RunOptions
 from senet_client.score.target import Target
+from senet_client.score.upload import fetch, is_there, remove_parts
 
 # How long the service may take to say which model it serves, before anything is begun.
 _FIRST_ANSWER_SECONDS = 30.0
@@ -59,11 +62,16 @@ class JobOptions:
 
     inputs: tuple[str, ...]
     output: str
+    work: str = "."
     format: str | None = None
     url: str
     api_key: str | None = None
     column: str = "path"
     top_k: int = 5
+    margin: bool = False
+    embeddings: bool = False
+    keep: tuple[str, ...] = ()
+    keep_below: float | None = None
     concurrency: int | None = None
     images_per_request: int = 16
     max_image_bytes: int = 32 * 1024 * 1024
@@ -73,6 +81,11 @@ class JobOptions:
     retry_errors: bool = False
     overwrite: bool = False
     progress: ProgressKind = "auto"
+
+    @property
+    def shape(self) -> Shape:
+        """The columns of the rows."""
+        return Shape(self.top_k, self.margin, self.embeddings, self.keep)
 
 
 def run_job(options: JobOptions, command: Sequence[str]) -> Exit:
@@ -118,7 +131,10 @@ class _Job:
             self._output.close()
 
     def run(self) -> Exit:
-        target = Target.of(self._options.output, self._options.format)
+        target = Target.of(self._options.output, self._options.format, self._options.work)
+        columns(self._options.shape)  # refused before anything is begun
+        if self._options.embeddings and target.format == "csv":
+            raise WrongOption("--embeddings", "CSV holds no lists", "write .jsonl or .parquet")
         # First, so that whoever does not get it has changed nothing.
         with OutputLock(target.folder):
             try:
@@ -129,7 +145,7 @@ class _Job:
     def _run(self, target: Target) -> Exit:
         options = self._options
         going_on = options.resume or options.retry_errors
-        if going_on and target.is_file and target.path.exists() and not target.is_begun:
+        if going_on and not target.is_begun and self._is_finished(target):
             return self._finished(target)
         if target.is_taken and not (going_on and target.is_begun) and not options.overwrite:
             raise WrongOption(
@@ -143,38 +159,56 @@ class _Job:
         with _terminable():  # the event loop has taken its handler along
             output.finish()
         if not output.errors:
-            return _say(Exit.COMPLETE, f"{output.rows} rows in {target.path}")
+            return _say(Exit.COMPLETE, f"{output.rows} rows in {target.shown}")
         return _say(
             Exit.PARTIAL,
-            f"{output.rows} rows in {target.path}, {output.errors} of them tell of an error;"
+            f"{output.rows} rows in {target.shown}, {output.errors} of them tell of an error;"
             " add --retry-errors to try those again",
         )
 
+    def _is_finished(self, target: Target) -> bool:
+        """Whether there is an output whose parts are gone."""
+        if target.url is not None:
+            return is_there(target.url, is_file=target.is_file)
+        return target.is_file and target.path.exists()
+
     def _finished(self, target: Target) -> Exit:
-        """What to say of an output file whose parts are gone."""
+        """What to say of an output whose parts are gone."""
+        if target.url is not None and not target.is_file:
+            # Without errors alone the parts are removed here.
+            return _say(Exit.COMPLETE, f"{target.shown} is complete already")
         try:
-            codes = list(map(bool, FORMATS[target.format]().error_codes(target.path)))
+            codes = list(map(bool, self._error_codes(target)))
         except WrongOption:
             raise
         except Exception as error:  # of three formats' readers
             raise WrongOption(
                 "--resume",
-                f"{target.path} was not written by a scoring run ({error!r})",
+                f"{target.shown} was not written by a scoring run ({error!r})",
                 "choose another --output, or replace it with --overwrite",
             ) from error
         errors = sum(codes)
         if not errors:
-            return _say(Exit.COMPLETE, f"{target.path} is complete already")
+            return _say(Exit.COMPLETE, f"{target.shown} is complete already")
         if self._options.retry_errors:
             raise WrongOption(
                 "--retry-errors",
-                f"{errors} rows of {target.path} tell of an error, and {target.folder}, in whose"
+                f"{errors} rows of {target.shown} tell of an error, and {target.folder}, in whose"
                 " parts they would be replaced, is gone",
                 "score those images to another --output, or all of them with --overwrite",
             )
         return _say(
-            Exit.PARTIAL, f"{target.path} has all rows already, {errors} of them tell of an error"
+            Exit.PARTIAL, f"{target.shown} has all rows already, {errors} of them tell of an error"
         )
+
+    def _error_codes(self, target: Target) -> list[str | None]:
+        form = FORMATS[target.format]()
+        if target.url is None:
+            return list(form.error_codes(target.path))
+        with TemporaryDirectory() as folder:
+            file = Path(folder) / target.path.name
+            fetch(target.url, file)
+            return list(form.error_codes(file))
 
     def _served_model(self) -> Model:
         timeouts = Timeouts(total=_FIRST_ANSWER_SECONDS)
@@ -191,10 +225,12 @@ class _Job:
         options = self._options
         header = _header(options, target, model)
         if going_on:
-            return Output.resume(target, header, columns(options.top_k))
+            return Output.resume(target, header, columns(options.shape))
         target.clear()
-        inputs = list_inputs(options.inputs, options.column)
-        return Output.begin(target, header, inputs, columns(options.top_k))
+        if target.url is not None and not target.is_file:
+            remove_parts(target.url)
+        inputs = list_inputs(options.inputs, options.column, options.keep)
+        return Output.begin(target, header, inputs, columns(options.shape))
 
     async def _score(self, output: Output, model: Model) -> None:
         task = asyncio.current_task()
@@ -214,7 +250,8 @@ class _Job:
 
         run_options = RunOptions(
             model=model,
-            top_k=options.top_k,
+            shape=options.shape,
+            keep_below=options.keep_below,
             rows_per_part=options.rows_per_part,
             images_per_request=options.images_per_request,
             retry_errors=options.retry_errors,
@@ -256,6 +293,13 @@ def _terminable() -> Iterator[None]:
 
 def _header(options: JobOptions, target: Target, model: Model) -> Header:
     """What must be the same for all rows of an output."""
+    # What was not there in earlier versions is named only where it is used.
+    added = {
+        "margin": options.margin,
+        "embeddings": options.embeddings,
+        "keep": list(options.keep),
+        "keep_below": options.keep_below,
+    }
     return {
         "journal": 1,
         "inputs": list(options.inputs),
@@ -269,6 +313,7 @@ def _header(options: JobOptions, target: Target, model: Model) -> Header:
         "precision": model.precision,
         "digest": model.digest,
         "preprocessing": model.preprocessing,
+        **{name: value for name, value in added.items() if value not in (False, None, [])},
     }
 
 

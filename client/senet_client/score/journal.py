@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from senet_client.score.failures import WrongOption
+from senet_client.score.storage import absolute
 
 Header = Mapping[str, Any]
 
@@ -87,12 +88,22 @@ class Journal:
 
 
 def differences(begun: Header, now: Header) -> list[str]:
-    """What differs between two headers, each as `name: then ..., now ...`."""
+    """What differs between two headers, each as `name: then ..., now ...`.
+
+    Inputs that are written otherwise and mean the same do not differ.
+    """
     return [
         f"{name}: then {begun.get(name)!r}, now {now.get(name)!r}"
         for name in {**begun, **now}
-        if begun.get(name) != now.get(name)
+        if begun.get(name) != now.get(name) and not (name == "inputs" and _mean_same(begun, now))
     ]
+
+
+def _mean_same(begun: Header, now: Header) -> bool:
+    then, since = begun.get("inputs"), now.get("inputs")
+    if not isinstance(then, list) or not isinstance(since, list):
+        return False
+    return [absolute(str(one)) for one in then] == [absolute(str(one)) for one in since]
 
 
 def sync_folder(folder: Path) -> None:

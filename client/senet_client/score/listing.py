@@ -3,16 +3,19 @@
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from senet_client.errors import UnreadableImage
-from senet_client.score import archives, fetch, manifest, storage
+from senet_client.score import archives, braces, fetch, manifest, parquet_images, stdin, storage
 from senet_client.score.failures import ScoreError, WrongOption
+from senet_client.score.outages import is_outage
 
 IMAGE_SUFFIXES = (
     ".avif", ".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp",
 )  # fmt: skip
+_ZIP = ".zip"
 _COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst")
 
 
@@ -27,6 +30,9 @@ class Input:
         offset: where in the file the image begins, in bytes; None for a whole file.
         length: of the image in bytes; None for a whole file whose size the listing does not tell.
         error: why it cannot be read, where listing it has shown that.
+        column: of a Parquet file, if the image stands in one.
+        row: its place there, from 0.
+        kept: values of the columns of its manifest that are kept; None if it is of none.
     """
 
     path: str
@@ -34,6 +40,9 @@ class Input:
     offset: int | None = None
     length: int | None = None
     error: str | None = None
+    column: str | None = None
+    row: int | None = None
+    kept: tuple[str | None, ...] | None = None
 
     def read(self, max_bytes: int) -> bytes:
         """The encoded image.
@@ -44,27 +53,51 @@ class Input:
         """
         if self.error is not None:
             raise UnreadableImage(self.error)
+        if self.column is not None and self.row is not None:
+            column, row = self.column, self.row
+            return fetch.telling(
+                self.file, lambda: parquet_images.read(self.file, column, row, max_bytes)
+            )
         return fetch.read(self.file, self.offset, self.length, max_bytes)
 
 
-def list_inputs(arguments: Sequence[str], column: str) -> Iterator[Input]:
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """How an argument is read.
+
+    Attributes:
+        column: the manifests' column that names or holds the images.
+        keep: their columns that are kept.
+        indices: of tar archives.
+    """
+
+    column: str
+    keep: tuple[str, ...]
+    indices: archives.Indices
+
+
+def list_inputs(arguments: Sequence[str], column: str, keep: Sequence[str] = ()) -> Iterator[Input]:
     """Lists the inputs, in an order that depends on nothing but their names.
 
     Within one argument everything that is listed is an input, so that a manifest that names an
     image twice gets two rows. What an earlier argument has listed already is left out.
 
     Args:
-        arguments: files, folders, patterns, manifests, tar archives; paths or URLs.
-        column: the manifests' column that names the images.
+        arguments: files, folders, patterns, manifests, archives; paths or URLs. With numbers in
+            braces they stand for several; `-` is a list on standard input.
+        column: the manifests' column that names the images, or in Parquet holds them.
+        keep: columns of the manifests whose values go with the inputs.
 
     Raises:
         WrongOption: if an argument leads to no image.
     """
     listed: set[bytes] = set()
+    arguments = [name for argument in arguments for name in _names(argument)]
+    reader = _Reader(column, tuple(keep), archives.Indices())
     for argument in arguments:
         here: list[bytes] = []
         empty = True
-        for found in _of_argument(argument, column):
+        for found in _of_argument(argument, reader):
             empty = False
             if len(arguments) > 1:
                 digest = _digest(found)
@@ -85,9 +118,15 @@ def displayed(location: str) -> str:
         return location.encode("utf-8", "backslashreplace").decode()
 
 
-def _of_argument(argument: str, column: str) -> Iterator[Input]:
+def _names(argument: str) -> Iterable[str]:
+    """What an argument with braces stands for, unless something has that very name."""
+    braced = "{" in argument and not os.path.lexists(argument)
+    return braces.expanded(argument) if braced else [argument]
+
+
+def _of_argument(argument: str, reader: _Reader) -> Iterator[Input]:
     try:
-        yield from _inputs_of(argument, column, archives.Indices())
+        yield from _inputs_of(argument, reader)
     except ScoreError:
         raise
     except Exception as error:
@@ -101,25 +140,28 @@ def _of_argument(argument: str, column: str) -> Iterator[Input]:
         ) from error
 
 
-def _inputs_of(argument: str, column: str, indices: archives.Indices) -> Iterator[Input]:
-    if storage.is_pattern(argument):
+def _inputs_of(argument: str, reader: _Reader) -> Iterator[Input]:
+    if argument == stdin.ARGUMENT:
+        for name in stdin.names():
+            yield _of_row("", manifest.Entry(name, (), ours=False), reader)
+    elif storage.is_pattern(argument):
         for found in storage.matching(argument):
             if not _is_companion(found.name):
-                yield from _of_file(found, column, indices, alone=False)
+                yield from _of_file(found, reader, alone=False)
+    elif (place := parquet_images.of_name(argument)) is not None:
+        yield _in_parquet(argument, *place)
     elif storage.is_folder(argument):
         for found in storage.files_below(argument):
             # A folder is given by its name if it cannot be listed.
             if _is_image(found.name) or storage.is_local_folder(found.name):
-                yield _whole(found, indices)
+                yield _whole(found, reader)
     elif storage.exists(argument) or os.path.lexists(argument):
-        yield from _of_file(storage.Found(argument), column, indices, alone=True)
+        yield from _of_file(storage.Found(argument), reader, alone=True)
     else:
         raise WrongOption("INPUT", f"{displayed(argument)} does not exist", "correct the path")
 
 
-def _of_file(
-    found: storage.Found, column: str, indices: archives.Indices, *, alone: bool
-) -> Iterator[Input]:
+def _of_file(found: storage.Found, reader: _Reader, *, alone: bool) -> Iterator[Input]:
     name = found.name
     lower = storage.inner_name(name).lower()
     if lower.endswith(_COMPRESSED):
@@ -130,11 +172,42 @@ def _of_file(
         )
     if lower.endswith(archives.SUFFIX):
         yield from _of_archive(name, alone=alone)
+    elif lower.endswith(_ZIP):
+        yield from _of_zip(name, reader, alone=alone)
     elif lower.endswith(manifest.SUFFIXES):
-        for location, ours in manifest.locations(name, column):
-            yield _of_row(name, location, indices, ours=ours)
+        entries = manifest.entries(name, reader.column, reader.keep)
+        for number, entry in enumerate(entries):
+            if entry.location is None:
+                path = displayed(parquet_images.name_of(name, reader.column, number))
+                yield replace(
+                    _in_parquet(path, name, reader.column, number), kept=entry.kept or None
+                )
+            else:
+                yield _of_row(name, entry, reader)
     else:
-        yield _whole(found, indices)
+        yield _whole(found, reader)
+
+
+def _of_zip(name: str, reader: _Reader, *, alone: bool) -> Iterator[Input]:
+    """The members of a zip archive; a damaged one of several is a row."""
+    try:
+        members = list(storage.files_below(f"zip://::{name}"))
+    except (ValueError, zipfile.BadZipFile, OSError, EOFError) as error:
+        if alone or is_outage(error):
+            raise
+        yield Input(
+            displayed(name),
+            storage.absolute(name),
+            error=f"no readable zip archive ({error})",
+        )
+        return
+    for member in members:
+        if _is_image(member.name):
+            yield _whole(member, reader)
+
+
+def _in_parquet(path: str, file: str, column: str, row: int) -> Input:
+    return Input(path, storage.absolute(file), column=column, row=row)
 
 
 def _of_archive(name: str, *, alone: bool) -> Iterator[Input]:
@@ -153,24 +226,26 @@ def _of_archive(name: str, *, alone: bool) -> Iterator[Input]:
         yield Input(displayed(name), file, error=f"it is {error}")
 
 
-def _of_row(manifest_name: str, location: str, indices: archives.Indices, *, ours: bool) -> Input:
+def _of_row(manifest_name: str, entry: manifest.Entry, reader: _Reader) -> Input:
     """What a row of a manifest names.
 
     Relative paths start at the manifest. In an output of this command they start at the working
     directory, as they did in the run that wrote them, and names that are no text are escaped.
     """
+    location = str(entry.location)
     beside = storage.beside(manifest_name, location)
-    meanings = [location, beside, _unescaped(location)] if ours else [beside]
+    meanings = [location, beside, _unescaped(location)] if entry.ours else [beside]
+    path = displayed(location)
     for meaning in meanings:
-        member = _member(displayed(location), meaning, indices)
+        member = _member(path, meaning, reader)
         if member is not None:
-            return member
+            return replace(member, kept=entry.kept or None)
     existing = (
         meaning
         for meaning in meanings
         if len(meanings) == 1 or storage.is_remote(meaning) or os.path.lexists(meaning)
     )
-    return Input(displayed(location), storage.absolute(next(existing, meanings[0])))
+    return Input(path, storage.absolute(next(existing, meanings[0])), kept=entry.kept or None)
 
 
 def _unescaped(text: str) -> str:
@@ -196,15 +271,18 @@ def _is_companion(name: str) -> bool:
     return last.startswith("._") or "__MACOSX" in folders
 
 
-def _whole(found: storage.Found, indices: archives.Indices) -> Input:
+def _whole(found: storage.Found, reader: _Reader) -> Input:
     path = displayed(found.name)
-    member = _member(path, found.name, indices)
+    member = _member(path, found.name, reader)
     return member or Input(path, storage.absolute(found.name), length=found.size)
 
 
-def _member(path: str, url: str, indices: archives.Indices) -> Input | None:
-    """The member of a plain tar archive that a URL names; None if it names none."""
-    member = indices.find(url, displayed)
+def _member(path: str, url: str, reader: _Reader) -> Input | None:
+    """What a URL names within a plain tar archive or a Parquet file; None if it names none."""
+    place = parquet_images.of_name(url)
+    if place is not None:
+        return _in_parquet(path, *place)
+    member = reader.indices.find(url, displayed)
     if member is None:
         return None
     archive, offset, size = member
@@ -214,8 +292,8 @@ def _member(path: str, url: str, indices: archives.Indices) -> Input | None:
 
 
 def _digest(found: Input) -> bytes:
-    key = f"{found.file}\0{found.offset}".encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(key, digest_size=16).digest()
+    key = f"{found.file}\0{found.offset}\0{found.column}\0{found.row}"
+    return hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def _no_image(argument: str) -> WrongOption:

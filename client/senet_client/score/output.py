@@ -14,6 +14,7 @@ from senet_client.score.journal import Commit, Header, Journal, differences, syn
 from senet_client.score.listing import Input
 from senet_client.score.rows import ERROR_CODE, INDEX, Column, Row
 from senet_client.score.target import JOURNAL, LIST, Target
+from senet_client.score.upload import upload
 
 
 class Output:
@@ -131,19 +132,29 @@ class Output:
             self.journal.append(Commit(part, len(rows), errors))
 
     def finish(self) -> None:
-        """Makes an output file of the parts. Where all rows are good, the parts are removed."""
-        if self.target.is_file:
-            new = self.target.path.with_name(f".{self.target.path.name}.new")
+        """Makes an output file of the parts. Where all rows are good, the parts are removed.
+
+        An output that is a URL is copied there, and leaves nothing here then.
+        """
+        target = self.target
+        if target.is_file:
+            new = target.path.with_name(f".{target.path.name}.new")
             with stopping("the parts cannot be merged", new):
                 self._format.merge(
                     (self.part_path(part) for part in sorted(self.journal.commits)), new
                 )
-                _publish(new, self.target.path)
-        for scrap in self.target.folder.glob(".part-*"):  # of runs that were killed
+                _publish(new, target.path)
+        for scrap in target.folder.glob(".part-*"):  # of runs that were killed
             scrap.unlink()
+        if target.url is not None:
+            parts = [self.part_path(part) for part in sorted(self.journal.commits)]
+            files = [target.path] if target.is_file else parts
+            upload(files, target.url, is_file=target.is_file)
+            if target.is_file:
+                target.path.unlink()
         self.close()
-        if self.target.is_file and not self.errors:
-            shutil.rmtree(self.target.folder)
+        if (target.is_file or target.url is not None) and not self.errors:
+            shutil.rmtree(target.folder)
 
     def close(self) -> None:
         """Closes the journal. What is committed stands."""

@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from senet_client.errors import SenetClientError
 from senet_client.results import Model, Prediction
+from senet_client.score.failures import WrongOption
 
-Value: TypeAlias = int | float | str | None
+if TYPE_CHECKING:
+    from senet_client.results import Array
+
+Value: TypeAlias = "int | float | str | list[float] | Array | None"
 Row: TypeAlias = tuple[Value, ...]
 """The values of `columns`, in that order."""
 
@@ -17,7 +21,7 @@ class Column:
     """One column and the type of its values; None may stand in any."""
 
     name: str
-    kind: Literal["int", "float", "text"]
+    kind: Literal["int", "float", "text", "floats"]
 
 
 _FIXED = (
@@ -32,25 +36,57 @@ _FIXED = (
     Column("model_digest", "text"),
 )
 INDEX, PATH, ERROR_CODE = 0, 1, 2
+BEST_SCORE = len(_FIXED) + 3
 
 
-def columns(top_k: int) -> tuple[Column, ...]:
-    """The columns of an output with `top_k` classes a row.
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Which columns there are.
+
+    Attributes:
+        top_k: classes a row.
+        margin: whether the distance of the two best scores is one.
+        embedding: whether the features before the classifier are one.
+        kept: the columns of the manifests that are kept.
+    """
+
+    top_k: int
+    margin: bool = False
+    embedding: bool = False
+    kept: tuple[str, ...] = ()
+
+    @property
+    def asked(self) -> int:
+        """How many classes must be asked for."""
+        return max(self.top_k, 2) if self.margin else self.top_k
+
+
+def columns(shape: Shape) -> tuple[Column, ...]:
+    """The columns of an output.
 
     Flat, so that they are the same in CSV, JSONL and Parquet: after those of every row come
     `class_index_1`, `class_id_1`, `label_1`, `score_1`, and so on for each rank.
+
+    Raises:
+        WrongOption: if a column that is kept has the name of another.
     """
-    ranked = [
-        column
-        for rank in range(1, top_k + 1)
-        for column in (
+    found = list(_FIXED)
+    for rank in range(1, shape.top_k + 1):
+        found += (
             Column(f"class_index_{rank}", "int"),
             Column(f"class_id_{rank}", "text"),
             Column(f"label_{rank}", "text"),
             Column(f"score_{rank}", "float"),
         )
-    ]
-    return (*_FIXED, *ranked)
+    if shape.margin:
+        found.append(Column("margin", "float"))
+    if shape.embedding:
+        found.append(Column("embedding", "floats"))
+    for name in shape.kept:
+        if any(column.name == name for column in found):
+            raise WrongOption("--keep", f"there is a column {name!r} already", "leave it out")
+        found.append(Column(name, "text"))
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +102,27 @@ class Sending:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What an image's classification gives to its row.
+
+    Attributes:
+        predictions: by falling score.
+        embedding: float32 [dim]; None if it was not asked for.
+    """
+
+    predictions: Sequence[Prediction]
+    embedding: "Array | None" = None
+
+
 def row(
     index: int,
     path: str,
     model: Model,
-    answer: Sequence[Prediction] | SenetClientError,
+    answer: Answered | SenetClientError,
     sending: Sending,
-    top_k: int,
+    shape: Shape,
+    kept: Sequence[str | None] = (),
 ) -> Row:
     """The row of one image.
 
@@ -80,12 +130,13 @@ def row(
         index: the input's place in the list, from 0.
         path: the input's name.
         model: what was asked.
-        answer: the classes by falling score, or why there are none.
+        answer: what came, or why there is nothing.
         sending: how it was asked.
-        top_k: classes a row; a model with fewer leaves the rest empty.
+        shape: the columns; a model with fewer classes leaves the rest empty.
+        kept: the values of the columns that are kept; none for an input of no manifest.
     """
     error = answer if isinstance(answer, SenetClientError) else None
-    predictions = () if isinstance(answer, SenetClientError) else answer[:top_k]
+    predictions = () if isinstance(answer, SenetClientError) else answer.predictions
     values: list[Value] = [
         index,
         path,
@@ -98,7 +149,14 @@ def row(
         model.version,
         model.digest,
     ]
-    for prediction in predictions:
+    for prediction in predictions[: shape.top_k]:
         values += [prediction.class_index, prediction.id, prediction.label, prediction.score]
-    values += [None] * (len(_FIXED) + 4 * top_k - len(values))
+    values += [None] * (len(_FIXED) + 4 * shape.top_k - len(values))
+    if shape.margin:
+        scores = [prediction.score for prediction in predictions[:2]]
+        values.append(scores[0] - scores[1] if len(scores) > 1 else None)
+    if shape.embedding:
+        values.append(answer.embedding if isinstance(answer, Answered) else None)
+    values += kept
+    values += [None] * (len(shape.kept) - len(kept))
     return tuple(values)

@@ -15,13 +15,23 @@ from senet_client.errors import (
     SenetClientError,
     TooManyImages,
 )
-from senet_client.images import EncodedImage, batches
+from senet_client.images import EncodedImage, Grouping
+from senet_client.requests import ClassifyOptions
 from senet_client.results import Classification, Model, Result
 from senet_client.score.failures import ScoreError, Stopped
 from senet_client.score.output import Output
 from senet_client.score.pace import Pace, Slots
 from senet_client.score.reading import BYTES_PER_REQUEST, Read, Reading, Task
-from senet_client.score.rows import INDEX, Row, Sending, row
+from senet_client.score.rows import (
+    BEST_SCORE,
+    ERROR_CODE,
+    INDEX,
+    Answered,
+    Row,
+    Sending,
+    Shape,
+    row,
+)
 
 # Parts that may be incomplete at once: one slow request must not stop the others, and must not
 # let rows pile up in memory either.
@@ -36,17 +46,19 @@ class RunOptions:
 
     Attributes:
         model: the one model that all rows must be of.
-        top_k: classes a row.
+        shape: of the rows.
+        keep_below: rows whose best score is not below it are left out; None keeps all.
         rows_per_part: rows of every part but the last.
         images_per_request: most images in a request.
         retry_errors: whether committed rows that tell of an error are scored again.
     """
 
     model: Model
-    top_k: int
+    shape: Shape
     rows_per_part: int
     images_per_request: int
     retry_errors: bool = False
+    keep_below: float | None = None
 
 
 @dataclass(slots=True)
@@ -133,8 +145,16 @@ class Run:
         answers = await self._ask(tasks)
         options = self._options
         for (index, found), result, sending in answers:
-            answer = result.predictions if isinstance(result, Classification) else result
-            part.rows.append(row(index, found.path, options.model, answer, sending, options.top_k))
+            answer = (
+                Answered(result.predictions, result.embedding)
+                if isinstance(result, Classification)
+                else result
+            )
+            made = row(
+                index, found.path, options.model, answer, sending, options.shape, found.kept or ()
+            )
+            if _is_kept(made, options.keep_below):
+                part.rows.append(made)
         part.missing -= len(answers)
         failed = sum(isinstance(result, SenetClientError) for _, result, _ in answers)
         self._on_rows(len(answers), failed)
@@ -173,10 +193,12 @@ class Run:
     async def _send(self, images: Sequence[tuple[Task, EncodedImage]]) -> list[Answer]:
         started = self._clock()
         crowded = self._slots.full
+        shape = self._options.shape
+        asked: ClassifyOptions = {"top_k": shape.asked, "priority": "bulk"}
+        if shape.embedding:
+            asked["include"] = ["embedding"]
         try:
-            batch = await self._client.classify_batch(
-                [image.data for _, image in images], top_k=self._options.top_k, priority="bulk"
-            )
+            batch = await self._client.classify_batch([image.data for _, image in images], **asked)
         except (
             ImageError,
             InferenceFailed,
@@ -206,11 +228,16 @@ class Run:
 
 def _requests(read: Sequence[Read]) -> Iterator[list[tuple[Task, EncodedImage]]]:
     """The images that could be read, in requests that are not too large."""
-    return batches(
-        ((task, image) for task, image in read if isinstance(image, EncodedImage)),
-        lambda item: len(item[1].data),
-        max_images=len(read),
-        max_bytes=BYTES_PER_REQUEST,
+    grouping: Grouping[tuple[Task, EncodedImage]] = Grouping(
+        lambda item: len(item[1].data), max_images=len(read), max_bytes=BYTES_PER_REQUEST
+    )
+    return grouping.of((task, image) for task, image in read if isinstance(image, EncodedImage))
+
+
+def _is_kept(row: Row, below: float | None) -> bool:
+    best = row[BEST_SCORE]
+    return (
+        below is None or row[ERROR_CODE] is not None or not isinstance(best, float) or best < below
     )
 
 

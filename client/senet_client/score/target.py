@@ -1,8 +1,10 @@
 """Where an output goes, and what is there already."""
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from senet_client.score import upload
 from senet_client.score.failures import WrongOption
 from senet_client.score.formats import SUFFIXES
 
@@ -26,21 +28,27 @@ class Target:
         folder: where parts, journal and list of inputs are: the output folder itself, or
             `<file>.parts` beside an output file.
         format: csv, jsonl or parquet.
+        url: where the finished output is copied to; None if it stays here.
     """
 
     path: Path
     folder: Path
     format: str
+    url: str | None = None
 
     @classmethod
-    def of(cls, output: str, format_name: str | None) -> "Target":
-        """Reads `--output` and `--format`.
+    def of(cls, output: str, format_name: str | None, work: str = ".") -> "Target":
+        """Reads `--output`, `--format` and `--work`.
 
         Raises:
             WrongOption: if they do not go together.
         """
         if "://" in output:
-            raise WrongOption("--output", f"{output} is a URL", "write to disk and copy from there")
+            # The same name for the same URL, so that a run goes on; another for every other.
+            name = output.rstrip("/").rpartition("/")[2]
+            mark = hashlib.sha256(output.encode()).hexdigest()[:8]
+            here = cls.of(str(Path(work) / f"{mark}-{name}"), format_name)
+            return replace(here, url=output.rstrip("/"))
         path = Path(output)
         by_suffix = SUFFIXES.get(path.suffix.lower())
         if path.is_dir() or not path.suffix:
@@ -58,6 +66,11 @@ class Target:
         return cls(path, path.with_name(path.name + ".parts"), by_suffix)
 
     @property
+    def shown(self) -> str:
+        """Where a person finds the output."""
+        return self.url or str(self.path)
+
+    @property
     def is_file(self) -> bool:
         """Whether the output is one file."""
         return self.path != self.folder
@@ -70,6 +83,8 @@ class Target:
     @property
     def is_taken(self) -> bool:
         """Whether there is anything that a new run would overwrite."""
+        if self.url is not None and upload.is_there(self.url, is_file=self.is_file):
+            return True
         if self.is_file and self.path.exists():
             return True
         return self.folder.exists() and (

@@ -8,9 +8,9 @@ from senet_client.score.failures import WrongOption
 from senet_client.score.formats import FORMATS
 from senet_client.score.journal import Commit, Journal
 from senet_client.score.lock import OutputLock
-from senet_client.score.rows import Row, columns
+from senet_client.score.rows import Row, Shape, columns
 
-COLUMNS = columns(1)
+COLUMNS = columns(Shape(1))
 ROWS: list[Row] = [
     (0, 'a,"b"\nc\\xff ☺.jpg', None, None, 1, 12.5, "m", "1", "d", 3, "n3", "chain saw", 0.25),
     (1, "b.jpg", "invalid_image", "truncated", 2, 0.1, "m", "1", "d", None, None, None, None),

@@ -217,3 +217,13 @@ def test_a_damaged_part_is_told(
     said = capsys.readouterr().err
     assert "part-000000.parquet is damaged" in said
     assert "go on with: " in said
+
+
+def test_inputs_may_be_written_otherwise(
+    score: Score, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert score(output="out", inputs=("photos",)) is Exit.COMPLETE
+    for same in ("photos/", "./photos", str(photos)):
+        assert score(output="out", inputs=(same,), resume=True) is Exit.COMPLETE
+    assert score(output="out", inputs=("photos/000.jpg",), resume=True) is Exit.WRONG_OPTION

@@ -206,7 +206,12 @@ def test_an_image_that_fails_its_request_fails_alone(
     ("changes", "message"),
     [
         ({"inputs": ("/nowhere",)}, "INPUT: /nowhere does not exist"),
-        ({"output": "s3://bucket/out.csv"}, "--output: s3://bucket/out.csv is a URL"),
+        (
+            {"output": "nosuch://bucket/out.csv"},
+            "--output: nosuch://bucket/out.csv: Protocol not known",
+        ),
+        ({"output": "out.csv", "embeddings": True}, "--embeddings: CSV holds no lists"),
+        ({"keep": ("path",)}, "--keep: there is a column 'path' already"),
         ({"format": "csv"}, "--format: csv and"),
         ({"output": "out.json"}, "--output: out.json ends in none of .csv, .jsonl"),
     ],
