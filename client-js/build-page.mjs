@@ -9,6 +9,6 @@ execFileSync("npx", ["tsc", "-p", "tsconfig.page.json", "--outDir", folder], { s
 for (const name of readdirSync(folder)) {
   const file = `${folder}/${name}`;
   const code = readFileSync(file, "utf8").replace(/([{(,;]?)\n */g, (_, end) => end || "\n").replace(/ \{ ?/g, "{");
-  if (code.trim() === "export {};") rmSync(file); // types alone
+  if (code.trim() === "export{};") rmSync(file); // types alone
   else writeFileSync(file, code);
 }
