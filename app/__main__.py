@@ -8,7 +8,7 @@ import sys
 from types import FrameType
 from typing import NoReturn
 
-from app.contract.errors import ConfigurationError, EngineHung
+from app.contract.errors import ConfigurationError, EngineHung, StoreUnavailable
 
 
 def main() -> int:
@@ -32,6 +32,12 @@ def main() -> int:
             code, report = examine(arguments[1:])
             print(report)  # noqa: T201 - the command's result
             return code
+        elif arguments[:1] == ["models"]:
+            from app.cli.models import manage_models
+
+            code, report = manage_models(arguments[1:])
+            print(report)  # noqa: T201 - the command's result
+            return code
         elif arguments[:1] == ["tensorrt"]:
             from app.cli.tensorrt import build_engine
 
@@ -49,7 +55,7 @@ def main() -> int:
             serve(load_settings(arguments))
     except ConfigurationError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the one line meant for a person
-        return 2
+        return 1 if isinstance(error, StoreUnavailable) else 2
     except EngineHung as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - likewise
         logging.shutdown()

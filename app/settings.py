@@ -20,6 +20,7 @@ from app.contract.errors import ConfigurationError
 from app.environment import PREFIX, check_variables, is_service_link
 from app.pace import Pace
 from app.platforms import with_platform
+from app.remote.location import Location, parse_location
 
 ADAPTERS = ("v2", "huggingface", "sagemaker", "vertex", "kserve", "torchserve")
 """The protocols of other servers, by the names that the option `adapters` knows."""
@@ -29,7 +30,7 @@ MEMORY_PER_BODY_BYTE = 3
 text that is being decoded."""
 
 
-_MODEL = r"^[a-z0-9][a-z0-9._-]{0,63}(:[1-9][0-9]*)?$"
+_MODEL = r"^[a-z0-9][a-z0-9._-]{0,63}(:[1-9][0-9]{0,17})?$"
 
 
 class _Variables(EnvSettingsSource):
@@ -66,9 +67,13 @@ class Settings(BaseSettings):
     operations_port: Annotated[int, Field(ge=0, le=65535)] | None = None
     """A second TCP port, on which health and /metrics answer as well, and nothing else. It is the
     last one to close; none by default."""
-    model_repository: Path = Path("models")
-    """Folder that holds <name>/<version>/manifest.json. Where it is missing and the option is not
-    set, an installed package serves the model that it brings along."""
+    grpc_port: Annotated[int, Field(ge=0, le=65535)] | None = None
+    """TCP port on which the Open Inference Protocol is served over gRPC as well; none by default.
+    It needs the extra grpc."""
+    model_repository: Location = Path("models")
+    """Folder that holds <name>/<version>/manifest.json, or the URI of one elsewhere (s3://, gs://,
+    az://, https://), which needs the extra of that name. Where the folder is missing and the option
+    is not set, an installed package serves the model that it brings along."""
     model: Annotated[str, Field(pattern=_MODEL)] = "imagenette"
     """Model to serve: a name (its highest version) or name:version. With models the one that
     answers where a request names none."""
@@ -128,8 +133,9 @@ class Settings(BaseSettings):
     """Threads of one inference run on the CPU; 0: measured at start. As many runs go side by side
     as the cores allow."""
     cache_directory: Path | None = None
-    """Folder that keeps what was measured at start; by default the user's cache folder. The
-    service does without one that cannot be written."""
+    """Folder that keeps what was measured at start, and models that are copied from elsewhere; by
+    default the user's cache folder. Where nothing is copied, the service does without one that
+    cannot be written."""
     drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 20
     """How long shutting down may wait for accepted requests."""
     adapters: str = "all"
@@ -196,6 +202,11 @@ class Settings(BaseSettings):
             return tuple(item.strip() for item in value.split(",") if item.strip())
         return value
 
+    @field_validator("model_repository", mode="before")
+    @classmethod
+    def _is_location(cls, value: object) -> object:
+        return parse_location(value) if isinstance(value, str) else value
+
     @field_validator("models")
     @classmethod
     def _are_models(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -256,6 +267,19 @@ class Settings(BaseSettings):
                 f"{self.port} is the service's own port",
                 "choose another --operations-port (SENET_OPERATIONS_PORT), or none",
             )
+        taken = [port for port in (self.port, self.operations_port) if port]
+        if self.grpc_port in taken:
+            raise ConfigurationError(
+                "grpc_port",
+                f"{self.grpc_port} is another port of the service",
+                "choose another --grpc-port (SENET_GRPC_PORT), or none",
+            )
+        if self.grpc_port is not None and "v2" not in self.served_adapters:
+            raise ConfigurationError(
+                "grpc_port",
+                f"the protocol that it serves is switched off (adapters={self.adapters})",
+                "name v2 in --adapters (SENET_ADAPTERS) too, or leave --grpc-port out",
+            )
         if not self.open_operations and self.api_keys_file is None:
             raise ConfigurationError(
                 "open_operations",
@@ -298,6 +322,8 @@ def load_settings(arguments: list[str]) -> Settings:
         raise ConfigurationError(
             "command line", str(error).removeprefix("error parsing CLI: "), "see --help"
         ) from error
+    if isinstance(settings.model_repository, str):
+        return settings
     chosen = "model_repository" in settings.model_fields_set
     repository = or_bundled(settings.model_repository, is_chosen=chosen)
     if repository == settings.model_repository:

@@ -12,12 +12,13 @@ _COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "export": ("scripts.export_onnx", "export a network to the model repository"),
         "evaluate": ("scripts.evaluate", "accuracy of a checkpoint"),
         "compare": ("scripts.compare", "two versions of a model side by side"),
+        "score-ray": ("scripts.score_ray", "score images on a Ray cluster"),
         "gates": ("senet.gates.__main__", "what a network's SE gates do over photos"),
     }
 )
-_EXTRA = "export"
-# What the extra brings, by the names under which it is imported.
-_PACKAGES = ("onnx", "onnxruntime", "onnxscript", "torch", "tqdm")
+# What the extras bring, by the names under which it is imported.
+_PACKAGES = ("fsspec", "onnx", "onnxruntime", "onnxscript", "pyarrow", "ray", "torch", "tqdm")
+_CLIENT = "senet_client"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -32,18 +33,19 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         module = importlib.import_module(_COMMANDS[name][0])
     except ModuleNotFoundError as error:
-        if error.name not in _PACKAGES:
+        if error.name not in (*_PACKAGES, _CLIENT):
             raise
+        extra = "ray, and senet-client with parquet" if name == "score-ray" else "export"
         sys.stderr.write(
             f"error: senet {name} needs {error.name}; install senet-serving with the extras cpu"
-            f" and {_EXTRA}\n"
+            f" and {extra}\n"
         )
         return 2
     return cast("Callable[[list[str]], int]", module.main)(rest)
 
 
 def _help() -> str:
-    lines = [f"  {name:9} {text}" for name, (_, text) in _COMMANDS.items()]
+    lines = [f"  {name:10} {text}" for name, (_, text) in _COMMANDS.items()]
     return "\n".join(
         ["usage: senet COMMAND ...", "", *lines, "", "senet COMMAND --help has the options.", ""]
     )

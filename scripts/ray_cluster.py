@@ -2,10 +2,14 @@
 
 import argparse
 import socket
+from pathlib import Path
 
 import ray
+import senet_client
 from senet_client.score.failures import Stopped, WrongOption
 
+import app
+import scripts
 from app.engines.onnx_engine import OnnxEngines
 from app.hardware import available_cores
 
@@ -31,8 +35,9 @@ def connect(parsed: argparse.Namespace) -> None:
     """
     # "local", for without an address Ray joins a cluster that happens to run here.
     local = {"address": "local", "num_cpus": available_cores()}
+    place = {"address": parsed.address} if parsed.address else local
     try:
-        ray.init(**({"address": parsed.address} if parsed.address else local), log_to_driver=False)
+        ray.init(**place, runtime_env=_runtime_env(parsed), log_to_driver=False)
     except Exception as error:
         # A node that does not start in time raises no class of Ray's own.
         raise Stopped(" ".join(str(error).split())) from error
@@ -42,6 +47,16 @@ def connect(parsed: argparse.Namespace) -> None:
         and not ray.cluster_resources().get("GPU")
     ):
         raise Stopped("Ray finds no GPU on this machine")
+
+
+def _runtime_env(parsed: argparse.Namespace) -> dict[str, object]:
+    """What the workers' machines are given besides what they have."""
+    given: dict[str, object] = dict(parsed.runtime_env)
+    if parsed.send_code:
+        modules = given.get("py_modules", [])
+        ours = [str(Path(str(package.__file__)).parent) for package in (app, scripts, senet_client)]
+        given["py_modules"] = [*(modules if isinstance(modules, list) else []), *ours]
+    return given
 
 
 def _check_machine(parsed: argparse.Namespace) -> None:

@@ -1,15 +1,20 @@
 """What `score_ray` is to do: the model and its precision, the list of inputs, the output."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
+from senet_client.score import storage
 from senet_client.score.failures import WrongOption
 from senet_client.score.journal import Journal
 from senet_client.score.listing import list_inputs
 from senet_client.score.output import Output
 from senet_client.score.rows import Shape, columns
-from senet_client.score.target import JOURNAL, Target
+from senet_client.score.target import JOURNAL, LIST, Target
+from senet_client.score.upload import names, upload
 
+from app.bundled import REPOSITORY as BUNDLED
+from app.bundled import or_bundled
 from app.contract.manifest import Variant
 from app.contract.repository import ModelRepository, ModelVersion, select_variant
 from app.engines.onnx_engine import OnnxEngines
@@ -28,9 +33,9 @@ def prepare(parsed: argparse.Namespace) -> tuple[Output, Options]:
         Stopped: if the output cannot be begun.
     """
     name, version = _model(parsed.model)
-    folder = Path(parsed.output)
-    target = Target(folder, folder, "parquet")
-    found = ModelRepository(parsed.model_repository).find(name, version)
+    target = target_of(parsed)
+    repository = repository_of(parsed)
+    found = ModelRepository(repository).find(name, version)
     variant = _variant(parsed, found, target)
     header = {
         "journal": 1,
@@ -49,13 +54,15 @@ def prepare(parsed: argparse.Namespace) -> tuple[Output, Options]:
     }
     shape = columns(Shape(parsed.top_k))
     if target.is_begun:
-        output = Output.resume(target, header, shape)
+        output = Output.resume(target, header, shape, _written(target))
     elif target.is_taken:
-        raise WrongOption("--output", f"{target.path} is not empty", "choose another folder")
+        raise WrongOption("--output", f"{target.shown} is not empty", "choose another folder")
     else:
         output = Output.begin(target, header, list_inputs(parsed.input, parsed.column), shape)
+    if target.url is not None:
+        upload([output.inputs.path], target.url, is_file=False)
     options = Options(
-        repository=str(parsed.model_repository.resolve()),
+        repository=None if repository == BUNDLED else str(repository.resolve()),
         model=f"{found.manifest.name}:{found.manifest.version}",
         precision=variant.precision,
         provider=parsed.provider,
@@ -64,10 +71,39 @@ def prepare(parsed: argparse.Namespace) -> tuple[Output, Options]:
         batch_size=parsed.batch_size,
         max_image_bytes=parsed.max_image_bytes,
         max_image_pixels=parsed.max_image_pixels,
-        inputs=str(output.inputs.path.resolve()),
-        output=str(folder.resolve()),
+        inputs=f"{target.url}/{LIST}" if target.url else str(output.inputs.path.resolve()),
+        output=target.url or str(target.folder.resolve()),
     )
     return output, options
+
+
+def target_of(parsed: argparse.Namespace) -> Target:
+    """Where the output goes. For a URL the journal is kept here, in a folder below `--work`.
+
+    Raises:
+        WrongOption: if it is a URL that names a file.
+    """
+    if not storage.is_remote(parsed.output):
+        folder = Path(parsed.output)
+        return Target(folder, folder, "parquet")
+    target = Target.of(parsed.output, None, parsed.work)
+    if target.is_file:
+        raise WrongOption("--output", f"{parsed.output} names a file", "name a folder")
+    return target
+
+
+def repository_of(parsed: argparse.Namespace) -> Path:
+    """The model repository: the one named, or `models` here, or what the package brings."""
+    chosen: Path | None = parsed.model_repository
+    return or_bundled(chosen or Path("models"), is_chosen=chosen is not None)
+
+
+def _written(target: Target) -> Callable[[Path], bool]:
+    """What says whether a part is in its place, by the file that it would be here."""
+    if target.url is None:
+        return Path.is_file
+    written = set(names(target.url))
+    return lambda part: part.name in written
 
 
 def _variant(parsed: argparse.Namespace, found: ModelVersion, target: Target) -> Variant:
@@ -93,7 +129,7 @@ def _variant(parsed: argparse.Namespace, found: ModelVersion, target: Target) ->
         variant = gpu_variant(found.manifest, parsed.max_accuracy_drop)
     else:
         return load_model(
-            ModelRepository(parsed.model_repository),
+            ModelRepository(repository_of(parsed)),
             OnnxEngines("cpu", max_batch_size=parsed.batch_size),
             model=f"{found.manifest.name}:{found.manifest.version}",
             precision="auto",

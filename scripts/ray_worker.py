@@ -14,13 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from senet_client.errors import BY_CODE, ImageError, SenetClientError
 from senet_client.results import Model, Prediction
-from senet_client.score.formats import ParquetFormat
 from senet_client.score.frozen import FrozenList, Stretch
 from senet_client.score.listing import Input
-from senet_client.score.output import write_part
 from senet_client.score.reading import read_patiently
-from senet_client.score.rows import Answered, Row, Sending, Shape, columns, row
+from senet_client.score.rows import INDEX, Answered, Row, Sending, Shape, columns, row
 
+from app.bundled import REPOSITORY as BUNDLED
 from app.contract.errors import ImageError as ServiceImageError
 from app.contract.errors import InferenceFailed
 from app.contract.preprocess import preprocess
@@ -28,6 +27,7 @@ from app.contract.ranking import postprocess
 from app.contract.repository import ModelRepository
 from app.engines.onnx_engine import OnnxEngines
 from app.selection.loading import load_model
+from scripts.ray_parts import Parts, local_copy
 
 # An outage of the inputs' storage that lasts longer stops the run; it never becomes rows.
 _OUTAGE_SECONDS = 300.0
@@ -40,7 +40,8 @@ class Options:
     """What a worker must know.
 
     Attributes:
-        repository: folder of the model repository.
+        repository: folder of the model repository; None for what the package brings, wherever a
+            worker has it.
         model: `name:version`.
         precision: fp32, fp16 or int8.
         provider: what runs the model.
@@ -49,11 +50,11 @@ class Options:
         batch_size: images in a run of the engine.
         max_image_bytes: nothing larger is read.
         max_image_pixels: nothing larger is decoded.
-        inputs: the frozen list of inputs.
-        output: the folder of parts.
+        inputs: the frozen list of inputs; a path that all workers see, or a URL.
+        output: the folder of parts, likewise.
     """
 
-    repository: str
+    repository: str | None
     model: str
     precision: Literal["fp32", "fp16", "int8"]
     provider: Literal["cpu", "cuda"]
@@ -76,7 +77,7 @@ class PartScorer:
     def __init__(self, options: Options) -> None:
         engines = OnnxEngines(options.provider, max_batch_size=options.batch_size)
         loaded = load_model(
-            ModelRepository(Path(options.repository)),
+            ModelRepository(Path(options.repository) if options.repository else BUNDLED),
             engines,
             model=options.model,
             precision=options.precision,
@@ -98,24 +99,32 @@ class PartScorer:
             self._manifest.preprocessing.digest,
         )
         self._decoders = ThreadPoolExecutor(options.cpus)
+        self._parts = Parts(options.output, columns(Shape(options.top_k)))
+        self._frozen = FrozenList(local_copy(options.inputs))
 
     def __call__(self, stretches: dict[str, NDArray[np.int64]]) -> dict[str, NDArray[np.int64]]:
         """Scores and writes parts.
 
         Args:
-            stretches: the fields of `Stretch`, each int64 [parts].
+            stretches: the fields of `Stretch`, each int64 [parts], and `retry`: 1 where a part is
+                there, and only its rows with an error are to be scored again.
 
         Returns:
             The fields of `Commit`, each int64 [parts].
         """
-        frozen = FrozenList(Path(self._options.inputs))
-        form, shape = ParquetFormat(), columns(Shape(self._options.top_k))
         errors = []
-        for values in zip(*(stretches[name] for name in Stretch.__slots__), strict=True):
+        for retry, *values in zip(
+            stretches["retry"], *(stretches[name] for name in Stretch.__slots__), strict=True
+        ):
             stretch = Stretch(*map(int, values))
-            path = Path(self._options.output) / f"part-{stretch.part:06}.parquet"
-            rows = list(self._rows(frozen.read(stretch)))
-            errors.append(write_part(path, form, shape, rows))
+            tasks = self._frozen.read(stretch)
+            rows: list[Row] = []
+            if retry:
+                rows, failed = self._parts.split(stretch.part)
+                tasks = [task for task in tasks if task[0] in failed]
+            rows += self._rows(tasks)
+            rows.sort(key=lambda row: int(str(row[INDEX])))
+            errors.append(self._parts.write(stretch.part, rows))
         return {"part": stretches["part"], "rows": stretches["rows"], "errors": np.array(errors)}
 
     def _rows(self, inputs: list[tuple[int, Input]]) -> Iterator[Row]:

@@ -4,6 +4,7 @@ Knows no HTTP; `app.transport.http.problems` maps to it.
 
 SenetError
 ├── ConfigurationError        start-up: an option is wrong
+│   └── StoreUnavailable      a repository elsewhere does not answer now
 ├── EngineHung                the engine did not come back
 └── RequestError              one request or one of its images cannot be answered
     ├── MalformedRequest
@@ -52,6 +53,10 @@ class ConfigurationError(SenetError):
         self.option = option
         self.cause = cause
         self.remedy = remedy
+
+
+class StoreUnavailable(ConfigurationError):
+    """A repository elsewhere does not answer as it should; a later start may succeed."""
 
 
 class EngineHung(SenetError):

@@ -210,6 +210,15 @@ class Manifest(Strict):
         texts = (label.id + label.name for label in self.labels)
         return sum(len(text.encode(errors="replace")) for text in texts) / len(self.labels)
 
+    @cached_property
+    def files(self) -> dict[str, str | None]:
+        """All files that the version cannot be without, and their SHA-256 where it is known."""
+        files: dict[str, str | None] = {self.golden.inputs: None, self.golden.logits: None}
+        files |= {variant.file: variant.sha256 for variant in self.variants}
+        if self.excitations is not None:
+            files[self.excitations.file] = self.excitations.sha256
+        return files
+
     @model_validator(mode="before")
     @classmethod
     def _completes_schema_1(cls, content: Any) -> Any:  # noqa: ANN401 - JSON that is not checked yet

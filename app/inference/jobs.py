@@ -1,7 +1,7 @@
 """Changes of what is loaded, and how they ended."""
 
 import asyncio
-import itertools
+import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
@@ -14,6 +14,7 @@ Action = Literal["load", "unload", "label", "split", "shadow"]
 JobState = Literal["running", "done", "failed"]
 
 _KEPT = 64
+_ID_BYTES = 8
 
 
 @dataclass(slots=True, eq=False)
@@ -21,7 +22,7 @@ class Job:
     """One change.
 
     Attributes:
-        id: its name; a number that this process has not used before.
+        id: its name; random, for clients may reach several replicas by turns.
         action: what is done.
         model: to which model.
         version: and which version of it.
@@ -84,7 +85,6 @@ class Jobs:
     """The jobs that run, and the last of those that have ended. For one event loop."""
 
     def __init__(self) -> None:
-        self._numbers = itertools.count(1)
         self._jobs: deque[Job] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -115,7 +115,7 @@ class Jobs:
             caller: who asked for it.
             work: does it; raises a `RequestError` if it fails.
         """
-        job = Job(str(next(self._numbers)), action, model, version, caller)
+        job = Job(_new_id(), action, model, version, caller)
         self._keep(job)
         task = job.run(work(job))
         self._tasks.add(task)
@@ -124,7 +124,7 @@ class Jobs:
 
     def note(self, action: Action, model: str, version: str, caller: str) -> Job:
         """Notes what took no time."""
-        job = Job(str(next(self._numbers)), action, model, version, caller, state="done", seconds=0)
+        job = Job(_new_id(), action, model, version, caller, state="done", seconds=0)
         self._keep(job)
         return job
 
@@ -139,3 +139,7 @@ class Jobs:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _new_id() -> str:
+    return secrets.token_hex(_ID_BYTES)

@@ -6,14 +6,13 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from app.contract.errors import ConfigurationError, Draining, LoadConflict, LoadRefused
-from app.contract.repository import ModelRepository
 from app.engines.engine import Engines
 from app.inference.host import ModelHost
 from app.inference.hosting import Hosting
 from app.inference.jobs import Job, Jobs
 from app.inference.shadow import Shadow
 from app.inference.table import ModelTable, VersionLabel
-from app.selection.configured import configured_models, load_configured
+from app.selection.configured import configured_models, configured_repository, load_configured
 from app.selection.loading import LoadedModel, Room
 from app.selection.proof import Step
 from app.selection.served_model import ServedModel
@@ -50,6 +49,7 @@ class Models:
         jobs: what is being changed, and was.
         leaving: hosts that answer their last requests.
         shadows: by model, what classifies too what is answered.
+        repository: where versions are.
     """
 
     def __init__(
@@ -68,11 +68,11 @@ class Models:
         self._shadow = shadow
         self._check = check
         self._on_change = on_change
-        self._repository = ModelRepository(settings.model_repository)
         self._is_stopped = False
         # Two at once would both count on the memory that is left.
         self._loading = asyncio.Lock()
         self.table = ModelTable({}, settings.model.partition(":")[0])
+        self.repository = configured_repository(settings)
         self.jobs = Jobs()
         self.leaving: list[ModelHost] = []
         self.shadows: dict[str, Shadow] = {}
@@ -84,7 +84,7 @@ class Models:
             ConfigurationError: if any of it fails.
             Draining: if the service stops meanwhile.
         """
-        names = await asyncio.to_thread(configured_models, self._settings, self._repository)
+        names = await asyncio.to_thread(configured_models, self._settings, self.repository)
         table = ModelTable({}, names[0].partition(":")[0], self.table.draw)
         for name in names:
             room = self._hosting.room_at_start()
@@ -111,13 +111,13 @@ class Models:
         """
         self._check()
         try:
-            found = await asyncio.to_thread(self._repository.find, name, version)
+            found = await asyncio.to_thread(self.repository.manifest, name, version)
         except ConfigurationError as error:
             refused = _refused("find", error)
             _log("load", caller, name, "" if version is None else str(version), str(refused))
             raise refused from None
         self._check()
-        number = str(found.manifest.version)
+        number = str(found.version)
         if job := self.jobs.running(name, "load"):
             raise LoadConflict(f"{name}:{job.version} is being loaded")
         if (name, number) in self.table:
@@ -191,6 +191,7 @@ class Models:
     async def stop(self) -> None:
         """Ends what is being changed."""
         self._is_stopped = True
+        self.repository.close()
         await self.jobs.stop()
 
     async def _load(self, job: Job) -> None:
@@ -250,6 +251,7 @@ class Models:
             self._settings,
             self._engines,
             model,
+            repository=self.repository,
             room=room,
             like=like,
             measures=measures,

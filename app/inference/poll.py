@@ -4,7 +4,7 @@ import asyncio
 import logging
 
 from app.contract.errors import ConfigurationError, LoadRefused, RequestError
-from app.contract.repository import ModelRepository
+from app.contract.repository import Repository
 from app.inference.models import Models
 from app.inference.table import Route
 
@@ -31,7 +31,7 @@ class RepositoryPoll:
     def __init__(
         self,
         models: Models,
-        repository: ModelRepository,
+        repository: Repository,
         seconds: float,
         pinned: frozenset[str],
     ) -> None:
@@ -77,9 +77,8 @@ class RepositoryPoll:
         # What was taken once and is gone was unloaded by somebody.
         highest = max(self._highest.get(name, 0), *map(int, route.versions))
         self._highest[name] = highest
-        versions = await asyncio.to_thread(self._repository.versions, name)
-        newest = versions[-1] if versions else 0
-        if newest <= highest:
+        newest = await asyncio.to_thread(self._repository.latest, name)
+        if newest is None or newest <= highest:
             return
         stamp = await asyncio.to_thread(self._repository.stamp, name, newest)
         if self._failed.get(name) == stamp:

@@ -6,13 +6,13 @@ import logging
 from collections.abc import Callable
 
 from app.contract.errors import Draining, NotReady, Unavailable
-from app.contract.repository import ModelRepository
 from app.engines.engine import Engines
 from app.hardware import memory_limit_bytes
 from app.inference.admission import Admission, Caller
 from app.inference.classification import ClassifyOptions
 from app.inference.host import ModelHost
 from app.inference.hosting import Hosting
+from app.inference.memory import Memory
 from app.inference.models import Models
 from app.inference.poll import RepositoryPoll
 from app.inference.shadow import Shadow
@@ -82,6 +82,11 @@ class Service:
     def state(self) -> State:
         """Where the service stands."""
         return self._state
+
+    @property
+    def memory(self) -> Memory:
+        """What requests may hold."""
+        return self._hosting.memory
 
     @property
     def table(self) -> ModelTable:
@@ -201,7 +206,7 @@ class Service:
         names = [settings.model, *settings.models] if settings.models else [settings.model]
         return RepositoryPoll(
             self.models,
-            ModelRepository(settings.model_repository),
+            self.models.repository,
             settings.repository_poll_seconds,
             frozenset(name.partition(":")[0] for name in names if ":" in name),
         )

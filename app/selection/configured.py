@@ -3,10 +3,13 @@
 from collections.abc import Callable
 
 from app.contract.errors import ConfigurationError
-from app.contract.repository import ModelRepository
+from app.contract.repository import ModelRepository, Repository
 from app.engines.engine import Engines
 from app.hardware import available_cores, memory_limit_bytes
-from app.selection.cache import choice_cache
+from app.remote.copies import Copies, cache_folder
+from app.remote.repository import RemoteRepository
+from app.remote.store import open_store
+from app.selection.cache import choice_cache, user_cache_directory
 from app.selection.loading import LoadedModel, Room, load_model, room_of_start
 from app.selection.proof import Step
 from app.selection.served_model import ServedModel
@@ -16,7 +19,19 @@ ALL = "all"
 """Stands for every model of the repository, each in its highest version."""
 
 
-def configured_models(settings: Settings, repository: ModelRepository) -> list[str]:
+def configured_repository(settings: Settings) -> Repository:
+    """The repository of the settings, here or elsewhere.
+
+    Raises:
+        ConfigurationError: if it is elsewhere, and there is no folder to copy to.
+    """
+    if not isinstance(settings.model_repository, str):
+        return ModelRepository(settings.model_repository)
+    folder = cache_folder(settings.cache_directory or user_cache_directory())
+    return RemoteRepository(open_store(settings.model_repository), Copies(folder))
+
+
+def configured_models(settings: Settings, repository: Repository) -> list[str]:
     """The models to serve from the start, each `name` or `name:version`, the default first.
 
     Args:
@@ -47,6 +62,7 @@ def load_configured(
     engines: Engines,
     model: str | None = None,
     *,
+    repository: Repository | None = None,
     room: Room | None = None,
     like: ServedModel | None = None,
     measures: bool = True,
@@ -58,6 +74,7 @@ def load_configured(
         settings: the options.
         engines: loads inference engines.
         model: `name` or `name:version`; by default the setting.
+        repository: by default the setting's.
         room: see `load_model`.
         like: likewise.
         measures: likewise.
@@ -67,7 +84,7 @@ def load_configured(
         ConfigurationError: see `load_model`.
     """
     return load_model(
-        ModelRepository(settings.model_repository),
+        repository or configured_repository(settings),
         engines,
         model=model or settings.model,
         precision=settings.precision,

@@ -3,12 +3,13 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from app.contract.errors import ConfigurationError
 from app.contract.manifest import Precision, Variant
-from app.contract.repository import ModelRepository, ModelVersion, select_variant
+from app.contract.repository import ModelVersion, Repository, select_variant
 from app.engines.buckets import batch_buckets
 from app.engines.engine import Engine, Engines, Layout, Provider
 from app.hardware import processor
@@ -67,7 +68,7 @@ def room_of_start(limit_bytes: int | None) -> Room | None:
 
 
 def load_model(
-    repository: ModelRepository,
+    repository: Repository,
     engines: Engines,
     *,
     model: str,
@@ -109,7 +110,7 @@ def load_model(
     name, _, version = model.partition(":")
     checkpoint("find")
     loader = _Loader(
-        repository.find(name, int(version) if version else None),
+        repository.find(name, int(version) if version else None, partial(checkpoint, "copy")),
         engines,
         precision,
         max_batch_size,

@@ -14,7 +14,7 @@ from app.contract.signature import Signature, describe
 from app.engines.buckets import batch_buckets
 from app.engines.engine import Engine, Slot
 
-Step = Literal["find", "verify", "load", "warm", "self-test"]
+Step = Literal["find", "copy", "verify", "load", "warm", "self-test"]
 """What is done to a model before it serves, in this order."""
 
 

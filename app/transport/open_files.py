@@ -1,6 +1,7 @@
 """How many connections the process's limit on open files allows."""
 
 import logging
+import math
 import resource
 
 from app.contract.errors import ConfigurationError
@@ -20,9 +21,14 @@ def open_files(settings: Settings) -> tuple[int, int]:
     The second is what the hard limit allows, to which a process may raise its own, the soft one.
     """
     pools = 1 if settings.operations_port is None else 3
-    needed = settings.max_connections + pools * PROBE_CONNECTIONS + _OWN_FILES
+    needed = _ports(settings) * settings.max_connections + pools * PROBE_CONNECTIONS + _OWN_FILES
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     return needed, needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+
+
+def _ports(settings: Settings) -> int:
+    """How many ports may have `max_connections` each."""
+    return 1 if settings.grpc_port is None else 2
 
 
 def shortage(settings: Settings) -> str | None:
@@ -50,7 +56,7 @@ def connections_allowed(settings: Settings) -> int:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < limit:
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
-    allowed = settings.max_connections - (needed - limit)
+    allowed = settings.max_connections - math.ceil((needed - limit) / _ports(settings))
     if (text := shortage(settings)) is not None:
         if allowed < 1:
             cause, _, remedy = text.partition("; ")

@@ -6,12 +6,14 @@ import logging
 import os
 import socket
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import uvicorn
 from fastapi import FastAPI
 from starlette.types import Scope
 from uvicorn.middleware.proxy_headers import _TrustedHosts
 
+from app.contract.errors import ConfigurationError
 from app.environment import hidden_options
 from app.settings import Settings
 from app.telemetry.log import configure_logging
@@ -25,6 +27,9 @@ from app.transport.local_sockets import passed_socket, unix_socket
 from app.transport.open_files import connections_allowed
 from app.transport.server import DrainingServer, Operations
 from app.transport.tls import RenewedCertificate
+
+if TYPE_CHECKING:
+    from app.transport.grpc.server import GrpcServer
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +68,7 @@ def serve(settings: Settings) -> None:
     app = create_app(settings, on_ready=_keep_what_is_loaded, on_failure=on_failure)
     certificate = certificate_of(settings)
     config = uvicorn_config(app, settings)
+    other = grpc_server(app, settings, certificate)
     listener = passed_socket(os.environ) or (
         unix_socket(settings.uds) if settings.uds else listen(settings.host, settings.port, "port")
     )
@@ -78,6 +84,7 @@ def serve(settings: Settings) -> None:
         settings.log_level,
         certificate,
         operations,
+        other,
     )
     is_local = listener.family == socket.AF_UNIX or _is_loopback(listener.getsockname()[0])
     if settings.api_keys_file is None and not is_local:
@@ -116,6 +123,31 @@ def uvicorn_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
 def operations_at(listener: socket.socket, app: FastAPI, settings: Settings) -> Operations:
     """The operations port."""
     return Operations(listener, _protocol(settings, app, PROBE_CONNECTIONS, for_probes=True))
+
+
+def grpc_server(
+    app: FastAPI, settings: Settings, certificate: RenewedCertificate | None
+) -> "GrpcServer | None":
+    """The gRPC server, if the settings give it a port.
+
+    Raises:
+        ConfigurationError: if the port is taken, or the extra `grpc` is not installed.
+    """
+    if settings.grpc_port is None:
+        return None
+    try:
+        from app.transport.grpc.server import GrpcServer
+    except ImportError as error:
+        raise ConfigurationError(
+            "grpc_port",
+            f"gRPC is not installed ({error})",
+            "install the extra grpc, or leave --grpc-port (SENET_GRPC_PORT) out",
+        ) from error
+    # What is wrong with host or port is told here as for the other ports; the library listens by
+    # itself.
+    with listen(settings.host, settings.grpc_port, "grpc_port") as listener:
+        port: int = listener.getsockname()[1]
+    return GrpcServer(app.state.adapter_parts, settings, port, certificate)
 
 
 def certificate_of(settings: Settings) -> RenewedCertificate | None:

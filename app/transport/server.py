@@ -6,7 +6,7 @@ import logging
 import signal
 import socket
 from collections.abc import Iterator
-from typing import NamedTuple, cast
+from typing import NamedTuple, Protocol, cast
 
 import uvicorn
 from uvicorn.server import ServerState
@@ -19,7 +19,7 @@ from app.transport.tls import RenewedCertificate
 
 logger = logging.getLogger(__name__)
 
-# For the last answers on the operations port.
+# For the last answers on the other ports.
 _LAST_SECONDS = 1.0
 
 
@@ -35,6 +35,18 @@ class Operations(NamedTuple):
     protocol: type[BoundedHttpProtocol]
 
 
+class OtherServer(Protocol):
+    """A server of another protocol."""
+
+    async def start(self) -> None:
+        """Listens; raises `ConfigurationError` if it cannot."""
+        ...
+
+    async def stop(self, seconds: float) -> None:
+        """Takes no more calls, and ends those that are not over within so many seconds."""
+        ...
+
+
 class DrainingServer(uvicorn.Server):
     """A uvicorn server that drains its service before it stops.
 
@@ -45,6 +57,7 @@ class DrainingServer(uvicorn.Server):
         log_level: the configured level, which SIGHUP switches to debug and back.
         certificate: the TLS certificate, which is renewed while the server runs, and on SIGHUP.
         operations: a place that goes on answering probes until the drain is over.
+        other: a server of another protocol, which begins and ends with this one.
     """
 
     def __init__(
@@ -55,6 +68,7 @@ class DrainingServer(uvicorn.Server):
         log_level: str,
         certificate: RenewedCertificate | None = None,
         operations: Operations | None = None,
+        other: OtherServer | None = None,
     ) -> None:
         super().__init__(config)
         self._certificate = certificate
@@ -63,6 +77,7 @@ class DrainingServer(uvicorn.Server):
         self._drain_seconds = drain_seconds
         self._draining: asyncio.Task[None] | None = None
         self._operations = operations
+        self._other = other
         # Its connections are not waited for with the others.
         self._operations_state = ServerState()
         self._operations_server: asyncio.AbstractServer | TlsListener | None = None
@@ -82,6 +97,8 @@ class DrainingServer(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Starts the application and listens."""
+        if self._other is not None:  # first: nothing has begun that a failure would have to end
+            await self._other.start()
         sockets = sockets or []
         await super().startup(sockets if self._certificate is None else [])
         protocol = cast("type[BoundedHttpProtocol]", self.config.http_protocol_class)
@@ -111,6 +128,8 @@ class DrainingServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Ends the connections and the application, and the operations port last."""
+        if self._other is not None:
+            await self._other.stop(_LAST_SECONDS)
         await super().shutdown(sockets)
         if self._operations_server is None or self._operations is None:
             return

@@ -35,6 +35,8 @@ class RenewedCertificate:
         self._in_use = self._seen = self._failed = self._stamp()
         try:
             self._current = _context(certificate_file, key_file)
+            self.pair = self._read_pair()
+            """The private key and the certificate chain in use, both PEM."""
         except (OSError, ValueError) as error:
             raise ConfigurationError(
                 "tls_certificate_file",
@@ -78,6 +80,7 @@ class RenewedCertificate:
     def _load(self, stamp: Stamp) -> None:
         try:
             self._current = _context(self._certificate_file, self._key_file)
+            self.pair = self._read_pair()
         except (OSError, ValueError) as error:
             if stamp != self._failed:
                 logger.error("TLS certificate not reread: %s", error)  # noqa: TRY400 - no traceback
@@ -85,6 +88,9 @@ class RenewedCertificate:
             return
         self._in_use = self._failed = stamp
         logger.info("TLS certificate reread: %s", self._certificate_file)
+
+    def _read_pair(self) -> tuple[bytes, bytes]:
+        return self._key_file.read_bytes(), self._certificate_file.read_bytes()
 
     def _choose(
         self, connection: ssl.SSLSocket | ssl.SSLObject, _name: str | None, _: ssl.SSLContext

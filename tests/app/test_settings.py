@@ -106,6 +106,9 @@ def test_what_is_no_option(arguments: list[str]) -> None:
         (["--tls-key-file", __file__], "tls_certificate_file"),
         (["--tls-key-file", "/missing.pem"], "tls_key_file"),
         (["--api-keys-file", "/missing.json"], "api_keys_file"),
+        (["--port", "8001", "--grpc-port", "8001"], "grpc_port"),
+        (["--operations-port", "8001", "--grpc-port", "8001"], "grpc_port"),
+        (["--adapters", "huggingface", "--grpc-port", "8001"], "grpc_port"),
     ],
 )
 def test_options_that_do_not_go_together(arguments: list[str], option: str) -> None:

@@ -72,6 +72,21 @@ def test_a_port_in_use(refuse: Refuse, repository: Path) -> None:
     assert_names(line, "port", port, "in use", "SENET_PORT")
 
 
+def test_a_grpc_port_in_use(refuse: Refuse, repository: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        line = refuse("--model-repository", repository, "--grpc-port", str(port))
+    assert_names(line, "grpc_port", str(port), "SENET_GRPC_PORT")
+
+
+def test_grpc_without_its_library(
+    refuse: Refuse, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "app.transport.grpc.server", None)
+    line = refuse("--model-repository", repository, "--model", "colours", "--grpc-port", "0")
+    assert_names(line, "grpc_port", "extra grpc", "SENET_GRPC_PORT")
+
+
 def test_a_port_that_another_service_has_bound_but_does_not_listen_on_yet(
     refuse: Refuse, repository: Path
 ) -> None:

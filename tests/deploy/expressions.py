@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from app.telemetry import control_group, gpu
 from app.telemetry.metrics import Metrics
 from tests.deploy.files import DEPLOY
 
@@ -62,8 +63,11 @@ def with_variables(text: str) -> str:
 
 
 def series() -> set[str]:
-    """The name of every series that the service exposes."""
-    names = set()
+    """The name of every series that the service exposes, wherever it runs."""
+    names = {
+        family.name + ("_total" if family.is_counter else "")
+        for family in (*control_group.FAMILIES, *gpu.FAMILIES)
+    }
     for family in Metrics().registry.collect():
         if not family.name.startswith("senet_"):
             continue

@@ -139,7 +139,10 @@ def test_a_type_checker_sees_its_types(environment: Path, tmp_path: Path) -> Non
     assert "py.typed" not in ended.stdout
 
 
-@pytest.mark.parametrize("command", ["train", "export", "evaluate", "compare", "gates"])
+COMMANDS = ["train", "export", "evaluate", "compare", "score-ray", "gates"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_without_torch_the_command_says_what_it_needs(
     environment: Path, tmp_path: Path, command: str
 ) -> None:

@@ -206,6 +206,63 @@ def scores(raylet: int) -> bool:
     return False
 
 
+def test_rows_with_errors_are_scored_again(photos: Path, expected: Rows, tmp_path: Path) -> None:
+    folder, output = tmp_path / "photos", tmp_path / "out"
+    shutil.copytree(photos, folder)
+    good = (folder / "0005.jpg").read_bytes()
+    (folder / "0005.jpg").write_bytes(b"text")
+    assert run(folder, output)[0] == 3
+    before = {part.name: part.stat().st_mtime_ns for part in output.glob("part-*")}
+    (folder / "0005.jpg").write_bytes(good)
+
+    code, said, errors = run(folder, output, "--retry-errors")
+
+    assert code == 3, errors
+    assert "2 with an error" in said
+    after = {part.name: part.stat().st_mtime_ns for part in output.glob("part-*")}
+    assert 1 <= sum(before[name] != after[name] for name in before) <= 3  # those with errors
+    check(output, [{**row, "path": str(folder / Path(row["path"]).name)} for row in expected])
+
+
+def test_an_output_at_a_url_from_any_folder(photos: Path, expected: Rows, tmp_path: Path) -> None:
+    place, work = tmp_path / "bucket" / "scores", tmp_path / "work"
+    work.mkdir()
+    words = [
+        *(sys.executable, "-m", "scripts.score_ray", str(photos), "--output", f"file://{place}"),
+        *("--model-repository", str(MODELS), "--rows-per-part", str(ROWS_PER_PART), "--send-code"),
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+
+    def go(*more: str) -> tuple[int, str]:
+        done = subprocess.run(
+            [*words, *more], cwd=work, env=environment, capture_output=True, text=True, check=False
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    code, told = go()
+
+    assert code == 3, told
+    check(place, expected)
+    assert not (place / "_inputs.jsonl").exists()
+    [journal] = work.glob("*/_journal.jsonl")  # rows with errors may be tried again
+    (place / "part-000003.parquet").unlink()
+    code, told = go("--retry-errors")
+    assert code == 3, told
+    check(place, expected)
+    assert journal.exists()
+
+
+@pytest.mark.parametrize("text", ["no json", "[]"])
+def test_a_runtime_env_that_is_none_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "env.json").write_text(text)
+    with pytest.raises(SystemExit) as refused:
+        main(["photos", "--output", "out", "--runtime-env", str(tmp_path / "env.json")])
+    assert refused.value.code == 2
+    assert "--runtime-env" in capsys.readouterr().err
+
+
 def test_other_options_may_not_go_on(photos: Path, tmp_path: Path) -> None:
     output = tmp_path / "out"
     output.mkdir()
@@ -223,7 +280,8 @@ def test_other_options_may_not_go_on(photos: Path, tmp_path: Path) -> None:
         (["--model", "nobody"], "error: model: nobody is not in"),
         (["--model", "imagenette:99"], "error: model: imagenette:99 is not in"),
         (["--model", "imagenette:x"], "error: --model: 'imagenette:x' is not name:version"),
-        (["--output", "s3://bucket/out"], "error: --output: s3://bucket/out is a URL"),
+        (["--output", "nosuch://bucket/out"], "error: --output: nosuch://bucket/out: Protocol not"),
+        (["--output", "file:///tmp/out.parquet"], "error: --output: file:///tmp/out.parquet names"),
         (["--cpus-per-worker", "9999"], "error: --cpus-per-worker: 9999 cores, and this machine"),
         (["--address", "127.0.0.1:1"], "error: --address: nothing answers at 127.0.0.1:1"),
         (["--provider", "cuda"], "error: provider: CUDAExecutionProvider is not in this build"),

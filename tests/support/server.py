@@ -15,7 +15,7 @@ from app.inference.service import Service, State
 from app.settings import Settings
 from app.telemetry.tracing import Tracing
 from app.transport.http.composition import create_app
-from app.transport.process import certificate_of, operations_at, uvicorn_config
+from app.transport.process import certificate_of, grpc_server, operations_at, uvicorn_config
 from app.transport.server import DrainingServer
 from tests.support.waiting import BOUND_SECONDS, eventually
 
@@ -43,6 +43,7 @@ class LiveServer:
         failures: what it reported to `on_failure`.
         port: its TCP port on 127.0.0.1.
         operations_port: likewise, if the settings say that there is one.
+        grpc_port: likewise.
         certificate: its TLS certificate, if it has one.
     """
 
@@ -65,6 +66,9 @@ class LiveServer:
             second = socket.create_server(("127.0.0.1", 0))
             self.operations_port: int = second.getsockname()[1]
             operations = operations_at(second, self.app, settings)
+        other = grpc_server(self.app, settings, self.certificate)
+        if other is not None:
+            self.grpc_port = other.port
         self._server = _ThreadedServer(
             config,
             self.service,
@@ -72,6 +76,7 @@ class LiveServer:
             settings.log_level,
             self.certificate,
             operations,
+            other,
         )
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from app.contract.errors import ConfigurationError
-from app.contract.repository import ModelRepository
 from app.hardware import available_cores
 from app.selection.candidates import cpu_layouts, cpu_variants
+from app.selection.configured import configured_repository
 from app.settings import Settings, load_settings
 from tools.loadtools import pictures
 from tools.tune.search import Options, Row, Search, Value
@@ -149,11 +149,11 @@ def _options(settings: Settings) -> dict[str, str]:
 def _choices(settings: Settings, slo_p99_ms: float) -> Mapping[str, Sequence[Value]]:
     """What to try for each option that the user has left open; the default first."""
     name, _, version = settings.model.partition(":")
-    found = ModelRepository(settings.model_repository).find(name, int(version) if version else None)
+    manifest = configured_repository(settings).manifest(name, int(version) if version else None)
     cores = available_cores()
     largest = min(settings.max_queue_size, _BATCH_SIZES[-1])
     batch_sizes = [size for size in _BATCH_SIZES if size <= largest]
-    variants = cpu_variants(found.manifest, settings.max_accuracy_drop)
+    variants = cpu_variants(manifest, settings.max_accuracy_drop)
     choices: dict[str, Sequence[Value]] = {
         "precision": [variant.precision for variant in variants],
         "inference_threads": [layout.threads for layout in cpu_layouts(cores, 0)],

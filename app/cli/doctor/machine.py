@@ -40,7 +40,9 @@ def memory(_: Settings) -> Iterator[Finding]:
 def paths(settings: Settings) -> Iterator[Finding]:
     """What can be read and written; the service needs to write nowhere."""
     repository = settings.model_repository
-    if not os.access(repository, os.R_OK | os.X_OK):
+    if isinstance(repository, str):
+        yield Finding("models", "ok", f"{repository}, copied to the cache")
+    elif not os.access(repository, os.R_OK | os.X_OK):
         yield Finding("models", "fault", f"{repository} cannot be read by user {os.getuid()}")
     elif os.access(repository, os.W_OK):
         yield Finding("models", "ok", f"{repository}, writable; read-only is enough")
@@ -83,9 +85,12 @@ def ports(settings: Settings) -> Iterator[Finding]:
         yield _port(settings.host, settings.port, "port")
     if settings.operations_port is not None:
         yield _port(settings.host, settings.operations_port, "operations port")
+    if settings.grpc_port is not None:
+        yield _port(settings.host, settings.grpc_port, "grpc port", settings.port)
 
 
-def _port(host: str, number: int, name: str) -> Finding:
+def _port(host: str, number: int, name: str, http_port: int | None = None) -> Finding:
+    """Whether a port is free; `http_port` tells who lives there where it does not itself."""
     where = f"{host}:{number}"
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listener:
@@ -95,7 +100,7 @@ def _port(host: str, number: int, name: str) -> Finding:
             # Of two services that bind one port, the second fails only here.
             listener.listen()
         except OSError as error:
-            if _answers(number):
+            if _answers(number if http_port is None else http_port):
                 return Finding(name, "ok", f"{where} is served by this service already")
             option = name.replace(" ", "-")
             return Finding(name, "fault", f"{where}: {error.strerror}; choose another --{option}")

@@ -62,36 +62,40 @@ def shared_objects(_: Settings) -> Iterator[Finding]:
 
 
 def providers(settings: Settings) -> Iterator[Finding]:
-    """Loads the model on each provider as the service would: compiled in is not yet working."""
+    """Loads each model on each provider as the service would: compiled in is not yet working."""
     try:
         from app.engines.onnx_engine import OnnxEngines
+        from app.selection.configured import configured_models, configured_repository
 
         providers = OnnxEngines(settings.provider).providers()
+        models = configured_models(settings, configured_repository(settings))
     except (ConfigurationError, ImportError) as error:
         yield Finding("providers", "fault", str(error))
         return
-    verdicts: list[Verdict] = []
-    for provider in providers:
-        try:
-            text = _load(settings, provider)
-            verdicts.append("ok")
-        except ConfigurationError as error:
-            text = str(error)
-            is_last_hope = provider == providers[-1] and "ok" not in verdicts
-            verdicts.append("fault" if is_last_hope else "warning")
-        yield Finding(f"provider {provider}", verdicts[-1], text)
+    for model in models:
+        name = f"{model} on " if len(models) > 1 else ""
+        verdicts: list[Verdict] = []
+        for provider in providers:
+            try:
+                text = _load(settings, model, provider)
+                verdicts.append("ok")
+            except ConfigurationError as error:
+                text = str(error)
+                is_last_hope = provider == providers[-1] and "ok" not in verdicts
+                verdicts.append("fault" if is_last_hope else "warning")
+            yield Finding(f"{name}provider {provider}", verdicts[-1], text)
 
 
-def _load(settings: Settings, provider: "Provider") -> str:
+def _load(settings: Settings, model: str, provider: "Provider") -> str:
     from app.engines.onnx_engine import OnnxEngines
     from app.selection.configured import load_configured
 
     engines = OnnxEngines(provider, max_batch_size=settings.max_batch_size)
-    loaded = load_configured(settings, engines)
-    model = loaded.model
+    loaded = load_configured(settings, engines, model)
+    served = loaded.model
     return (
-        f"{model.name}:{model.version} {model.variant.precision} verified, warmed and self-tested;"
-        f" {loaded.choice}"
+        f"{served.name}:{served.version} {served.variant.precision} verified, warmed and"
+        f" self-tested; {loaded.choice}"
     )
 
 

@@ -23,6 +23,7 @@ from app.telemetry.otlp import start_sending_metrics, start_tracing
 from app.telemetry.tracing import Tracing
 from app.transport.http.adapters.inference import Inference
 from app.transport.http.adapters.mounting import AdapterRoutes, Mounted
+from app.transport.http.adapters.parts import Parts
 from app.transport.http.adapters.served import adapters_of
 from app.transport.http.arrivals import Arrivals
 from app.transport.http.auth import KeyFile, admin_identifier, authoriser, identifier
@@ -41,6 +42,7 @@ from app.transport.http.operations import (
 from app.transport.http.problems import install_error_handlers
 from app.transport.http.refusal_log import RefusalLog
 from app.transport.http.request_log import RequestLog
+from app.transport.open_inference.repository import Repository
 from app.version import VERSION
 
 
@@ -63,8 +65,8 @@ def create_app(
 
     Returns:
         The application; its `state.service` is the `Service`, its `state.refusal` what the HTTP
-        protocol asks first, see `Arrivals.refusal`, and its `state.refusal_log` is told what the
-        protocol itself refuses.
+        protocol asks first, see `Arrivals.refusal`, its `state.refusal_log` is told what the
+        protocol itself refuses, and its `state.adapter_parts` are for other transports.
 
     Raises:
         ConfigurationError: if the API keys file is not valid, or tracing or
@@ -130,10 +132,20 @@ def create_app(
         body_pace=settings.body_pace,
         request_timeout_ms=settings.request_timeout_ms,
     )
+    parts = app.state.adapter_parts = Parts(
+        service=service,
+        repository=Repository(service),
+        arrivals=arrivals,
+        inference=inference,
+        log=log,
+        callers=identifier(keys, "classify"),
+        operators=None if settings.open_operations else identifier(keys, scope=None),
+        admins=admin_identifier(keys),
+    )
     adapters = Mounted(
-        adapters_of(settings.served_adapters, service, inference, vertex_routes(os.environ)),
+        adapters_of(settings.served_adapters, parts, vertex_routes(os.environ)),
         arrivals,
-        None if settings.open_operations else identifier(keys, scope=None),
+        parts.operators,
     )
     app.include_router(classify_router(classify))
     explain = ExplainEndpoint(
@@ -152,8 +164,7 @@ def create_app(
         app.include_router(schema_router(app, operators))
     app.include_router(operations_router(metrics, operators))
     app.include_router(models_router(service, operators))
-    admins = authoriser(admin_identifier(keys))
-    app.include_router(changes_router(service, admins, settings.body_pace))
+    app.include_router(changes_router(service, authoriser(parts.admins), settings.body_pace))
     app.include_router(adapters.router())
     if settings.demo:
         app.include_router(

@@ -20,7 +20,7 @@ from app.transport.http.small_body import read_small
 
 _Authorise = Callable[..., Awaitable[str]]
 
-_VERSION = r"^[1-9][0-9]{0,8}$"
+_VERSION = r"^[1-9][0-9]{0,17}$"
 _Name = Annotated[str, Path(pattern=MODEL_NAME)]
 _Version = Annotated[str, Path(pattern=_VERSION)]
 _ClassIndex = Annotated[int, Path(ge=0)]

@@ -14,13 +14,16 @@ Content = TypeVar("Content")
 _MOST_BYTES = 16 * 1024
 
 
-async def read_small(request: Request, content: TypeAdapter[Content], pace: Pace) -> Content:
+async def read_small(
+    request: Request, content: TypeAdapter[Content], pace: Pace, nothing: bytes = b""
+) -> Content:
     """Reads a request's body.
 
     Args:
         request: the request.
         content: what it must be.
         pace: how slowly it may come.
+        nothing: the JSON that an empty body stands for.
 
     Raises:
         BodyTooLarge: if it is larger than 16 KiB.
@@ -39,7 +42,7 @@ async def read_small(request: Request, content: TypeAdapter[Content], pace: Pace
     except TimeoutError:
         raise BodyTimeout(f"only {len(data)} bytes of the body came") from None
     try:
-        return content.validate_json(bytes(data))
+        return content.validate_json(bytes(data) or nothing)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         if first["type"] == "json_invalid":

@@ -15,7 +15,9 @@ ENCODED = "image"
 
 Images = list[bytes] | list[NDArray[np.uint8]]
 
-_LENGTH_BYTES = 4
+LENGTH_BYTES = 4
+"""Of the length that stands before each element of a tensor of BYTES, little-endian."""
+
 _SHOWN = 64
 
 
@@ -116,12 +118,12 @@ def _elements(name: str, content: memoryview, most: int) -> list[bytes]:
     elements: list[bytes] = []
     start = 0
     while start < len(content) and len(elements) <= most:
-        begin = start + _LENGTH_BYTES
+        begin = start + LENGTH_BYTES
         end = begin + int.from_bytes(content[start:begin], "little")
         if begin > len(content) or end > len(content):
             raise MalformedRequest(
                 f"{name}: element {len(elements)} is cut short; before each stands its length in"
-                f" {_LENGTH_BYTES} bytes, little-endian"
+                f" {LENGTH_BYTES} bytes, little-endian"
             )
         elements.append(bytes(content[begin:end]))
         start = end

@@ -12,9 +12,12 @@ from app.contract.ranking import softmax
 from app.contract.signature import TensorSpec
 from app.inference.classification import Classification, ClassifyOptions
 from app.selection.served_model import ServedModel
+from app.transport.open_inference.inputs import LENGTH_BYTES
 
 SCORES = "scores"
 """The output that is computed from the logits: what `/classify` calls `score`, of every class."""
+
+RAW_BYTES_PER_NUMBER = 4
 
 _SHOWN = 64
 
@@ -50,6 +53,17 @@ class OutputTensor:
     def datatype(self) -> str:
         """In the protocol's words."""
         return "BYTES" if isinstance(self.values, list) else "FP32"
+
+    def raw(self) -> bytes:
+        """The tensor as it goes over the wire: numbers and lengths are little-endian."""
+        if not isinstance(self.values, list):
+            return self.values.astype("<f4", copy=False).tobytes()
+        parts = [
+            part
+            for text in self.values
+            for part in (len(text).to_bytes(LENGTH_BYTES, "little"), text)
+        ]
+        return b"".join(parts)
 
 
 class AskedOutputs:

@@ -3,7 +3,7 @@
 import os
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -58,10 +58,22 @@ class Output:
         return cls(target, journal, writer, columns)
 
     @classmethod
-    def resume(cls, target: Target, header: Header, columns: Sequence[Column]) -> "Output":
+    def resume(
+        cls,
+        target: Target,
+        header: Header,
+        columns: Sequence[Column],
+        is_there: Callable[[Path], bool] = Path.is_file,
+    ) -> "Output":
         """Goes on with an output. To be called under the lock.
 
         Parts that are gone are done again.
+
+        Args:
+            target: where it goes.
+            header: the options now.
+            columns: of the rows.
+            is_there: whether a part has been written, by the file that it would be here.
 
         Raises:
             WrongOption: if it was begun with another model or other options, or cannot be gone on
@@ -86,7 +98,7 @@ class Output:
                 "start over with --overwrite",
             )
         for part in list(journal.commits):
-            if not output.part_path(part).is_file():
+            if not is_there(output.part_path(part)):
                 del journal.commits[part]
         return output
 
@@ -107,15 +119,7 @@ class Output:
 
     def failed_rows(self, part: int) -> tuple[list[Row], set[int]]:
         """A committed part's good rows, and the indices of those that tell of an error."""
-        path = self.part_path(part)
-        try:
-            rows = self._format.read(path, self._columns)
-        except Exception as error:  # of three formats' readers
-            raise Stopped(
-                f"{path} is damaged ({error}); remove it, and it is done again"
-            ) from error
-        good = [row for row in rows if row[ERROR_CODE] is None]
-        return good, {int(str(row[INDEX])) for row in rows if row[ERROR_CODE] is not None}
+        return split_rows(self.part_path(part), self._format, self._columns)
 
     def commit(self, part: int, rows: list[Row]) -> None:
         """Puts a part on disk, whole or not at all, and notes it.
@@ -163,6 +167,20 @@ class Output:
     def part_path(self, part: int) -> Path:
         """The file of a part."""
         return self.target.folder / f"part-{part:06}.{self.target.format}"
+
+
+def split_rows(path: Path, form: Format, columns: Sequence[Column]) -> tuple[list[Row], set[int]]:
+    """A part's good rows, and the indices of those that tell of an error.
+
+    Raises:
+        Stopped: if it cannot be read.
+    """
+    try:
+        rows = form.read(path, columns)
+    except Exception as error:  # of three formats' readers
+        raise Stopped(f"{path} is damaged ({error}); remove it, and it is done again") from error
+    good = [row for row in rows if row[ERROR_CODE] is None]
+    return good, {int(str(row[INDEX])) for row in rows if row[ERROR_CODE] is not None}
 
 
 @contextmanager

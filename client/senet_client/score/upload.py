@@ -61,26 +61,55 @@ def fetch(url: str, file: Path) -> None:
     system.get_file(path, str(file))
 
 
+def names(url: str) -> list[str]:
+    """The names of what is in a folder; none if it is not there.
+
+    Raises:
+        Stopped: if its storage does not answer.
+    """
+    try:
+        system, path = storage.remote_system(url)
+        if not system.exists(path):
+            return []
+        return [str(name).rpartition("/")[2] for name in system.ls(path, detail=False)]
+    except ScoreError:
+        raise
+    except Exception as error:  # likewise
+        raise Stopped(f"{url} cannot be listed ({_told(error)})") from error
+
+
+def remove(url: str, removed: Sequence[str]) -> None:
+    """Removes files of a folder.
+
+    Raises:
+        Stopped: if its storage does not let it.
+    """
+    try:
+        system, path = storage.remote_system(url)
+        for name in removed:
+            system.rm_file(f"{path}/{name}")
+    except ScoreError:
+        raise
+    except Exception as error:  # likewise
+        raise Stopped(f"{url} cannot be changed ({_told(error)})") from error
+
+
 def remove_parts(url: str) -> None:
     """Removes the parts of an earlier run from a folder.
 
     Raises:
         WrongOption: if the folder holds anything that no run wrote.
-        Exception: whatever its storage raises.
+        Stopped: if its storage does not let it.
     """
-    system, path = storage.remote_system(url)
-    if not system.exists(path):
-        return
-    names = [str(name) for name in system.ls(path, detail=False)]
-    foreign = [name for name in names if not name.rpartition("/")[2].startswith("part-")]
+    found = names(url)
+    foreign = [name for name in found if not name.startswith("part-")]
     if foreign:
         raise WrongOption(
             "--overwrite",
             f"{url} also holds {foreign[0]}, which is not of a scoring run",
             "choose another --output or empty it yourself",
         )
-    for name in names:
-        system.rm_file(name)
+    remove(url, found)
 
 
 def _told(error: Exception) -> str:

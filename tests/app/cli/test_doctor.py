@@ -73,6 +73,25 @@ def test_an_empty_model_volume(tmp_path: Path) -> None:
     assert "which holds no model" in found["provider cpu"]["detail"]
 
 
+def test_every_model_is_looked_at(tmp_path: Path) -> None:
+    write_model(tmp_path)
+    damaged = write_model(tmp_path, name="others") / "model.fp32.onnx"
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    options = ("--port", "0", "--models", "all", "--model-repository", tmp_path)
+    code, found = findings(*options)
+    assert code == 1
+    assert found["colours on provider cpu"]["verdict"] == "ok"
+    assert "its manifest says" in found["others on provider cpu"]["detail"]
+    damaged.write_bytes((tmp_path / "colours" / "1" / "model.fp32.onnx").read_bytes())
+    assert findings(*options)[0] == 0
+
+
+def test_all_models_of_an_empty_volume(tmp_path: Path) -> None:
+    code, found = findings("--port", "0", "--models", "all", "--model-repository", tmp_path)
+    assert code == 1
+    assert "holds no model" in found["providers"]["detail"]
+
+
 def test_a_model_that_was_damaged_on_its_way(tmp_path: Path) -> None:
     with (write_model(tmp_path) / "model.fp32.onnx").open("ab") as file:
         file.write(b"x")
@@ -163,6 +182,18 @@ def test_both_ports_are_looked_at(options: list[str | Path]) -> None:
     assert code == 1
     assert found["port"]["verdict"] == "ok"
     assert "choose another --operations-port" in found["operations port"]["detail"]
+
+
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_the_grpc_port_is_looked_at(
+    make_settings: Callable[..., Settings], options: list[str | Path], *, is_ours: bool
+) -> None:
+    with running(make_settings(grpc_port=0), FakeEngines()) as live:
+        own = ["--port", str(live.port)] if is_ours else []
+        code, found = findings(*options, *own, "--grpc-port", str(live.grpc_port))
+    assert code == (0 if is_ours else 1)
+    told = found["grpc port"]["detail"]
+    assert ("served by this service" if is_ours else "choose another --grpc-port") in told
 
 
 def test_too_few_open_files(options: list[str | Path]) -> None:

@@ -30,6 +30,16 @@ def test_a_valid_manifest() -> None:
     assert manifest.preprocessing.background == (255, 255, 255)
 
 
+def test_all_files_of_the_default_model_are_named_by_its_manifest() -> None:
+    folder = Path(__file__).parents[3] / "models" / "imagenette" / "1"
+    files = Manifest.model_validate_json((folder / "manifest.json").read_bytes()).files
+    needed = {path for path in folder.iterdir() if path.suffix in (".onnx", ".npy")}
+    assert set(files) == {path.name for path in needed}
+    for path in needed:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        assert files[path.name] in (None, digest)
+
+
 def set_(*path: str | int, value: object) -> Change:
     def change(manifest: ManifestDict) -> None:
         place: object = manifest

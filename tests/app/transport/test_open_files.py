@@ -49,6 +49,11 @@ def test_the_operations_port_needs_some_as_well(make_settings: Make) -> None:
     assert open_files(make_settings(operations_port=0))[0] > needed
 
 
+def test_the_grpc_port_has_as_many_connections_of_its_own(make_settings: Make) -> None:
+    needed, _ = open_files(make_settings(max_connections=100))
+    assert open_files(make_settings(max_connections=100, grpc_port=0))[0] == needed + 100
+
+
 def test_a_hard_limit_is_said_and_kept() -> None:
     # In a process of its own, for nobody gets a hard limit back.
     script = (

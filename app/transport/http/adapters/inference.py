@@ -3,6 +3,7 @@
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from fastapi import Request
@@ -23,6 +24,9 @@ from app.transport.open_inference.inputs import Images
 
 ReadImages = Callable[[RequestBody, Visit], Awaitable[Images]]
 """Reads the images out of a body, and sets the visit's options where the body has some."""
+
+GiveImages = Callable[[Visit], Awaitable[Images]]
+"""The same for whatever has taken the body in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +66,14 @@ class Inference:
     ) -> None:
         self.max_images = max_images
         self.max_answer_bytes = max_answer_bytes
+        self.body_pace = body_pace
         self._max_body_bytes = max_body_bytes
-        self._body_pace = body_pace
         self._request_timeout_seconds = request_timeout_ms / 1000
 
     async def __call__(
         self, request: Request, arrival: Arrival, read: ReadImages, name: str = "image"
     ) -> Classified:
-        """Classifies all images, or none: these protocols have no place for one image's error.
+        """Classifies the images of a body of HTTP.
 
         Args:
             request: whose body holds them.
@@ -84,13 +88,28 @@ class Inference:
         body = RequestBody(
             request.receive,
             arrival.headers,
-            visit := arrival.visit(),
+            arrival.visit(),
             max_bytes=self._max_body_bytes,
-            pace=self._body_pace,
+            pace=self.body_pace,
         )
+        return await self.classify(arrival, partial(read, body), name)
+
+    async def classify(self, arrival: Arrival, read: GiveImages, name: str = "image") -> Classified:
+        """Classifies all images, or none: these protocols have no place for one image's error.
+
+        Args:
+            arrival: the request's; it is closed.
+            read: reads them.
+            name: of an image, for messages about one of several.
+
+        Raises:
+            RequestError: if the request is refused, or one of its images fails.
+            ClientDisconnect: if the client left first.
+        """
+        visit = arrival.visit()
         model = visit.host.model
         try:
-            images = await read(body, visit)
+            images = await read(visit)
             count = len(images)
             if not count:
                 raise MalformedRequest("the request holds no image")

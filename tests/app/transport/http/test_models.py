@@ -1,6 +1,8 @@
 """Several models and versions: which answers, and how that changes while requests come."""
 
+import contextlib
 import gc
+import http.client
 import json
 import shutil
 import threading
@@ -23,7 +25,7 @@ from tests.support.metrics import samples, value
 from tests.support.operator import Operator
 from tests.support.repository import ManifestDict, write_model
 from tests.support.server import LiveServer, running
-from tests.support.waiting import eventually
+from tests.support.waiting import BOUND_SECONDS, eventually
 
 PICTURE = encode(photo(COLOURS[3]))
 Serve = Callable[..., AbstractContextManager[tuple[LiveServer, Operator]]]
@@ -155,6 +157,24 @@ def test_a_split_is_kept_to(serve: Serve) -> None:
         assert operator.answered_by(PICTURE) == "colours:1"
 
 
+def test_a_canary_gets_its_share_of_five_thousand_requests(serve: Serve) -> None:
+    with serve(models="colours:2") as (live, operator):
+        operator.done(operator.split("colours", {"1": 90, "2": 10}))
+        headers = {"content-type": "image/png", "x-api-key": operator.client.headers["x-api-key"]}
+        # Not httpx, which takes twice as long for a request as the service.
+        connection = http.client.HTTPConnection("127.0.0.1", live.port, timeout=BOUND_SECONDS)
+        with contextlib.closing(connection):
+            answers: Counter[str] = Counter()
+            for _ in range(5000):
+                connection.request("POST", "/classify?top_k=1", PICTURE, headers)
+                answers[json.load(connection.getresponse())["model"]["version"]] += 1
+        assert set(answers) == {"1", "2"}
+        assert abs(answers["2"] / 5000 - 0.1) <= 0.02  # nearly five standard deviations
+        for version, count in answers.items():
+            labels = {"model": "colours", "version": version, "status": "200"}
+            assert value(operator.client, "senet_requests_total", **labels) == count
+
+
 @pytest.mark.parametrize(
     ("weights", "status", "code"),
     [
@@ -232,7 +252,7 @@ def test_names_that_are_none(serve: Serve, name: str) -> None:
         assert operator.answered_by(PICTURE) == "colours:1"
 
 
-@pytest.mark.parametrize("version", ["0", "-1", "01", "1.5", "latest", "9" * 10, "%2e%2e"])
+@pytest.mark.parametrize("version", ["0", "-1", "01", "1.5", "latest", "9" * 19, "%2e%2e"])
 def test_versions_that_are_none(serve: Serve, version: str) -> None:
     with serve() as (_, operator):
         assert_problem(operator.load("colours", version), 422, "invalid_parameter")

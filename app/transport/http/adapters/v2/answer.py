@@ -12,8 +12,6 @@ from app.transport.http.adapters.v2.request import HEADER_LENGTH
 from app.transport.open_inference.metadata import answer_parameters
 from app.transport.open_inference.outputs import OutputTensor
 
-_LENGTH_BYTES = 4
-
 
 def answer(
     model: ServedModel,
@@ -38,7 +36,7 @@ def answer(
             "name": tensor.name, "datatype": tensor.datatype, "shape": tensor.shape,
         }  # fmt: skip
         if is_binary:
-            binary.append(data := raw_bytes(tensor))
+            binary.append(data := tensor.raw())
             output["parameters"] = {"binary_data_size": len(data)}
         elif isinstance(tensor.values, list):
             output["data"] = [text.decode() for text in tensor.values]
@@ -62,15 +60,3 @@ def answer(
         headers=headers | {HEADER_LENGTH: str(len(head))},
         media_type="application/octet-stream",
     )
-
-
-def raw_bytes(tensor: OutputTensor) -> bytes:
-    """A tensor as it goes over the wire: numbers and lengths are little-endian."""
-    if not isinstance(tensor.values, list):
-        return tensor.values.astype("<f4", copy=False).tobytes()
-    parts = [
-        part
-        for text in tensor.values
-        for part in (len(text).to_bytes(_LENGTH_BYTES, "little"), text)
-    ]
-    return b"".join(parts)

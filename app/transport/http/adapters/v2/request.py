@@ -14,14 +14,13 @@ from app.contract.errors import MalformedRequest
 from app.transport.http.json_text import decode_image, read_large_document
 from app.transport.open_inference.inputs import ENCODED, InputTensor
 from app.transport.open_inference.outputs import AskedOutput
+from app.transport.open_inference.parameters import asked_output, check_not_shared, whole
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 """Says how long the JSON is that tensors follow."""
 
 _HEADER_FIELD = HEADER_LENGTH.lower().encode()
 _LENGTH = re.compile(rb"\d{1,18}")
-_MAX_CLASSES = 100_000
-_NOT_SHARED = "shared memory is not served; send the tensor's bytes in the body"
 
 Parameters = dict[str, Any] | None
 
@@ -100,10 +99,10 @@ def read_request(headers: Mapping[bytes, bytes], body: bytes) -> InferRequest:
     return InferRequest(
         head.get("id") or None,
         _inputs(head["inputs"], None if length is None else memoryview(body)[length:]),
-        [AskedOutput(output["name"], _classes(output)) for output in outputs],
+        [asked_output(output["name"], output.get("parameters") or {}) for output in outputs],
         [_wants_binary(output, default=is_binary) for output in outputs],
         is_binary,
-        _whole(parameters, "timeout", "parameters"),
+        whole(parameters, "timeout", "parameters"),
     )
 
 
@@ -125,8 +124,7 @@ def _inputs(heads: Sequence[_Input], binary: memoryview | None) -> list[InputTen
     for head in heads:
         where = f"input {head['name'][:64]!r}"
         parameters = head.get("parameters") or {}
-        if "shared_memory_region" in parameters:
-            raise MalformedRequest(f"{where}: {_NOT_SHARED}")
+        check_not_shared(parameters, where)
         data = head.get("data")
         if "binary_data_size" not in parameters:
             if data is None:
@@ -135,7 +133,7 @@ def _inputs(heads: Sequence[_Input], binary: memoryview | None) -> list[InputTen
                 raise MalformedRequest(f"{where}: data is no list")
             content = _content(head, data, where)
         else:
-            size = _whole(parameters, "binary_data_size", where)
+            size = whole(parameters, "binary_data_size", where)
             if data is not None:
                 raise MalformedRequest(f"{where} has both data and binary_data_size")
             if binary is None:
@@ -179,14 +177,6 @@ def _flat(data: list[Any], shape: Sequence[int], where: str) -> list[Any]:
     return data
 
 
-def _classes(output: _Output) -> int:
-    parameters = output.get("parameters") or {}
-    if "shared_memory_region" in parameters:
-        raise MalformedRequest(f"output {output['name'][:64]!r}: {_NOT_SHARED}")
-    classes = _whole(parameters, "classification", f"output {output['name'][:64]!r}")
-    return min(classes, _MAX_CLASSES)
-
-
 def _wants_binary(output: _Output, *, default: bool) -> bool:
     return _flag(output.get("parameters") or {}, "binary_data", default=default)
 
@@ -195,11 +185,4 @@ def _flag(parameters: Mapping[str, Any], name: str, *, default: bool) -> bool:
     value = parameters.get(name, default)
     if not isinstance(value, bool):
         raise MalformedRequest(f"parameters.{name} is neither true nor false")
-    return value
-
-
-def _whole(parameters: Mapping[str, Any], name: str, where: str) -> int:
-    value = parameters.get(name, 0)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise MalformedRequest(f"{where}: {name} is no whole number from 0")
     return value

@@ -14,30 +14,32 @@ from app.selection.served_model import ServedModel
 from app.settings import MEMORY_PER_BODY_BYTE
 from app.transport.http.adapters.adapter import Adapter, InferRoute, PlainRoute
 from app.transport.http.adapters.inference import Inference
+from app.transport.http.adapters.parts import Parts
 from app.transport.http.adapters.v2.answer import answer
+from app.transport.http.adapters.v2.repository import RepositoryRoutes
 from app.transport.http.adapters.v2.request import InferRequest, read_request
 from app.transport.http.arrivals import Arrival
 from app.transport.http.forms import media_type
 from app.transport.http.request_body import RequestBody
 from app.transport.open_inference.inputs import Images, read_images
 from app.transport.open_inference.metadata import model_config, model_metadata, server_metadata
-from app.transport.open_inference.outputs import AskedOutputs
+from app.transport.open_inference.outputs import RAW_BYTES_PER_NUMBER, AskedOutputs
+from app.transport.open_inference.repository import find_model
 
 _MODEL = "/v2/models/{model}"
 _VERSION = "/v2/models/{model}/versions/{version}"
 _JSON_BYTES_PER_NUMBER = 20
-_RAW_BYTES_PER_NUMBER = 4
 
 
-def v2_adapter(service: Service, inference: Inference) -> Adapter:
+def v2_adapter(parts: Parts) -> Adapter:
     """The Open Inference Protocol.
 
     Args:
-        service: whose state and models are told.
-        inference: classifies.
+        parts: what adapters are made of.
     """
-    endpoint = _InferEndpoint(inference)
-    routes = _Metadata(service)
+    endpoint = _InferEndpoint(parts.inference)
+    routes = _Metadata(parts.service)
+    repository = RepositoryRoutes(parts.repository, parts.admins, parts.inference.body_pace)
     return Adapter(
         infers=[InferRoute(f"{path}/infer", endpoint) for path in (_MODEL, _VERSION)],
         others=[
@@ -47,7 +49,7 @@ def v2_adapter(service: Service, inference: Inference) -> Adapter:
             *_both("/ready", routes.model_ready),
             *_both("", routes.model),
             *_both("/config", routes.config),
-            PlainRoute("/v2/repository/index", routes.index, methods=("POST",)),
+            *repository.routes(),
             PlainRoute("/v2/{rest:path}", _nothing, methods=("GET", "POST"), is_open=True),
         ],
     )
@@ -78,7 +80,7 @@ class _InferEndpoint:
             outputs = AskedOutputs(model, asked.outputs)
             outputs.check_weight(
                 len(images),
-                _RAW_BYTES_PER_NUMBER if _all_binary(asked) else _JSON_BYTES_PER_NUMBER,
+                RAW_BYTES_PER_NUMBER if _all_binary(asked) else _JSON_BYTES_PER_NUMBER,
                 self._inference.max_answer_bytes,
             )
             visit.options = outputs.options
@@ -125,19 +127,9 @@ class _Metadata:
     async def config(self, request: Request) -> Response:
         return _json(model_config(self._find(request)))
 
-    async def index(self, _: Request) -> Response:
-        models = [host.model for host in self._service.table.hosts]
-        return _json(
-            [
-                {"name": model.name, "version": model.version, "state": "READY", "reason": ""}
-                for model in models
-            ]
-        )
-
     def _find(self, request: Request) -> ServedModel:
         asked = request.path_params
-        # Of the versions that share a model's requests the stable one speaks for it.
-        return self._service.table.find(asked["model"], asked.get("version", "stable")).model
+        return find_model(self._service, asked["model"], asked.get("version"))
 
 
 async def _nothing(request: Request) -> Response:

@@ -1,0 +1,141 @@
+"""Messages as they come in: how many at once, and how long each may take.
+
+How large a message is, is known only when it is there, and until then the library holds what has
+come of it. So each is charged with the largest that is accepted while it comes in. One for which
+there is no room waits for others to be in, which are there in milliseconds from most clients.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Protocol
+from weakref import WeakValueDictionary
+
+from grpc.aio import EOF
+
+from app.contract.errors import BodyTimeout, MalformedRequest, Overloaded
+from app.inference.fair_share import FairShare
+from app.transport.grpc.calls import Context
+
+_LOOK_SECONDS = 0.01
+_SMALL_AT_ONCE = 4
+_SMALL_SECONDS = 1.0
+
+
+class Room(Protocol):
+    """What messages take while they come in; `Memory` is one."""
+
+    def has_room(self, address: str, size: int) -> bool:
+        """Whether an address could have so many bytes more."""
+        ...
+
+    def hold(self, address: str, before: int, after: int) -> None:
+        """Changes what an address is charged with."""
+        ...
+
+
+class _Reserve:
+    """Room that is always there, even while the service is starting, or what it may hold is held.
+
+    Args:
+        size: in bytes.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._share = FairShare(size)
+
+    def has_room(self, address: str, size: int) -> bool:
+        return self._share.fits(size, address)
+
+    def hold(self, address: str, before: int, after: int) -> None:
+        if after > before:
+            self._share.take(after - before, address)
+        else:
+            self._share.give_back(before - after, address)
+
+
+class Receiver:
+    """Takes messages in, within bounds.
+
+    Args:
+        room: has the bytes that messages may hold.
+        max_bytes: largest message, which the server enforces.
+        max_calls: most calls whose messages come in or wait for room; shared fairly by addresses.
+        seconds: how long a message may take to come in, with the time that it waits for room.
+    """
+
+    def __init__(self, room: Room, *, max_bytes: int, max_calls: int, seconds: float) -> None:
+        self._room = room
+        self._calls = FairShare(max_calls)
+        self._max_bytes = max_bytes
+        self._seconds = seconds
+        self._lines: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def receive(self, context: Context, address: str) -> bytes:
+        """The call's message.
+
+        Args:
+            context: of the call.
+            address: of its client, whose share of the memory it takes.
+
+        Raises:
+            BodyTimeout: if it comes too slowly.
+            Overloaded: if there is no room for it.
+            MalformedRequest: if there is none.
+        """
+        async with self.room(address):
+            message = await context.read()
+        if message is EOF:
+            raise MalformedRequest(
+                f"the call has no message, or one of more than {self._max_bytes} bytes"
+            )
+        return bytes(message)
+
+    @asynccontextmanager
+    async def room(self, address: str) -> AsyncIterator[None]:
+        """Room for one message at a time, for as long as one may take to come in.
+
+        Args:
+            address: of the client.
+
+        Raises:
+            BodyTimeout: if it takes longer.
+            Overloaded: if there is no room.
+        """
+        if not self._calls.fits(1, address):
+            raise Overloaded(f"{self._calls.total} calls are being taken in already")
+        has_room = False
+        self._calls.take(1, address)
+        try:
+            async with asyncio.timeout(self._seconds):
+                await self._wait(address)
+                self._room.hold(address, 0, self._max_bytes)
+                has_room = True
+                yield
+        except TimeoutError:
+            if not has_room:
+                raise Overloaded("there is no memory for another message") from None
+            raise BodyTimeout(f"the message did not come within {self._seconds:g} s") from None
+        finally:
+            self._calls.give_back(1, address)
+            if has_room:
+                self._room.hold(address, self._max_bytes, 0)
+
+    async def _wait(self, address: str) -> None:
+        if self._room.has_room(address, self._max_bytes):
+            return
+        line = self._lines.setdefault(address, asyncio.Lock())
+        async with line:  # in which one looks for all
+            while not self._room.has_room(address, self._max_bytes):  # noqa: ASYNC110
+                await asyncio.sleep(_LOOK_SECONDS)  # whoever gives memory back tells nobody
+
+
+def small_receiver(max_bytes: int, max_calls: int) -> Receiver:
+    """Takes in what must be answered at any time: health, and what names a model.
+
+    Args:
+        max_bytes: largest message, which the server enforces.
+        max_calls: most calls at once.
+    """
+    room = _Reserve(_SMALL_AT_ONCE * max_bytes)
+    return Receiver(room, max_bytes=max_bytes, max_calls=max_calls, seconds=_SMALL_SECONDS)

@@ -1,0 +1,62 @@
+import json
+import os
+import re
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.foreign.photo import PHOTO, ROOT
+
+
+@pytest.fixture(scope="session")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """What a service has logged that is ready."""
+    file = tmp_path_factory.mktemp("service") / "log"
+    command = [".venv/bin/python", "-m", "app", "--port", "0", "--grpc-port", "0"]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("SENET_")}
+    with file.open("wb") as output:
+        process = subprocess.Popen(
+            [*command, "--precision", "fp32"], cwd=ROOT, stdout=output, env=environment
+        )
+    try:
+        give_up = time.monotonic() + 60
+        while '"ready: ' not in (text := file.read_text()):
+            assert process.poll() is None, text
+            assert time.monotonic() < give_up, text
+            time.sleep(0.05)
+        yield text
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@pytest.fixture(scope="session")
+def url(log: str) -> str:
+    """Where it speaks HTTP."""
+    [port] = re.findall(r"listening on 127\.0\.0\.1:(\d+)", log)
+    return f"127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="session")
+def grpc_url(log: str) -> str:
+    """Where it speaks gRPC."""
+    [port] = re.findall(r"gRPC on 127\.0\.0\.1:(\d+)", log)
+    return f"127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="session")
+def answer(url: str) -> dict[str, Any]:
+    """What `/classify` says, of all classes."""
+    request = urllib.request.Request(
+        f"http://{url}/classify?top_k=10&include=embedding,cam",
+        data=PHOTO,
+        headers={"content-type": "image/jpeg"},
+    )
+    with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
+        [item] = json.load(response)["results"]
+    found: dict[str, Any] = item
+    return found
