@@ -19,7 +19,7 @@ LOCK := $(COMPILE) pyproject.toml --overrides requirements/without-torch.txt --n
 REMOTE := $(COMPILE) pyproject.toml --extra cpu --extra https --extra s3 --extra gs --extra az --constraints requirements/cpu.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test slow test-timm test-client test-client-js test-browser test-adapters test-ray test-fetch test-remote check train export chaos fuzz images overload soak tune bench bench-gpu image-test arm-wheels audit sbom protocol lock wheel release-check lint-workflows docs clean
+.PHONY: help run test slow test-timm test-client test-client-js test-browser test-adapters test-ray test-fetch test-remote check train export chaos fuzz images overload soak tune bench bench-gpu gpu-kit image-test arm-wheels audit sbom protocol lock wheel release-check lint-workflows docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -105,6 +105,10 @@ bench-gpu: ## the same on a machine with an NVIDIA card
 	.venv/bin/python -m tools.bench.models --work $(BENCH) --precisions fp32,fp16
 	.venv-gpu/bin/python -m tools.bench --work $(BENCH) --provider cuda \
 		--models imagenette,se_resnet50 $(ARGS)
+
+gpu-kit: .venv/.dev ## pack what the service takes to be tried on a machine with a card (docs/gpu.md)
+	.venv/bin/python -m tools.gpu.models
+	tools/gpu/pack.sh
 
 image-test: ## build the image with buildah and try it under podman; needs root (TARGET=gpu)
 	deploy/install_test_tools.sh image

@@ -6,9 +6,13 @@ from app.contract.errors import ConfigurationError
 
 # Amazon SageMaker starts a container with this argument alone.
 _SAGEMAKER_ARGUMENT = "serve"
-_EVERY_INTERFACE = "0.0.0.0"  # noqa: S104 - both platforms demand it
+_EVERY_INTERFACE = "0.0.0.0"  # noqa: S104 - all platforms demand it
 _SAGEMAKER_PORT = "8080"
 _VERTEX_PORT = "AIP_HTTP_PORT"
+# Of Knative and what is made of it, such as Google Cloud Run. Elsewhere a variable of that name may
+# be anybody's.
+_KNATIVE_SERVICE = "K_SERVICE"
+_KNATIVE_PORT = "PORT"
 _VERTEX_HEALTH = "AIP_HEALTH_ROUTE"
 _VERTEX_PREDICT = "AIP_PREDICT_ROUTE"
 
@@ -30,6 +34,8 @@ def with_platform(environment: Mapping[str, str], arguments: Sequence[str]) -> l
         port = environment.get(name, _SAGEMAKER_PORT)
     elif _VERTEX_PORT in environment:
         name, port = _VERTEX_PORT, environment[_VERTEX_PORT]
+    elif _KNATIVE_SERVICE in environment and _KNATIVE_PORT in environment:
+        name, port = _KNATIVE_PORT, environment[_KNATIVE_PORT]
     else:
         return own
     if not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 2**16):

@@ -90,9 +90,9 @@ class Settings(BaseSettings):
     fp16 on a GPU."""
     max_accuracy_drop: Annotated[float, Field(ge=0, le=100)] = 0.5
     """Points of top-1 accuracy that precision auto may give up for speed."""
-    max_batch_size: Annotated[int, Field(ge=1, le=1024)] = 8
-    """Largest number of images in one batch; on a CPU fewer are taken where the measurement at
-    start finds that more bring nothing."""
+    max_batch_size: Annotated[int, Field(ge=0, le=1024)] = 0
+    """Largest number of images in one batch; 0: 8 on a CPU, 64 on a GPU. On a CPU fewer are taken
+    where the measurement at start finds that more bring nothing."""
     max_queue_delay_ms: Annotated[float, Field(ge=0, le=10_000)] = 0
     """How long a batch that is not full may wait for more images, in milliseconds."""
     max_queue_size: Annotated[int, Field(ge=1, le=1_000_000)] = 256
@@ -129,6 +129,10 @@ class Settings(BaseSettings):
     """Largest width * height of an image."""
     decode_threads: Annotated[int, Field(ge=0, le=1024)] = 0
     """Threads that decode images; 0: one per available core."""
+    decode_by: Literal["auto", "threads", "processes"] = "auto"
+    """What those threads do with an image: decode it, or have it decoded by a process of its own
+    each; auto takes processes from 5 on where memory is plenty, for the threads of one process then
+    hinder each other."""
     inference_threads: Annotated[int, Field(ge=0, le=1024)] = 0
     """Threads of one inference run on the CPU; 0: measured at start. As many runs go side by side
     as the cores allow."""
@@ -138,6 +142,16 @@ class Settings(BaseSettings):
     cannot be written."""
     drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 20
     """How long shutting down may wait for accepted requests."""
+    feedback_seconds: Annotated[float, Field(ge=0, le=2_592_000)] = 0
+    """How long answers are kept for labels that come late to /feedback, in seconds, those to
+    50,000 images at most; 0: not at all."""
+    records_share: Annotated[float, Field(ge=0, le=1)] = 0
+    """Share of the requests to /classify that are recorded with their answers, as JSON lines."""
+    records_uri: Location | None = None
+    """Where records go: a folder, or a URI that begins with s3://, gs:// or az://, which needs the
+    extra of that name."""
+    records_images: bool = False
+    """Whether records hold the images themselves, not only their digests."""
     adapters: str = "all"
     """Protocols of other servers that are served: all, none, or some of v2, huggingface, sagemaker,
     vertex, kserve and torchserve, comma-separated."""
@@ -207,6 +221,20 @@ class Settings(BaseSettings):
     def _is_location(cls, value: object) -> object:
         return parse_location(value) if isinstance(value, str) else value
 
+    @field_validator("records_uri", mode="before")
+    @classmethod
+    def _is_place_of_records(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        place = parse_location(value, "records_uri") if value else None
+        if isinstance(place, str) and place.startswith("http"):
+            raise ConfigurationError(
+                "records_uri",
+                "a web server takes no files",
+                "give a folder, or a URI that begins with s3://, gs:// or az://",
+            )
+        return place
+
     @field_validator("models")
     @classmethod
     def _are_models(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -260,6 +288,13 @@ class Settings(BaseSettings):
                 f"{self.max_queue_delay_ms:g} is not below request_timeout_ms "
                 f"({self.request_timeout_ms})",
                 "lower max_queue_delay_ms or raise request_timeout_ms",
+            )
+        if (self.records_share > 0) != (self.records_uri is not None):
+            missing = "records_share" if self.records_share == 0 else "records_uri"
+            raise ConfigurationError(
+                missing,
+                "records need a share of the requests and a place, and only one of them is set",
+                f"set {missing} too, or neither",
             )
         if self.operations_port == self.port != 0:
             raise ConfigurationError(

@@ -83,6 +83,7 @@ def _order(parsed: argparse.Namespace) -> Order:
         max_accuracy_drop=parsed.max_accuracy_drop,
         min_agreement=parsed.min_agreement,
         min_speedup=parsed.min_speedup,
+        reject_rate=parsed.reject_rate,
         excitations=parsed.excitations,
         allow_untrained=parsed.allow_untrained,
         force=parsed.force,

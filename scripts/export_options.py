@@ -6,6 +6,7 @@ from typing import get_args
 
 from app.contract.manifest import Geometry, Interpolation, Precision
 from senet.export.int8 import Layout
+from senet.export.reject_rule import REJECT_RATE
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
@@ -129,6 +130,7 @@ def _add_measurement(group: argparse._ArgumentGroup) -> None:
         help="of int8 against fp32 on this machine, or it is left out; 0 where a smaller file is"
         " all that is wanted (default %(default)s)",
     )
+    add_reject_rate(group)
     add(
         "--excitations",
         action="store_true",
@@ -140,6 +142,18 @@ def _add_measurement(group: argparse._ArgumentGroup) -> None:
         action="store_true",
         help="publish a network that shows no sign of having learned, to measure speed; the"
         " manifest and /models say so",
+    )
+
+
+def add_reject_rate(group: argparse._ActionsContainer) -> None:
+    """The option `--reject-rate`."""
+    group.add_argument(
+        "--reject-rate",
+        type=float,
+        default=REJECT_RATE,
+        metavar="SHARE",
+        help="of the photos fitted to that is rejected as unlike them, the rate of false alarms; 0"
+        " rejects none (default %(default)s)",
     )
 
 

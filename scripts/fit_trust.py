@@ -1,5 +1,6 @@
-"""Fits prediction sets to photos and writes them into the manifest of a published version.
+"""Fits prediction sets, rejection and a reference for drift to photos, for a published version.
 
+They are written into its manifest.
 An export with `--calibrate` has done this already. The ONNX files stay as they are, and with them
 the model's digest; the digest of the manifest changes.
 """
@@ -10,7 +11,9 @@ from pathlib import Path
 
 from app.contract.errors import ConfigurationError
 from app.contract.repository import ModelRepository
+from scripts.export_options import add_reject_rate
 from senet.export import manifest_file, photos
+from senet.export.reject_rule import check_rate
 from senet.export.trust import fit_trust
 
 
@@ -18,6 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Fits and writes; returns the exit code."""
     parsed = _parser().parse_args(arguments)
     try:
+        check_rate(parsed.reject_rate)
         version = ModelRepository(parsed.repository).find(parsed.name, parsed.version)
         if version.manifest.schema_version == 1:
             raise ConfigurationError(
@@ -32,7 +36,14 @@ def main(arguments: list[str] | None = None) -> int:
         if parsed.fit_on is not None:
             fitting = fitting.chosen(photos.listed("--fit-on", parsed.fit_on, fitting))
         name = f"{parsed.photos_name or parsed.photos.name}, {len(fitting)} photos"
-        fitted = fit_trust(version.manifest, version.folder, fitting, name, progress=True)
+        fitted = fit_trust(
+            version.manifest,
+            version.folder,
+            fitting,
+            name,
+            reject_rate=parsed.reject_rate,
+            progress=True,
+        )
         manifest_file.replace(fitted, version.folder)
     except ConfigurationError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -57,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--fit-on", type=Path, metavar="FILE", help="list of the photos to fit to, as for an export"
     )
+    add_reject_rate(parser)
     return parser
 
 

@@ -3,6 +3,7 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 
+import onnxruntime
 import pytest
 
 from tests.support.repository import write_model
@@ -23,13 +24,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Deselects tests whose data set or card is not there; pytest counts them in its last line."""
     root = config.stash.get(_TEST_DATA, None)
     nvidia = Path("/dev/nvidiactl").exists()
+    cuda = nvidia and "CUDAExecutionProvider" in onnxruntime.get_available_providers()
 
     def has_data(item: pytest.Item) -> bool:
         needed: Sequence[str] = [mark.args[0] for mark in item.iter_markers("needs_data")]
         return all(root is not None and (root / name).is_dir() for name in needed)
 
     def can_run(item: pytest.Item) -> bool:
-        return has_data(item) and (nvidia or not item.get_closest_marker("needs_card"))
+        has_card = nvidia or not item.get_closest_marker("needs_card")
+        return has_data(item) and has_card and (cuda or not item.get_closest_marker("needs_cuda"))
 
     absent = [item for item in items if not can_run(item)]
     if absent:

@@ -14,6 +14,8 @@ SenetError
     ├── ModelNotFound
     ├── LoadConflict
     ├── LoadRefused
+    ├── FeedbackNotFound
+    ├── FeedbackConflict
     ├── BodyTimeout
     ├── BodyTooLarge
     ├── TooManyImages
@@ -113,6 +115,18 @@ class LoadRefused(RequestError):
     """A model cannot be loaded; what serves goes on serving. The message begins with the step."""
 
     code = "load_refused"
+
+
+class FeedbackNotFound(RequestError):
+    """No answer is kept that the feedback could be about."""
+
+    code = "feedback_not_found"
+
+
+class FeedbackConflict(RequestError):
+    """There is a label for the image already."""
+
+    code = "feedback_conflict"
 
 
 class BodyTimeout(RequestError):

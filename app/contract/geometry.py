@@ -6,6 +6,8 @@ trained and evaluated so, and up to half a pixel of the resized photo lies betwe
 exact centre.
 """
 
+import math
+
 from app.contract.manifest import Preprocessing
 
 Size = tuple[int, int]
@@ -59,3 +61,9 @@ def _centre(size: Size, crop: Size, scale: float) -> Box:
     # Where the crop is as large as the photo, rounding could set it a hair outside.
     left, top = max(0.0, (size[0] - width) / 2), max(0.0, (size[1] - height) / 2)
     return left, top, min(left + width, size[0]), min(top + height, size[1])
+
+
+def side_of(box: Box) -> float:
+    """The side of the square that has a box's area, in pixels."""
+    left, top, right, bottom = box
+    return math.sqrt(max(0.0, (right - left) * (bottom - top)))

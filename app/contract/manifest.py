@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
@@ -9,6 +10,8 @@ from pydantic import Field, PositiveInt, model_validator
 
 from app.contract.precision import Precision as Precision
 from app.contract.prediction_sets import PredictionSets
+from app.contract.reference import SCORE_EDGES, SIZE_EDGES, Reference, Signal
+from app.contract.reject import Reject
 from app.contract.signature import Signature, of_schema_1
 from app.contract.strict import Strict
 
@@ -203,6 +206,8 @@ class Manifest(Strict):
     """By block, in the order of the network."""
     excitations: Excitations | None = None
     sets: PredictionSets | None = None
+    reject: Reject | None = None
+    reference: Reference | None = None
 
     @cached_property
     def mean_label_bytes(self) -> float:
@@ -251,11 +256,17 @@ class Manifest(Strict):
         for key, fitted in self._fitted().items():
             if lacking := set(precisions) - fitted:
                 raise ValueError(f"{key} lacks {', '.join(sorted(lacking))}")
+        if self.reject is not None:
+            embedding = self.signature.find("embedding")
+            if embedding is None or embedding.sizes != (len(self.reject.mean),):
+                raise ValueError("reject.mean and the embedding of signature differ in length")
         if self.excitations is not None:
             if not self.signature.find_all("excitation"):
                 raise ValueError("excitations needs outputs of that meaning in signature")
             if len(self.excitations.photos) != len(self.labels):
                 raise ValueError("excitations.photos and labels differ in number")
+        if self.reference is not None:
+            self._check_reference(self.reference)
         if self.schema_version > 1 and not self.signature.is_complete:
             raise ValueError("signature must give every size")
         if self.signature.image.sizes[:2] != size:
@@ -264,6 +275,32 @@ class Manifest(Strict):
             raise ValueError("labels and the logits of signature differ in number")
         return self
 
+    def _check_reference(self, reference: Reference) -> None:
+        embedding = self.signature.find("embedding")
+        sizes: dict[Signal, int] = {
+            "score": len(SCORE_EDGES) + 1,
+            "classes": len(self.labels),
+            "size": len(SIZE_EDGES) + 1,
+            "exposure": 4,
+            "embedding": math.prod(embedding.sizes) if embedding else 0,
+            "gates": len(self.signature.find_all("excitation")),
+        }
+        for precision, signals in reference.signals.items():
+            for signal, own in signals.items():
+                if len(own.mean) != sizes[signal]:
+                    raise ValueError(
+                        f"reference.signals.{precision}.{signal} has {len(own.mean)} figures, not"
+                        f" {sizes[signal]}"
+                    )
+
     def _fitted(self) -> dict[str, set[Precision]]:
         """The precisions for which what is fitted to photos is there."""
-        return {"sets.rules": set(self.sets.rules)} if self.sets else {}
+        fitted: dict[str, set[Precision]] = {}
+        if self.sets is not None:
+            fitted["sets.rules"] = set(self.sets.rules)
+        if self.reject is not None:
+            fitted["reject.rules"] = set(self.reject.rules)
+        if self.reference is not None:
+            fitted["reference.signals"] = set(self.reference.signals)
+            fitted["reference.expected_score"] = set(self.reference.expected_score)
+        return fitted

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from app.contract.errors import ConfigurationError, ImageError
 from app.contract.manifest import Preprocessing
-from app.contract.preprocess import preprocess
+from app.contract.preprocess import NetworkInput, network_input
 
 _SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"}
@@ -46,8 +46,17 @@ def load_photo(option: str, file: Path, preprocessing: Preprocessing) -> NDArray
     Raises:
         ConfigurationError: if it cannot be decoded.
     """
+    return load_input(option, file, preprocessing).pixels
+
+
+def load_input(option: str, file: Path, preprocessing: Preprocessing) -> NetworkInput:
+    """One photo, and which region of it the network sees.
+
+    Raises:
+        ConfigurationError: if it cannot be decoded.
+    """
     try:
-        return preprocess(file.read_bytes(), preprocessing, max_pixels=_MAX_PIXELS)
+        return network_input(file.read_bytes(), preprocessing, max_pixels=_MAX_PIXELS)
     except (ImageError, OSError) as error:
         raise ConfigurationError(
             option, f"{file}: {error}", "repair or remove the photo"

@@ -2,6 +2,22 @@
 
 from collections.abc import Iterator, Sequence
 
+from app.engines.engine import Provider
+
+# A CPU gains nothing from more (docs/performance.md); a GPU reaches its rate with these
+# (docs/gpu.md).
+_USUAL_ON_CPU, _USUAL_ON_GPU = 8, 64
+
+
+def largest_batch(setting: int, provider: Provider) -> int:
+    """The largest batch that a provider shall be given.
+
+    Args:
+        setting: `max_batch_size`; 0 for what is usual.
+        provider: what runs the model.
+    """
+    return setting or (_USUAL_ON_CPU if provider == "cpu" else _USUAL_ON_GPU)
+
 
 def batch_buckets(max_batch_size: int) -> Iterator[int]:
     """The sizes to prepare: powers of two below the largest, and the largest."""

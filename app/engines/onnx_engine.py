@@ -9,10 +9,11 @@ import onnxruntime
 
 from app.contract.errors import ConfigurationError
 from app.contract.signature import Signature
-from app.engines.buckets import batch_buckets
+from app.engines.buckets import batch_buckets, largest_batch
 from app.engines.cpu_engine import CpuEngine
 from app.engines.engine import Engine, Layout, Provider
 from app.engines.freed_memory import return_freed_memory
+from app.engines.gently import gently
 from app.engines.gpu_engine import GpuPlan, load_gpu
 from app.engines.optimised_copy import CopyFailed, as_it_is, optimised_copy
 from app.engines.pinned_memory import cuda_pinned_memory
@@ -23,18 +24,29 @@ from app.engines.tensorrt_target import detect
 
 logger = logging.getLogger(__name__)
 
+# Of ONNX Runtime's severities.
+_FATAL = 4
+
 
 class OnnxEngines:
     """Loads ONNX files on the providers that the settings allow.
 
     Args:
         provider: the setting; "auto" allows every provider that is installed, but TensorRT.
-        max_batch_size: largest batch that a GPU is prepared for.
+        max_batch_size: largest batch that a GPU is prepared for; 0 for what is usual.
+        cuda_graphs: whether CUDA may replay graphs; without them each kernel is launched.
     """
 
-    def __init__(self, provider: Literal["auto"] | Provider, *, max_batch_size: int = 8) -> None:
+    def __init__(
+        self,
+        provider: Literal["auto"] | Provider,
+        *,
+        max_batch_size: int = 0,
+        cuda_graphs: bool = True,
+    ) -> None:
         self._provider = provider
         self._max_batch_size = max_batch_size
+        self._cuda_graphs = cuda_graphs
 
     @property
     def runtime(self) -> str:
@@ -59,6 +71,9 @@ class OnnxEngines:
         # The gpu extra's CUDA libraries lie among the Python packages, where the loader does not
         # look.
         onnxruntime.preload_dlls()
+        # For every convolution that cuDNN's newer interface does not take it writes an error to
+        # standard error, and then takes the older one. What is really wrong is raised.
+        onnxruntime.set_default_logger_severity(_FATAL)
         if provider == "tensorrt":
             with model_file.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -66,9 +81,9 @@ class OnnxEngines:
         plan = GpuPlan(
             provider=provider,
             device="cuda",
-            buckets=tuple(batch_buckets(self._max_batch_size)),
+            buckets=tuple(batch_buckets(largest_batch(self._max_batch_size, provider))),
             slots=layout.slots,
-            graphs=provider == "cuda",
+            graphs=self._cuda_graphs and provider == "cuda",
             signature=signature,
             prepare_host=cuda_pinned_memory().pin,
         )
@@ -86,7 +101,8 @@ class OnnxEngines:
             raise ConfigurationError(
                 "model_repository",
                 f"{model_file} does not run on {provider}: {' '.join(str(error).split())}",
-                "lower --max-batch-size (SENET_MAX_BATCH_SIZE), or export the model again",
+                "free memory of the GPU, lower --max-batch-size (SENET_MAX_BATCH_SIZE), or export"
+                " the model again",
             ) from error
 
 
@@ -96,13 +112,20 @@ def _load_cpu(model_file: Path, layout: Layout, signature: Signature) -> CpuEngi
         try:
             with optimised_copy(model_file, _options(1)) as copy:
                 return_freed_memory()
-                shared = _open(copy, "cpu", as_it_is(_options(layout.threads)), signature)
+                shared = _open_shared(copy, layout, signature)
                 lone = as_it_is(_options(layout.lone_threads, is_alone=True))
                 return CpuEngine(shared, image, slots, _open(copy, "cpu", lone, signature))
         except (CopyFailed, ConfigurationError) as error:
             # A model that cannot be loaded at all says so below.
             logger.warning("a lone image will run like any other: %s", error)
     return CpuEngine(_open(model_file, "cpu", _options(layout.threads), signature), image, slots)
+
+
+def _open_shared(copy: Path, layout: Layout, signature: Signature) -> onnxruntime.InferenceSession:
+    def load() -> onnxruntime.InferenceSession:
+        return _open(copy, "cpu", as_it_is(_options(layout.threads)), signature)
+
+    return load() if layout.threads > 1 else gently(load)
 
 
 def _options(threads: int, *, is_alone: bool = False) -> onnxruntime.SessionOptions:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import onnxruntime
 
+from app.engines.gently import gently
+
 # Below, a file's page is worth more than the initialiser in it.
 _SMALLEST_OUTSIDE_BYTES = "1024"
 
@@ -44,7 +46,8 @@ def optimised_copy(model_file: Path, options: onnxruntime.SessionOptions) -> Ite
             _SMALLEST_OUTSIDE_BYTES,
         )
         try:
-            onnxruntime.InferenceSession(model_file, options, providers=["CPUExecutionProvider"])
+            # Most of a load's work. With one thread the session starts none that would stay.
+            gently(lambda: _optimise(model_file, options))
         except Exception as error:
             # ONNX Runtime's exceptions share no base class below Exception.
             raise CopyFailed(" ".join(str(error).split())) from error
@@ -59,6 +62,10 @@ def as_it_is(options: onnxruntime.SessionOptions) -> onnxruntime.SessionOptions:
     """
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     return options
+
+
+def _optimise(model_file: Path, options: onnxruntime.SessionOptions) -> None:
+    onnxruntime.InferenceSession(model_file, options, providers=["CPUExecutionProvider"])
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from app.contract.geometry import Box
 from app.contract.manifest import Label
 from app.contract.oriented_photo import OrientedPhoto
+from app.contract.ranking import RankedClass
 from app.contract.signature import Include
 
 
@@ -23,6 +24,7 @@ class ClassifyOptions:
         coverage: of the set that holds the true class; None for no set.
         photo_longest: longest side, in pixels, of the photo that is wanted back; 0 for none.
         outputs: names of the signature's outputs to return as they are.
+        judged: whether photos unlike those of the export are told, where the model can.
     """
 
     top_k: int = 5
@@ -31,6 +33,7 @@ class ClassifyOptions:
     coverage: float | None = None
     photo_longest: int = 0
     outputs: frozenset[str] = frozenset()
+    judged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,8 @@ class Classification:
         inference_seconds: its batch in the engine.
         prediction_set: by falling score, the classes that hold the true one with the coverage asked
             for; None if none was.
+        best: the class with the highest score, whatever is asked for.
+        is_rejected: whether the photo is unlike those of the export; false if nobody asked.
         photo: upright and small, if asked for.
         outputs: the image's part, without the batch's axis, of each of the signature's outputs
             that were asked for by name.
@@ -74,6 +79,8 @@ class Classification:
     queue_seconds: float
     inference_seconds: float
     prediction_set: list[Prediction] | None = None
+    best: RankedClass | None = None
+    is_rejected: bool = False
     photo: OrientedPhoto | None = None
     outputs: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     excitations: Mapping[str, NDArray[np.float32]] | None = None

@@ -18,11 +18,13 @@ from app.contract.errors import (
     InferenceFailed,
     RequestError,
 )
+from app.contract.preprocess import network_input
 from app.engines.engine import Slot
+from app.inference.drift import Drift
 from app.inference.observer import Observer
 from app.inference.queued_image import Answer, Answers, ClientLeft, QueuedImage
 from app.inference.scheduler import Infer, Scheduler
-from app.inference.stages import Stages
+from app.inference.stages import Decoder, Stages
 from app.inference.workers import Lane, Workers
 from app.selection.served_model import ServedModel
 from app.telemetry.tracing import Tracing
@@ -56,8 +58,10 @@ class ModelHost:
         observers: are told what it does.
         tracing: records decoding and batches.
         workers: the threads that decode, infer and rank; hosts share them.
+        drift: compares what comes with the model's reference, if it has one.
         lone_slot: runs a batch that has the cores to itself; None if that is any slot.
         threads: how many threads this host needs.
+        decode: makes the network's input of a file.
         max_image_pixels: largest width * height of an image.
         decoding_bytes: memory that decoding an image may take beside others; one that takes more
             waits until no other such image is decoded.
@@ -68,6 +72,7 @@ class ModelHost:
     Attributes:
         model: what it answers with.
         state: where it stands.
+        drift: see above.
     """
 
     def __init__(
@@ -78,8 +83,10 @@ class ModelHost:
         tracing: Tracing,
         workers: Workers,
         *,
+        drift: Drift | None = None,
         lone_slot: Slot | None = None,
         threads: int,
+        decode: Decoder = network_input,
         max_image_pixels: int,
         decoding_bytes: int,
         max_queue_delay_seconds: float = 0.0,
@@ -88,6 +95,7 @@ class ModelHost:
     ) -> None:
         self.model = model
         self.state = HostState.LOADING
+        self.drift = drift
         self._observers = observers
         self._tracing = tracing
         self._inference_timeout = inference_timeout_seconds
@@ -102,7 +110,9 @@ class ModelHost:
             self.model,
             observers,
             tracing,
+            drift,
             self._hand_over,
+            decode,
             max_image_pixels=max_image_pixels,
             decoding_bytes=decoding_bytes,
             clock=clock,

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from app.contract.errors import ConfigurationError
+from app.contract.preprocess import network_input
+from app.contract.reference import Signal
 from app.engines.freed_memory import return_freed_memory
 from app.hardware import (
     available_cores,
@@ -14,11 +16,14 @@ from app.hardware import (
     resident_bytes,
 )
 from app.inference.budget import Budget
+from app.inference.decoders import DecoderProcesses
+from app.inference.drift import Drift
 from app.inference.host import ModelHost
 from app.inference.memory import Memory
 from app.inference.observer import MetricsObserver
 from app.inference.workers import Workers
 from app.selection.loading import LoadedModel, Room, room_of_start
+from app.selection.served_model import ServedModel
 from app.settings import Settings
 from app.telemetry.metrics import Metrics
 from app.telemetry.tracing import Tracing
@@ -28,6 +33,13 @@ logger = logging.getLogger(__name__)
 # Measured: SE-ResNet-50 in fp32, a file of 107 MiB, takes 90 MiB once it is loaded. Buffers come
 # on top.
 _BYTES_PER_BYTE = 1.5
+# Measured on 16 cores: threads of one process decode no more photos a second from here on, for the
+# interpreter's lock holds them up (docs/gpu.md).
+_MOST_THREADS_OF_A_PROCESS = 4
+# What a process that decodes adds to what all of them share; and the part of a memory limit that
+# they may take together.
+_BYTES_PER_DECODER = 16 * 2**20
+_SHARE_OF_DECODERS = 1 / 16
 
 
 class Hosting:
@@ -63,6 +75,10 @@ class Hosting:
         self._on_death = on_death
         self.memory = Memory(settings.max_buffered_bytes, metrics)
         self._workers = Workers()
+        self._decode_threads = settings.decode_threads or available_cores()
+        self._processes = (
+            DecoderProcesses(self._decode_threads) if self._decodes_by_processes() else None
+        )
         self._hosts: dict[ModelHost, int] = {}
         """With the size of each one's file."""
         self._threads = 1
@@ -77,21 +93,26 @@ class Hosting:
                 loop.call_soon_threadsafe(self._on_death, error)
 
         self._workers.start(tell)
+        if self._processes:
+            self._processes.start()
 
     def open(self, loaded: LoadedModel) -> ModelHost:
         """Starts a host."""
         settings, model = self._settings, loaded.model
         slots = loaded.engine.open_slots()
-        threads = (settings.decode_threads or available_cores()) + len(slots)
+        threads = self._decode_threads + len(slots)
         self._threads = max(self._threads, threads)
+        drift = self._drift(model)
         host = ModelHost(
             model,
             slots,
-            [MetricsObserver(self._metrics, model)],
+            [MetricsObserver(self._metrics, model), *([drift] if drift else [])],
             self._tracing,
             self._workers,
+            drift=drift,
             lone_slot=loaded.engine.open_lone_slot(),
             threads=threads,
+            decode=self._processes.decode if self._processes else network_input,
             max_image_pixels=settings.max_image_pixels,
             decoding_bytes=self._budget().beside_others_bytes,
             max_queue_delay_seconds=settings.max_queue_delay_ms / 1000,
@@ -118,6 +139,8 @@ class Hosting:
             ConfigurationError: if nothing is left for requests.
         """
         self._base_bytes = resident_bytes() - _BYTES_PER_BYTE * sum(self._hosts.values())
+        if self._processes:
+            self._base_bytes += _BYTES_PER_DECODER * self._decode_threads
         self.share_memory()
 
     def share_memory(self) -> None:
@@ -169,6 +192,25 @@ class Hosting:
         """Ends all hosts at once. Images still queued are answered with an error."""
         await asyncio.gather(*(host.stop() for host in list(self._hosts)))
         self._workers.stop()
+        if self._processes:
+            await asyncio.to_thread(self._processes.stop)
+
+    def _decodes_by_processes(self) -> bool:
+        if self._settings.decode_by != "auto":
+            return self._settings.decode_by == "processes"
+        needed, limit = _BYTES_PER_DECODER * self._decode_threads, self._limit_bytes
+        has_room = limit is None or needed <= _SHARE_OF_DECODERS * limit
+        return has_room and self._decode_threads > _MOST_THREADS_OF_A_PROCESS
+
+    def _drift(self, model: ServedModel) -> Drift | None:
+        if model.manifest.reference is None:
+            return None
+        labels = (model.name, model.version)
+
+        def tell(signal: Signal, window: int, ratio: float) -> None:
+            self._metrics.drift.labels(*labels, signal, str(window)).set(ratio)
+
+        return Drift(model, tell)
 
     def _budget(self) -> Budget:
         sizes = [host.model.manifest.input for host in self._hosts]

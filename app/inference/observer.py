@@ -73,6 +73,9 @@ class MetricsObserver:
         self._scores = ScoreWindow()
         if model.manifest.calibration is not None:  # other scores are no probabilities
             metrics.estimated_accuracy.labels(*labels).set_function(self._scores.estimated_accuracy)
+            if reference := model.manifest.reference:
+                expected = reference.expected_score[model.variant.precision]
+                metrics.expected_accuracy.labels(*labels).set(expected)
         # Finding a series by its labels costs more than counting.
         self._images = cache(partial(metrics.images.labels, *labels))
         self._predicted = cache(partial(metrics.predictions.labels, *labels))

@@ -1,21 +1,26 @@
 """What is done to an image in the threads: decoded, inferred, ranked."""
 
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.contract.decoding import LargeImage
 from app.contract.errors import InferenceFailed, RequestError
+from app.contract.manifest import Preprocessing
 from app.contract.oriented_photo import oriented_photo
-from app.contract.preprocess import network_input
+from app.contract.preprocess import NetworkInput
 from app.contract.ranking import RankedClass, postprocess
 from app.contract.signature import Include
 from app.inference.classification import Classification, Prediction
+from app.inference.drift import Drift
 from app.inference.observer import Observer, Seen
 from app.inference.queued_image import Answer, QueuedImage
+from app.inference.rejection import rejection_of
 from app.inference.scheduler import Decode, Infer, Task
 from app.inference.workers import Done
 from app.selection.served_model import ServedModel
@@ -26,6 +31,27 @@ logger = logging.getLogger(__name__)
 Answers = Sequence[tuple[QueuedImage, Answer]]
 
 
+class Decoder(Protocol):
+    """Makes the network's input of a file; see `network_input`."""
+
+    def __call__(
+        self,
+        data: bytes,
+        preprocessing: Preprocessing,
+        /,
+        *,
+        max_pixels: int,
+        max_bytes: int | None,
+    ) -> NetworkInput:
+        """See `network_input`.
+
+        Raises:
+            RequestError: if there is none.
+            LargeImage: if decoding it takes more than `max_bytes`.
+        """
+        ...
+
+
 class Stages:
     """Does the scheduler's tasks for one model. For any number of threads.
 
@@ -33,7 +59,9 @@ class Stages:
         model: what is served.
         observers: are told what was done.
         tracing: records decoding and batches.
+        drift: is shown a sample of the batches, if there is a reference to compare it with.
         answer: takes the answers of a task; called in the thread that did it.
+        decode: makes the network's input of a file.
         max_image_pixels: largest width * height of an image.
         decoding_bytes: memory that decoding an image may take beside others.
         clock: monotonic time in seconds.
@@ -44,7 +72,9 @@ class Stages:
         model: ServedModel,
         observers: Sequence[Observer],
         tracing: Tracing,
+        drift: Drift | None,
         answer: Callable[[Answers], None],
+        decode: Decoder,
         *,
         max_image_pixels: int,
         decoding_bytes: int,
@@ -53,7 +83,9 @@ class Stages:
         self._model = model
         self._observers = observers
         self._tracing = tracing
+        self._drift = drift
         self._answer = answer
+        self._decode_file = decode
         self._max_image_pixels = max_image_pixels
         self._decoding_bytes = decoding_bytes
         self._clock = clock
@@ -61,6 +93,8 @@ class Stages:
         calibration = model.manifest.calibration
         self._temperature = calibration.temperature if calibration else 1.0
         self._classes = len(model.manifest.labels)
+        self._rejection = rejection_of(model)
+        self._judged_by = frozenset([self._rejection.embedding] if self._rejection else ())
 
     def work(self, task: Task) -> Done:
         """Does one task; tells what the scheduler has to know of it."""
@@ -74,7 +108,7 @@ class Stages:
         try:
             contract, most = self._model.manifest.preprocessing, self._max_image_pixels
             max_bytes = None if task.is_large else self._decoding_bytes
-            seen = network_input(image.data, contract, max_pixels=most, max_bytes=max_bytes)
+            seen = self._decode_file(image.data, contract, max_pixels=most, max_bytes=max_bytes)
             if longest := image.options.photo_longest:
                 image.photo = oriented_photo(
                     image.data, contract, longest, max_pixels=most, max_bytes=max_bytes
@@ -97,6 +131,11 @@ class Stages:
         batch = task.batch
         asked = frozenset[Include]().union(*(image.options.include for image in batch))
         named = frozenset[str]().union(*(image.options.outputs for image in batch))
+        if self._is_judged(batch):
+            named |= self._judged_by
+        drift = self._drift if self._drift is not None and self._drift.wants_sample() else None
+        if drift is not None:
+            named |= drift.outputs
         included = (spec.name for include in asked for spec in self._model.included(include))
         names = [*named.union((self._logits, *included))]
         try:
@@ -115,6 +154,8 @@ class Stages:
             )
         else:
             self._trace(task, failed=False)
+            if drift is not None:
+                drift.sample([image.pixels for image in batch if image.pixels is not None], outputs)
             self._rank(task, outputs)
         return lambda scheduler: scheduler.finished(task)
 
@@ -126,22 +167,21 @@ class Stages:
         seconds = self._clock() - task.started
         answers: list[tuple[QueuedImage, Answer]] = []
         seen: list[Seen] = []
-        for row, image in enumerate(task.batch):
+        rankings = [
+            self._ranking(image, row)
+            for image, row in zip(task.batch, outputs[self._logits], strict=True)
+        ]
+        rejected = self._rejected(task.batch, outputs, rankings)
+        for row, (image, ranked) in enumerate(zip(task.batch, rankings, strict=True)):
+            if isinstance(ranked, InferenceFailed):
+                answers.append((image, ranked))
+                continue
             own = {
                 include: {
                     spec.block: outputs[spec.name][row] for spec in self._model.included(include)
                 }
                 for include in image.options.include
             }
-            try:
-                ranked = postprocess(
-                    outputs[self._logits][row],
-                    temperature=self._temperature,
-                    top_k=image.options.top_k if image.options.coverage is None else self._classes,
-                )
-            except InferenceFailed as error:
-                answers.append((image, error))
-                continue
             waited = task.started - image.queued - image.decode_seconds
             answer = Classification(
                 predictions=self._predictions(
@@ -153,6 +193,8 @@ class Stages:
                 queue_seconds=waited,
                 inference_seconds=seconds,
                 prediction_set=self._set(ranked, image.options.coverage),
+                best=ranked[0],
+                is_rejected=image.options.judged and rejected[row],
                 photo=image.photo,
                 outputs={name: outputs[name][row] for name in image.options.outputs},
                 excitations=own.get("excitations"),
@@ -163,6 +205,32 @@ class Stages:
         for observer in self._observers:
             observer.seen(seen, seconds)
         self._answer(answers)
+
+    def _ranking(
+        self, image: QueuedImage, logits: NDArray[np.float32]
+    ) -> list[RankedClass] | InferenceFailed:
+        options = image.options
+        top_k = options.top_k if options.coverage is None else self._classes
+        try:
+            return postprocess(logits, temperature=self._temperature, top_k=top_k)
+        except InferenceFailed as error:
+            return error
+
+    def _is_judged(self, batch: Sequence[QueuedImage]) -> bool:
+        return self._rejection is not None and any(image.options.judged for image in batch)
+
+    def _rejected(
+        self,
+        batch: Sequence[QueuedImage],
+        outputs: Mapping[str, NDArray[np.float32]],
+        rankings: Sequence[list[RankedClass] | InferenceFailed],
+    ) -> Sequence[bool]:
+        """Whether each image is unlike those of the export."""
+        if self._rejection is None or not self._is_judged(batch):
+            return [False] * len(batch)
+        pixels = [image.pixels for image in batch if image.pixels is not None]
+        best = [own[0].score if isinstance(own, list) else math.nan for own in rankings]
+        return self._rejection.rejected(pixels, outputs, best)
 
     def _predictions(
         self,

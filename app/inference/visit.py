@@ -1,12 +1,16 @@
 """One request's standing, from its head to its answer."""
 
+import time
 from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from app.inference.admission import Admission, Caller
 from app.inference.classification import ClassifyOptions
 from app.inference.host import ModelHost
 from app.inference.memory import Memory
-from app.inference.queued_image import Answers
+from app.inference.queued_image import Answer, Answers
 
 if TYPE_CHECKING:
     from app.inference.shadow import Shadow
@@ -70,6 +74,30 @@ class Visit:
         """
         self._admission.admit(self.caller, images)
         self._images = images
+
+    async def classify(
+        self, images: list[bytes] | list[NDArray[np.uint8]], *, held: int, seconds: float
+    ) -> list[Answer]:
+        """Has the request's images classified, once there is nothing left of it but them.
+
+        Args:
+            images: encoded, or the network's pixels; emptied as they are decoded.
+            held: bytes that the request holds from now on.
+            seconds: in which it is to be answered from now on, if it has not said less: how long
+                its body may take is not for the deadline to say.
+
+        Returns:
+            An answer for each image, in order.
+
+        Raises:
+            Overloaded: if there is no room for them.
+            Unavailable: if a drain has begun, or the service has failed.
+            ClientLeft: if the client has left.
+        """
+        self.hold(held)
+        self.deadline = min(self.deadline, time.monotonic() + seconds)
+        self.admit(len(images))
+        return await self.host.infer(images, self)
 
     def await_answers(self, answers: Answers) -> None:
         """From now on the request waits for these."""

@@ -1,4 +1,4 @@
-"""What `model_repository` may say: a folder, or the URI of a store."""
+"""What an option may say that names a place: a folder, or the URI of a store."""
 
 import re
 from pathlib import Path
@@ -16,11 +16,12 @@ _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 _PLAIN = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@%/\[\]-]+")
 
 
-def parse_location(text: str) -> Location:
+def parse_location(text: str, option: str = "model_repository") -> Location:
     """Reads the option.
 
     Args:
         text: what somebody wrote.
+        option: in which option, for messages.
 
     Returns:
         A folder, or a URI that begins with one of `PACKAGES` and does not end with a slash.
@@ -35,22 +36,21 @@ def parse_location(text: str) -> Location:
     place, *folders = rest.split("/")
     if "@" in place:
         # It would stand in logs and messages.
-        raise _refusal("a URI with credentials", "give them in the store's own variables")
+        raise _refusal(option, "a URI with credentials", "give them in the store's own variables")
     if scheme not in PACKAGES:
-        raise _refusal(f"{text!r}", f"give a folder, or a URI that begins with {_SCHEMES}")
+        raise _refusal(option, f"{text!r}", f"give a folder, or a URI that begins with {_SCHEMES}")
     if not place:
-        raise _refusal(f"{text!r}", "name the bucket or the host after ://")
+        raise _refusal(option, f"{text!r}", "name the bucket or the host after ://")
     if not _PLAIN.fullmatch(rest) or {"", ".", ".."} & set(folders):
         raise _refusal(
+            option,
             f"{text!r}",
             "give a URI without spaces, query, fragment, empty folders, '.' and '..'",
         )
     return f"{scheme}://{rest}"
 
 
-def _refusal(what: str, remedy: str) -> ConfigurationError:
-    return ConfigurationError(
-        "model_repository",
-        f"{what} is no place of a repository",
-        f"{remedy}; see --model-repository (SENET_MODEL_REPOSITORY)",
-    )
+def _refusal(option: str, what: str, remedy: str) -> ConfigurationError:
+    place = "a repository" if option == "model_repository" else "records"
+    flag = f"--{option.replace('_', '-')} (SENET_{option.upper()})"
+    return ConfigurationError(option, f"{what} is no place of {place}", f"{remedy}; see {flag}")

@@ -5,13 +5,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from app.contract.errors import ConfigurationError
 from app.contract.manifest import Precision, Variant
 from app.contract.repository import ModelVersion, Repository, select_variant
-from app.engines.buckets import batch_buckets
+from app.engines.buckets import batch_buckets, largest_batch
 from app.engines.engine import Engine, Engines, Layout, Provider
+from app.engines.gently import gently
 from app.hardware import processor
 from app.selection.cache import ChoiceCache
 from app.selection.candidates import Candidate, cpu_layouts, cpu_variants, gpu_variant
@@ -20,6 +21,8 @@ from app.selection.proof import Step, prove
 from app.selection.served_model import ServedModel
 
 logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 # Measured: 82 MiB for the service itself; weights in ONNX Runtime take three times their file's
 # size while they are laid out (SE-ResNet-50, fp32: a file of 107 MiB, 388 MiB at the peak).
@@ -92,7 +95,7 @@ def load_model(
         engines: loads it.
         model: `name` or `name:version`.
         precision: the setting.
-        max_batch_size: largest batch to run.
+        max_batch_size: largest batch to run; 0 for what is usual on the provider.
         cores: cores that inference may use.
         inference_threads: threads of one run on the CPU; 0 to measure which number is best.
         max_accuracy_drop: top-1 accuracy in points that "auto" may give up for speed.
@@ -165,7 +168,12 @@ class _Loader:
         candidate = Candidate(provider, variant, Layout(threads=1, slots=2))
         chosen_by: Literal["rule", "setting"] = "rule" if self.precision == "auto" else "setting"
         return self._proved(
-            Choice(candidate, chosen_by, self._engine(candidate), self.max_batch_size)
+            Choice(
+                candidate,
+                chosen_by,
+                self._engine(candidate),
+                largest_batch(self.max_batch_size, provider),
+            )
         )
 
     def _load_on_cpu(self) -> LoadedModel:
@@ -182,7 +190,7 @@ class _Loader:
             self._engine,
             inputs,
             self.found.manifest.signature.logits.name,
-            list(batch_buckets(self.max_batch_size)),
+            list(batch_buckets(largest_batch(self.max_batch_size, "cpu"))),
             cores=self.cores,
             circumstances={"processor": processor(), "runtime": self.engines.runtime},
             cache=self.cache,
@@ -203,7 +211,11 @@ class _Loader:
     def _proved(self, choice: Choice) -> LoadedModel:
         candidate = choice.candidate
         precision = candidate.variant.precision
-        proof = prove(choice.engine, self.found, precision, choice.max_batch_size, self.checkpoint)
+        proof = self._beside_others(
+            lambda: prove(
+                choice.engine, self.found, precision, choice.max_batch_size, self.checkpoint
+            )
+        )
         lone = choice.engine.open_lone_slot()
         logger.info("engine (precision, threads of a run x runs): %s", choice)
         served = ServedModel(
@@ -223,15 +235,28 @@ class _Loader:
     def _engine(self, candidate: Candidate) -> Engine:
         file = self._file(candidate.variant)
         self.checkpoint("load")
-        return self.engines.load(
-            file, candidate.provider, candidate.layout, self.found.manifest.signature
-        )
+
+        def load() -> Engine:
+            return self.engines.load(
+                file, candidate.provider, candidate.layout, self.found.manifest.signature
+            )
+
+        # The threads of an engine would stay as slow to get a core as the one that makes them.
+        layout = candidate.layout
+        has_threads = layout.threads > 1 or layout.lone_threads > 1 or candidate.provider != "cpu"
+        return load() if has_threads else self._beside_others(load)
+
+    def _beside_others(self, work: Callable[[], Result]) -> Result:
+        """Does something so that it gives way to engines that serve, if there may be any."""
+        return work() if self.measures else gently(work)
 
     def _file(self, variant: Variant) -> Path:
         """The variant's file; its digest is computed once."""
         if variant.precision not in self._verified:
             self.checkpoint("verify")
-            self._verified[variant.precision] = self.found.verified_file(variant)
+            self._verified[variant.precision] = self._beside_others(
+                lambda: self.found.verified_file(variant)
+            )
         return self._verified[variant.precision]
 
     def _that_fit(self, variants: Sequence[Variant]) -> list[Variant]:

@@ -101,6 +101,18 @@ class Metrics:
             _MODEL,
             registry=registry,
         )
+        self.expected_accuracy = Gauge(
+            "senet_expected_accuracy",
+            "The same of the photos that the model's reference was made of.",
+            _MODEL,
+            registry=registry,
+        )
+        self.drift = Gauge(
+            "senet_drift",
+            "How far the last photos are from the reference; 1 is the most that chance explains.",
+            (*_MODEL, "signal", "window"),
+            registry=registry,
+        )
         self.predictions = Counter(
             "senet_predictions_total", "Best classes.", (*_MODEL, "label"), registry=registry
         )
@@ -123,6 +135,31 @@ class Metrics:
             (*_MODEL, "outcome"),
             registry=registry,
         )
+        self.feedback = Counter(
+            "senet_feedback_total",
+            "Images whose class was told afterwards: right or wrong.",
+            (*_MODEL, "outcome"),
+            registry=registry,
+        )
+        self.feedback_score = Histogram(
+            "senet_feedback_score",
+            "Score of the best class of such images.",
+            (*_MODEL, "outcome"),
+            buckets=[tenth / 10 for tenth in range(1, 10)],
+            registry=registry,
+        )
+        self.feedback_confusion = Counter(
+            "senet_feedback_confusion_total",
+            "Wrong answers by class; other where a version confuses more than 1,000 pairs.",
+            (*_MODEL, "answered", "true"),
+            registry=registry,
+        )
+        self.records = Counter(
+            "senet_records_total",
+            "Sampled images by what became of their records: written, dropped or failed.",
+            ("outcome",),
+            registry=registry,
+        )
         self.known: set[tuple[str, str]] = set()
         """Models and versions that may have series."""
         self.forgotten = 0
@@ -142,7 +179,9 @@ class Metrics:
         for series in (
             self.requests, self.request_duration, self.images, self.decode, self.queue,
             self.inference, self.batch_size, self.queue_depth, self.top1_score, self.predictions,
-            self.estimated_accuracy, self.model_state, self.model_memory, self.shadow_images,
+            self.estimated_accuracy, self.expected_accuracy, self.drift, self.model_state,
+            self.model_memory, self.shadow_images, self.feedback, self.feedback_score,
+            self.feedback_confusion,
         ):  # fmt: skip
             series.remove_by_labels({"model": model, "version": version})
 

@@ -9,7 +9,17 @@ import {
   UnexpectedAnswer,
   type SenetClientError,
 } from "./errors.js";
-import type { Batch, ClassGates, Classification, Crop, LoadedModel, Model, Prediction, Result } from "./results.js";
+import type {
+  Batch,
+  ClassGates,
+  Classification,
+  Crop,
+  LoadedModel,
+  Model,
+  Prediction,
+  Result,
+  SetMember,
+} from "./results.js";
 
 type Json = Record<string, unknown>;
 
@@ -43,6 +53,10 @@ export async function readBatch(
       predictions: get(item, "predictions", "array").map((entry) => predictionOf(asObject(entry))),
       crop: cropOf(item["crop"]),
       embedding: item["embedding"] as Classification["embedding"],
+      predictionSet: setOf(item),
+      index: get(item, "index", "number"),
+      rejected: item["rejected"] === true,
+      reason: item["reason"] as string | undefined,
       excitations: item["excitations"] as Classification["excitations"],
       requestId,
       timing,
@@ -79,6 +93,12 @@ export async function readClassGates(response: Response): Promise<ClassGates> {
     photos: get(body, "photos", "number"),
     blocks: get(body, "blocks", "object") as ClassGates["blocks"],
   };
+}
+
+/** Reads the answer to a single label. */
+export async function readFeedback(response: Response): Promise<boolean> {
+  const [result] = get(await readObject(response), "results", "array");
+  return asObject(result)["right"] === true;
 }
 
 /** The error that a response of another status code than 200 tells of. */
@@ -163,6 +183,21 @@ function predictionOf(value: Json): Prediction {
     score: get(value, "score", "number"),
     cam: value["cam"] as Prediction["cam"],
   };
+}
+
+function setOf(item: Json): SetMember[] | undefined {
+  if (item["prediction_set"] === undefined) {
+    return undefined;
+  }
+  return get(item, "prediction_set", "array").map((member) => {
+    const value = asObject(member);
+    return {
+      classIndex: get(value, "class_index", "number"),
+      id: get(value, "id", "string"),
+      label: get(value, "label", "string"),
+      score: get(value, "score", "number"),
+    };
+  });
 }
 
 function cropOf(value: unknown): Crop | undefined {

@@ -1,6 +1,6 @@
 /** The client. */
 
-import { readBatch, readClassGates, readModels } from "./answers.js";
+import { readBatch, readClassGates, readFeedback, readModels } from "./answers.js";
 import { call, type Limits, type Policy, type Retries, type Retry, type WireRequest } from "./calls.js";
 import {
   ConnectionFailed,
@@ -57,6 +57,8 @@ export interface ClassifyOptions extends CallOptions {
   readonly minScore?: number;
   /** Outputs beyond the classes. */
   readonly include?: readonly Output[];
+  /** Adds `predictionSet`, the classes that hold the true one with this probability. */
+  readonly coverage?: number;
   /** `bulk` lets interactive images go first. */
   readonly priority?: "interactive" | "bulk";
 }
@@ -192,6 +194,27 @@ export class Client {
     return call(this.#policy, { method: "GET", path }, this.#limits(options), readClassGates);
   }
 
+  /**
+   * Says which class an image of an earlier answer really has; needs a key with the scope
+   * `feedback`. `index` is the image's place in its request. Gives whether the answer was right.
+   */
+  async feedback(
+    label: { readonly requestId: string; readonly index: number; readonly classIndex: number },
+    options: CallOptions = {},
+  ): Promise<boolean> {
+    const once: Policy = { ...this.#policy, retries: { ...this.#policy.retries, attempts: 1 } };
+    const content = [
+      { request_id: label.requestId, index: label.index, class_index: label.classIndex },
+    ];
+    const request = {
+      method: "POST",
+      path: "feedback",
+      body: new Blob([JSON.stringify(content)]),
+      contentType: "application/json",
+    };
+    return call(once, request, this.#limits(options), readFeedback);
+  }
+
   /** Whether images may be sent now. Asks once. */
   async ready(options: CallOptions = {}): Promise<boolean> {
     const once: Policy = { ...this.#policy, retries: { ...this.#policy.retries, attempts: 1 } };
@@ -269,6 +292,7 @@ function queryOf(options: ClassifyOptions & ExplainOptions): URLSearchParams {
   add("top_k", options.topK);
   add("min_score", options.minScore);
   add("include", options.include?.join(","));
+  add("coverage", options.coverage);
   add("class_index", options.classIndex);
   add("opacity", options.opacity);
   add("priority", options.priority);

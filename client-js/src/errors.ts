@@ -14,7 +14,7 @@
  * │   └── ImageTooLarge
  * └── ServiceError               the service refused the request
  *     ├── MalformedRequest, InvalidParameter, ModelNotFound, OutputNotAvailable, AnswerTooLarge,
- *     │   LoadConflict, LoadRefused, BodyTimeout, BodyTooLarge, TooManyImages,
+ *     │   LoadConflict, LoadRefused, FeedbackNotFound, FeedbackConflict, BodyTimeout, BodyTooLarge, TooManyImages,
  *     │   UnsupportedMediaType, InferenceFailed, DeadlineExceeded
  *     ├── AccessDenied
  *     │   ├── Unauthenticated
@@ -96,6 +96,8 @@ export class OutputNotAvailable extends ServiceError {}
 export class AnswerTooLarge extends ServiceError {}
 export class LoadConflict extends ServiceError {}
 export class LoadRefused extends ServiceError {}
+export class FeedbackNotFound extends ServiceError {}
+export class FeedbackConflict extends ServiceError {}
 export class BodyTimeout extends ServiceError {}
 export class BodyTooLarge extends ServiceError {}
 export class TooManyImages extends ServiceError {}
@@ -123,6 +125,8 @@ const BY_CODE: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   ["answer_too_large", AnswerTooLarge],
   ["load_conflict", LoadConflict],
   ["load_refused", LoadRefused],
+  ["feedback_not_found", FeedbackNotFound],
+  ["feedback_conflict", FeedbackConflict],
   ["body_timeout", BodyTimeout],
   ["body_too_large", BodyTooLarge],
   ["too_many_images", TooManyImages],

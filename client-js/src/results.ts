@@ -59,6 +59,14 @@ export interface Prediction {
   readonly cam: readonly (readonly number[])[] | undefined;
 }
 
+/** One class of a prediction set. */
+export interface SetMember {
+  readonly classIndex: number;
+  readonly id: string;
+  readonly label: string;
+  readonly score: number;
+}
+
 /** Left, top, right and bottom edge in pixels of the photo, turned as `LoadedModel.exifTranspose` says. */
 export type Crop = readonly [number, number, number, number];
 
@@ -74,6 +82,14 @@ export interface Classification {
   readonly embedding: readonly number[] | undefined;
   /** The gates of each SE block, between 0 and 1, by the block's name; if they were asked for. */
   readonly excitations: Readonly<Record<string, readonly number[]>> | undefined;
+  /** The classes that hold the true one with the `coverage` asked for, perhaps none; if it was. */
+  readonly predictionSet: readonly SetMember[] | undefined;
+  /** Its place in its request, which `feedback` asks for. */
+  readonly index: number;
+  /** Whether the image is unlike those that the model was exported with: its answer means little. */
+  readonly rejected: boolean;
+  /** Why it was rejected. */
+  readonly reason: string | undefined;
   /** The request's name in the service's log. */
   readonly requestId: string;
   /** Milliseconds of each stage, of the slowest image in its request, as the service measured. */

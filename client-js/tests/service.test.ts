@@ -53,6 +53,16 @@ test("one image", async () => {
   assert.ok(await client.ready());
 });
 
+test("a prediction set, and whether the image is rejected", async () => {
+  const answer = await client.classify(await readFile(new URL("church.jpg", EXAMPLES)), { coverage: 0.99 });
+  assert.equal(answer.predictionSet?.[0]?.label, "church");
+  assert.equal(answer.rejected, answer.reason !== undefined);
+  const black = await client.classify(await readFile(new URL("black.png", import.meta.url)));
+  assert.equal(black.predictionSet, undefined);
+  assert.equal(black.rejected, true);
+  assert.equal(black.reason, "unlike the training photos");
+});
+
 test("many images come back in order, each with its own error", async () => {
   const names = ["church", "golf-ball", "parachute", "gas-pump"];
   const photos = await Promise.all(names.map((name) => readFile(new URL(`${name}.jpg`, EXAMPLES))));

@@ -7,6 +7,7 @@ from senet_client.async_client import AsyncClient
 from senet_client.changes import ModelStatus
 from senet_client.client import Client
 from senet_client.errors import SenetClientError
+from senet_client.feedback import Label
 from senet_client.flow import Retries, Retry, Timeouts
 from senet_client.images import ImageLike
 from senet_client.requests import ClassifyOptions, ExplainOptions
@@ -17,6 +18,7 @@ from senet_client.results import (
     Model,
     Prediction,
     Result,
+    SetMember,
     Timing,
 )
 
@@ -28,6 +30,7 @@ __all__ = [
     "Client",
     "ExplainOptions",
     "ImageLike",
+    "Label",
     "LoadedModel",
     "Model",
     "ModelStatus",
@@ -36,6 +39,7 @@ __all__ = [
     "Retries",
     "Retry",
     "SenetClientError",
+    "SetMember",
     "Timeouts",
     "Timing",
     "__version__",

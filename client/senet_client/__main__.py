@@ -8,7 +8,7 @@ from senet_client.extras import how_to_install
 def main() -> int:
     """Runs the command line; without the `score` extra, says what is missing."""
     try:
-        from senet_client import classify_command, models_command, report_command
+        from senet_client import classify_command, feedback_command, models_command, report_command
         from senet_client.score.command import application
     except ModuleNotFoundError as error:
         if error.name not in ("rich", "typer"):
@@ -19,7 +19,7 @@ def main() -> int:
             file=sys.stderr,
         )
         return 2
-    for commands in (classify_command, models_command, report_command):
+    for commands in (classify_command, feedback_command, models_command, report_command):
         commands.add_commands(application)
     application()
     return 0

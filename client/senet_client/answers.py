@@ -18,6 +18,7 @@ from senet_client.results import (
     Model,
     Prediction,
     Sent,
+    SetMember,
     Timing,
     to_array,
 )
@@ -166,11 +167,16 @@ def _retry_after(response: httpx.Response, now: datetime) -> float | None:
 def _failure(
     item: Mapping[str, Any], name: str | None, request_id: str, attempts: int, url: str
 ) -> SenetClientError:
-    told = _get(item, "error", dict)
-    error = _named(_get(told, "code", str), f"{told.get('title')}: {told.get('detail')}")
+    error = parse_item_error(item)
     error.request_id, error.attempts = request_id, attempts
     error.names, error.url = (name,), url
     return error
+
+
+def parse_item_error(item: Mapping[str, Any]) -> SenetClientError:
+    """The error of one of several items."""
+    told = _get(item, "error", dict)
+    return _named(_get(told, "code", str), f"{told.get('title')}: {told.get('detail')}")
 
 
 def _answered(item: Mapping[str, Any]) -> dict[str, Any]:
@@ -181,7 +187,25 @@ def _answered(item: Mapping[str, Any]) -> dict[str, Any]:
         "embedding": None if embedding is None else to_array(embedding),
         "crop": _crop(item),
         "excitations": _excitations(item),
+        "prediction_set": _prediction_set(item),
+        "index": _get(item, "index", int),
+        "rejected": item.get("rejected") is True,
+        "reason": item.get("reason"),
     }
+
+
+def _prediction_set(item: Mapping[str, Any]) -> tuple[SetMember, ...] | None:
+    if item.get("prediction_set") is None:
+        return None
+    return tuple(
+        SetMember(
+            _get(member, "class_index", int),
+            _get(member, "id", str),
+            _get(member, "label", str),
+            _get(member, "score", float),
+        )
+        for member in _get(item, "prediction_set", list)
+    )
 
 
 def _excitations(item: Mapping[str, Any]) -> dict[str, Array] | None:

@@ -19,7 +19,8 @@ from senet_client.changes import (
     split_request,
     status_flow,
 )
-from senet_client.errors import InvalidArgument
+from senet_client.errors import InvalidArgument, SenetClientError
+from senet_client.feedback import Label, feedback_flow
 from senet_client.flow import Attempt, Flow, Outcome, Pause, Turn
 from senet_client.images import ImageLike, several
 from senet_client.outcomes import is_of_another
@@ -284,6 +285,22 @@ class Client(
             SenetClientError: if the request fails.
         """
         return self._run(change_flow(self._policy, split_request(model, weights), 0))
+
+    def feedback(self, labels: Iterable[Label]) -> list[bool | SenetClientError]:
+        """Says which classes images of earlier answers really have; needs the scope `feedback`.
+
+        Args:
+            labels: any number; each image's only once.
+
+        Returns:
+            For each label, in order, whether the answer was right, or the error that it alone has.
+
+        Raises:
+            FeedbackNotFound: if the service keeps no answers at all, or no such one for a single
+                label.
+            SenetClientError: if a request as a whole fails; labels before it are accepted.
+        """
+        return self._run(feedback_flow(self._policy, labels))
 
     def ready(self) -> bool:
         """Whether images may be sent now. Asks once.

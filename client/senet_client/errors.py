@@ -24,6 +24,8 @@ SenetClientError
     ├── AnswerTooLarge
     ├── LoadConflict
     ├── LoadRefused
+    ├── FeedbackNotFound
+    ├── FeedbackConflict
     ├── BodyTimeout
     ├── BodyTooLarge
     ├── TooManyImages
@@ -234,6 +236,18 @@ class LoadRefused(ServiceError):
     code = "load_refused"
 
 
+class FeedbackNotFound(ServiceError):
+    """The service keeps no answer that the feedback could be about."""
+
+    code = "feedback_not_found"
+
+
+class FeedbackConflict(ServiceError):
+    """The image has a label already."""
+
+    code = "feedback_conflict"
+
+
 class BodyTimeout(ServiceError):
     """The request's body took too long to arrive."""
 
@@ -314,6 +328,8 @@ BY_CODE: Mapping[str, type[SenetClientError]] = MappingProxyType(
             AnswerTooLarge,
             LoadConflict,
             LoadRefused,
+            FeedbackNotFound,
+            FeedbackConflict,
             BodyTimeout,
             BodyTooLarge,
             TooManyImages,

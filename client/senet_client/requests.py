@@ -28,6 +28,8 @@ class ClassifyOptions(TypedDict, total=False):
     """Classes with a lower score are left out."""
     include: Collection[Output]
     """Outputs beyond the classes: `embedding`, `cam`, `excitations`."""
+    coverage: float
+    """Adds `prediction_set`, which holds the true class with this probability: 0.5 to 0.999."""
     priority: Priority
     """`bulk` lets interactive images go first."""
 
@@ -135,6 +137,7 @@ _PARAMETERS: Mapping[str, tuple[str, Callable[[object], str]]] = MappingProxyTyp
         "version": ("a version's number", _version),
         "top_k": ("a whole number", _count),
         "min_score": ("a finite number", _number),
+        "coverage": ("a finite number", _number),
         "include": ("names of outputs", _names),
         "priority": ("'interactive' or 'bulk'", _text),
         "class_index": ("a whole number", _count),

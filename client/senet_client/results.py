@@ -106,6 +106,23 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
+class SetMember:
+    """One class of a prediction set.
+
+    Attributes:
+        class_index: position among the model's outputs.
+        id: the class's identifier.
+        label: the class's readable name.
+        score: between 0 and 1.
+    """
+
+    class_index: int
+    id: str
+    label: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class Classification:
     """The answer for one image.
 
@@ -120,6 +137,12 @@ class Classification:
             turned as the model's `exif_transpose` says; None from a service that does not tell.
         excitations: float32 [channels] of each SE block, its gates between 0 and 1, by the block's
             name; None unless asked for.
+        prediction_set: the classes that hold the true one with the probability that `coverage`
+            names, perhaps none; None unless asked for.
+        index: of the image in its request, which `Label` asks for.
+        rejected: whether the service says that the image is unlike those that the model was
+            exported with, so that the answer means little, whatever its scores.
+        reason: why it was rejected; None if it was not.
         attempts: how often its request was sent.
         timing: how long its request took, together with the other images in it.
     """
@@ -131,6 +154,10 @@ class Classification:
     embedding: "Array | None" = field(default=None, compare=False, repr=False)
     crop: tuple[float, float, float, float] | None = None
     excitations: "Mapping[str, Array] | None" = field(default=None, compare=False, repr=False)
+    prediction_set: tuple[SetMember, ...] | None = None
+    index: int = 0
+    rejected: bool = False
+    reason: str | None = None
     attempts: int = field(default=1, compare=False)
     timing: Timing | None = field(default=None, compare=False, repr=False)
 

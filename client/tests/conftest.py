@@ -14,6 +14,7 @@ from senet_client import (
     Retry,
     Timeouts,
 )
+from senet_client.errors import SenetClientError
 from tests.fake_service import FakeService, transport
 
 
@@ -43,6 +44,7 @@ class Surface(Protocol):
     def classify_many(self, images: Any, **options: Any) -> list[Result]: ...
     def models(self) -> list[LoadedModel]: ...
     def ready(self) -> bool: ...
+    def feedback(self, labels: Any) -> list[bool | SenetClientError]: ...
 
 
 class Blocking:

@@ -20,6 +20,7 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 
 CLASSES = 10
+SET_MEMBER = ("class_index", "id", "label", "score")
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,8 @@ class FakeService:
             return Reply(200, {"status": "ready"}, identity)
         if url.path == "/models":
             return Reply(200, {"models": [self._loaded()]}, identity)
+        if url.path == "/feedback":
+            return self._feedback(json.loads(body), identity)
         if url.path != "/classify":
             return problem(404, "not_found")
         if self.script:
@@ -99,6 +102,18 @@ class FakeService:
         if self.server_timing:
             identity["server-timing"] = self.server_timing
         return Reply(200, {"model": self._model(), "results": items}, identity)
+
+    def _feedback(self, labels: list[dict[str, Any]], identity: Mapping[str, str]) -> Reply:
+        """Class 1 is right, 2 is wrong, and others are not accepted."""
+        told: list[dict[str, Any]] = []
+        for label in labels:
+            failed = {"code": "feedback_conflict", "title": "Again", "detail": "it has a label"}
+            known = label["class_index"] in (1, 2)
+            told.append({"right": label["class_index"] == 1} if known else {"error": failed})
+        if len(told) == 1 and "error" in told[0]:
+            return problem(409, "feedback_conflict", x_request_id=identity["x-request-id"])
+        accepted = sum("right" in own for own in told)
+        return Reply(200, {"accepted": accepted, "results": told}, identity)
 
     def _model(self) -> dict[str, Any]:
         return {
@@ -145,6 +160,13 @@ class FakeService:
         ]
         if "embedding" in include:
             item["embedding"] = values
+        if "coverage" in query:
+            item["prediction_set"] = [
+                {key: value for key, value in own.items() if key in SET_MEMBER}
+                for own in item["predictions"][: 0 if data.startswith(b"strange") else 2]
+            ]
+        if data.startswith(b"strange"):
+            item |= {"rejected": True, "reason": "unlike the training photos"}
         if "excitations" in include:
             item["excitations"] = {"layer1.0": [0.25, 0.5], "layer2.0": [1.0]}
         return item

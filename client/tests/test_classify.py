@@ -33,6 +33,7 @@ def test_both_clients_have_the_same_surface() -> None:
     asynchronous["classify_many"][1] = surface(Client)["classify_many"][1]
     assert surface(Client) == asynchronous
     assert set(surface(Client)) == {
+        "feedback",
         "classify",
         "classify_batch",
         "classify_many",
@@ -100,6 +101,28 @@ def test_embedding_and_maps_are_arrays(client: Surface) -> None:
     assert isinstance(cam, np.ndarray)
     assert cam.shape == (2, 3)
     assert cam[1, 2] == answer.predictions[0].class_index
+
+
+def test_a_coverage_brings_the_prediction_set(client: Surface, service: FakeService) -> None:
+    answer = client.classify(b"x", coverage=0.95)
+    assert service.requests[-1][1]["coverage"] == "0.95"
+    assert answer.prediction_set is not None
+    assert [member.class_index for member in answer.prediction_set] == [
+        prediction.class_index for prediction in answer.predictions[:2]
+    ]
+    assert answer.prediction_set[0].score == answer.predictions[0].score
+    assert client.classify(b"x").prediction_set is None
+    assert client.classify(b"strange", coverage=0.5).prediction_set == ()
+
+
+def test_a_rejected_image_says_why(client: Surface) -> None:
+    answer = client.classify(b"strange")
+    assert answer.rejected
+    assert answer.reason == "unlike the training photos"
+    assert answer.predictions
+    usual = client.classify(b"x")
+    assert not usual.rejected
+    assert usual.reason is None
 
 
 def test_excitations_are_arrays_by_block(client: Surface) -> None:

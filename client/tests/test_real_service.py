@@ -127,3 +127,16 @@ async def test_the_asynchronous_client_explains_as_well(url: str) -> None:
         picture = await client.explain(draw(5), class_index=8, opacity=0.9)
     with Client(url) as client:
         assert client.explain(draw(5), class_index=8, opacity=0.9) == picture
+
+
+def test_a_prediction_set(url: str) -> None:
+    with Client(url) as client:
+        answer = client.classify(draw(1), coverage=0.9)
+        wide = client.classify(draw(1), coverage=0.999)
+        assert client.classify(draw(1)).prediction_set is None
+    assert answer.prediction_set is not None
+    assert wide.prediction_set is not None
+    assert set(answer.prediction_set) <= set(wide.prediction_set)
+    labels = {found.label for found in answer.predictions}
+    assert {member.label for member in answer.prediction_set} <= labels
+    assert isinstance(answer.to_dict()["prediction_set"], list)

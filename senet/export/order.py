@@ -12,6 +12,7 @@ from app.contract.manifest import Input, ModelName, Precision
 from senet.export.int8 import Layout
 from senet.export.parity import BATCH_SIZES
 from senet.export.photos import Photos
+from senet.export.reject_rule import REJECT_RATE, check_rate
 from senet.shapes import Shapes, shapes_of
 from senet.sources import SourceModel
 
@@ -37,6 +38,7 @@ class Order:
         max_accuracy_drop: points of top-1 that a variant may lose against fp32.
         min_agreement: share of the evaluation photos on which a variant must agree with fp32.
         min_speedup: speed that int8 must reach on this machine, as a multiple of fp32's.
+        reject_rate: share of the photos fitted to that is rejected as unlike them; 0 for none.
         excitations: whether the files shall give the gates of each SE block.
         allow_untrained: whether a network may be published that shows no sign of having learned.
         force: whether an existing version may be replaced.
@@ -58,6 +60,7 @@ class Order:
     max_accuracy_drop: float = 0.5
     min_agreement: float = 0.97
     min_speedup: float = 1.0
+    reject_rate: float = REJECT_RATE
     excitations: bool = False
     allow_untrained: bool = False
     force: bool = False
@@ -137,6 +140,7 @@ class Order:
                 f"{self.min_speedup:g} is no multiple of fp32's speed",
                 "give 1, or 0 where a smaller file is all that is wanted",
             )
+        check_rate(self.reject_rate)
         if len(self.photos) < max(BATCH_SIZES):
             raise ConfigurationError(
                 self.photos.option,

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from app.contract import photo_folder
 from app.contract.errors import ConfigurationError
 from app.contract.manifest import Label, Preprocessing
+from app.contract.preprocess import NetworkInput
 from senet.evaluation import list_photos
 
 
@@ -121,9 +122,17 @@ def read(
     Raises:
         ConfigurationError: naming the first photo that cannot be decoded.
     """
+    for batch in read_inputs(photos, preprocessing, batch_size=batch_size, progress=progress):
+        yield np.stack([own.pixels for own in batch])
 
-    def load(path: Path) -> NDArray[np.uint8]:
-        return photo_folder.load_photo(photos.option, path, preprocessing)
+
+def read_inputs(
+    photos: Photos, preprocessing: Preprocessing, *, batch_size: int, progress: str | None = None
+) -> Iterator[list[NetworkInput]]:
+    """As `read`, with the region of each photo that the network sees."""
+
+    def load(path: Path) -> NetworkInput:
+        return photo_folder.load_input(photos.option, path, preprocessing)
 
     # None leaves it to tqdm, which shows a bar on a terminal only.
     hidden = True if progress is None else None
@@ -132,6 +141,6 @@ def read(
         tqdm(total=len(photos), desc=progress, unit="photo", disable=hidden) as bar,
     ):
         for start in range(0, len(photos), batch_size):
-            batch = np.stack(list(pool.map(load, photos.files[start : start + batch_size])))
+            batch = list(pool.map(load, photos.files[start : start + batch_size]))
             yield batch
             bar.update(len(batch))

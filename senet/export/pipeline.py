@@ -159,7 +159,14 @@ def _write_manifest(
         if order.fitting is not None:
             fitting = fitting.chosen(order.fitting)
         name = f"{order.calibration_name}, {len(fitting)} photos"
-        manifest = fit_trust(manifest, directory, fitting, name, progress=order.progress)
+        manifest = fit_trust(
+            manifest,
+            directory,
+            fitting,
+            name,
+            reject_rate=order.reject_rate,
+            progress=order.progress,
+        )
     manifest_file.write(manifest, directory)
 
 

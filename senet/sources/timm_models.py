@@ -115,11 +115,13 @@ def _timm() -> ModuleType:
     try:
         # Imported here because no other kind of source needs it.
         return importlib.import_module("timm")
-    except ImportError as error:
+    except (ImportError, RuntimeError, OSError) as error:
+        # torchvision, which it imports, raises the latter two beside another build of torch.
         raise ConfigurationError(
             "--timm",
             f"the timm library cannot be imported ({error})",
-            "install requirements/timm.txt in an environment of its own",
+            "install timm, and torchvision of the same build as torch, in an environment of its own"
+            " (requirements/timm.txt has versions that belong together)",
         ) from error
 
 

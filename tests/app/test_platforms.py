@@ -21,6 +21,9 @@ from app.settings import load_settings
         ({}, ["serve", "--host=127.0.0.1"], ("127.0.0.1", 8080)),
         ({"AIP_HTTP_PORT": "7080", "SENET_PORT": "8000"}, [], ("0.0.0.0", 7080)),  # noqa: S104
         ({"AIP_HTTP_PORT": "7080"}, ["--port=9000"], ("0.0.0.0", 9000)),  # noqa: S104
+        ({"PORT": "3000"}, [], ("127.0.0.1", 8000)),  # somebody else's
+        ({"K_SERVICE": "senet", "PORT": "8080"}, [], ("0.0.0.0", 8080)),  # noqa: S104
+        ({"K_SERVICE": "senet", "PORT": "8080"}, ["--port", "9000"], ("0.0.0.0", 9000)),  # noqa: S104
     ],
 )
 def test_host_and_port(
@@ -39,6 +42,11 @@ def test_host_and_port(
 def test_a_port_that_is_none_is_named(port: str) -> None:
     with pytest.raises(ConfigurationError, match="AIP_HTTP_PORT"):
         with_platform({"AIP_HTTP_PORT": port}, [])
+
+
+def test_a_port_of_knative_s_that_is_none_is_named() -> None:
+    with pytest.raises(ConfigurationError, match="PORT=http"):
+        with_platform({"K_SERVICE": "senet", "PORT": "http"}, [])
 
 
 def test_vertex_routes() -> None:

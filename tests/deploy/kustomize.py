@@ -113,7 +113,8 @@ def _merge(target: Manifest, change: Manifest) -> None:
         if isinstance(value, dict) and isinstance(target.get(key), dict):
             _merge(target[key], value)
         elif isinstance(value, list) and key in _MERGE_KEYS and key in target:
-            by = _MERGE_KEYS[key]
+            # A container's port has a name of its own for its number, a Service's has not.
+            by = "port" if key == "ports" and "port" in value[0] else _MERGE_KEYS[key]
             for item in value:
                 same = [found for found in target[key] if found[by] == item[by]]
                 if same:

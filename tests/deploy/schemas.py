@@ -49,6 +49,7 @@ CUSTOM: dict[tuple[str, str], dict[str, Any]] = {
         annotations={"type": "object"},
         volumes=_list({"type": "object"}),
         multiModel={"type": "boolean"},
+        protocolVersions=_list({"enum": ["v1", "v2", "grpc-v1", "grpc-v2"]}),
     ),
     ("serving.kserve.io/v1beta1", "InferenceService"): _object(
         {

@@ -15,6 +15,7 @@ from deploy.sync_rules import RESOURCE
 from tests.deploy.files import COMPOSE, DEPLOY, DOCKERFILE, KUBERNETES, PAGE, ROOT, one
 from tests.deploy.kustomize import Manifest, render
 from tests.support.engines import FakeEngines
+from tests.support.server import running
 
 OVERLAYS = ["cpu", "gpu", "tensorrt"]
 # OTLP's default timeout, OTEL_EXPORTER_OTLP_TIMEOUT.
@@ -88,6 +89,20 @@ def test_every_path_that_is_probed_or_scraped_exists(
         assert set(paths.values()) <= routes
     assert one(overlay, "ServiceMonitor")["spec"]["endpoints"][0]["path"] in routes
     assert "/readyz" in (DEPLOY / "healthcheck.py").read_text()
+
+
+def test_kserve_is_told_the_protocols_that_are_served(repository: Path) -> None:
+    runtime = one(render(KUBERNETES / "kserve"), "ServingRuntime")["spec"]
+    [container] = runtime["containers"]
+    variables = {entry["name"]: entry["value"] for entry in container["env"]}
+    # Neither is switched off there, and gRPC has no port.
+    assert "SENET_ADAPTERS" not in variables
+    assert "SENET_GRPC_PORT" not in variables
+    routes = {"v1": "/v1/models/colours", "v2": "/v2/models/colours/ready"}
+    settings = Settings(model_repository=repository, model="colours", inference_threads=1)
+    with running(settings, FakeEngines()) as live, live.client() as client:
+        served = [name for name, path in routes.items() if client.get(path).status_code == 200]
+    assert runtime["protocolVersions"] == served
 
 
 def test_a_drain_is_never_cut_short(pod: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import helm_python
 import pytest
+import yaml
 
 from app.settings import Settings
 from deploy.sync_rules import CHART, copies
@@ -20,7 +21,8 @@ FILES = {
     "gpu": ("gpu",),
     "tensorrt": ("tensorrt",),
     "production": (
-        "cpu", "model-volume", "api-keys", "gateway", "keda", "kube-prometheus-stack", "dashboard",
+        "cpu", "model-volume", "api-keys", "gateway", "grpc", "keda", "kube-prometheus-stack",
+        "dashboard",
     ),
     "fetched": ("gpu", "model-fetch", "ingress", "nvidia-runtime"),
 }  # fmt: skip
@@ -70,9 +72,11 @@ def by_name(manifests: list[Manifest]) -> dict[tuple[str, str], Manifest]:
         if ordered["kind"] in ("Deployment", "Job"):
             pod = ordered["spec"]["template"]["spec"]
             for container in [*pod.get("initContainers", []), *pod["containers"]]:
-                for key in ("env", "volumeMounts"):
+                for key in ("env", "ports", "volumeMounts"):
                     container.get(key, []).sort(key=lambda entry: entry.get("name"))
             pod.get("volumes", []).sort(key=lambda entry: entry["name"])
+        if ordered["kind"] == "Service":
+            ordered["spec"]["ports"].sort(key=lambda entry: entry["name"])
         name = ordered["metadata"]["name"].replace("senet-serving-model", "senet-model")
         ordered["metadata"]["name"] = name
         found[ordered["kind"], name] = ordered
@@ -95,6 +99,31 @@ def test_two_releases_stand_beside_each_other() -> None:
         # The rules match the job, which is the Service's name.
         assert service["metadata"]["name"].startswith("senet-serving")
     assert one(first, "Service")["spec"]["selector"] != one(second, "Service")["spec"]["selector"]
+
+
+def test_a_canary_is_a_second_release_with_a_share_of_the_route() -> None:
+    canary = template(
+        {"model": "imagenette:2", "autoscaling": {"kind": "none"}, "replicas": 1},
+        "senet-serving-canary",
+    )
+    service = one(canary, "Service")["metadata"]["name"]
+    route = one(
+        template(
+            {
+                "gateway": {
+                    "host": "photos.example.com",
+                    "canary": {"service": service, "weight": 5},
+                }
+            }
+        ),
+        "HTTPRoute",
+    )
+    check(route)
+    assert one(canary, "Deployment")["spec"]["replicas"] == 1
+    # As deploy/kubernetes/canary has them.
+    file = CHART.parents[1] / "kubernetes" / "canary" / "http-route.yaml"
+    theirs = yaml.safe_load(file.read_text())
+    assert route["spec"]["rules"] == theirs["spec"]["rules"]
 
 
 def test_a_drain_is_never_cut_short() -> None:
@@ -138,6 +167,8 @@ def test_an_image_may_be_named_by_its_digest() -> None:
         {"options": {"model": "x:1"}},
         {"options": {"max_batch_size": [1]}},
         {"operationsPort": 8000},
+        {"grpcPort": 8000},
+        {"options": {"grpc_port": 8001}},
         {"autoscaling": {"kind": "vpa"}},
         {"models": {"claim": "a", "image": "b"}},
         {"models": {"fetch": {"source": "s3://a/b/1"}}},
@@ -145,6 +176,8 @@ def test_an_image_may_be_named_by_its_digest() -> None:
         {"ingress": {"host": "a.example"}, "gateway": {"host": "b.example"}},
         {"ingress": {"host": "a.example\n  evil: true"}},
         {"tensorrt": {"buildEngine": True}},
+        {"gateway": {"host": "a.example", "canary": {"service": "b", "weight": 101}}},
+        {"gateway": {"host": "a.example", "canary": {"service": "b, port: 1", "weight": 5}}},
         {"monitoring": {"enabled": "yes"}},
     ],
 )

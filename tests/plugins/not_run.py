@@ -65,4 +65,6 @@ def _reason(item: pytest.Item) -> str:
         return f"that need the data set {' and '.join(missing)}"
     if item.get_closest_marker("needs_card"):
         return "that need an NVIDIA card"
+    if item.get_closest_marker("needs_cuda"):
+        return "that need an NVIDIA card and ONNX Runtime's build for it"
     return "slow" if item.get_closest_marker("slow") else "by their names or marks"

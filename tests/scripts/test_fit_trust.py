@@ -10,6 +10,8 @@ from tests.support.colours import COLOURS
 from tests.support.images import encode, photo
 from tests.support.repository import in_schema_1, write_model
 
+NOTHING_FITTED = {"sets": None, "reject": None, "reference": None}
+
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
@@ -40,7 +42,9 @@ def test_a_published_version_gets_sets_and_keeps_its_files(tmp_path: Path, photo
     after = manifest_of(tmp_path / "models")
     assert after.sets is not None
     assert after.sets.dataset == "photos, 128 photos"
-    assert after.model_copy(update={"sets": None}) == before
+    assert after.reference is not None
+    assert after.reference.images == 128
+    assert after.model_copy(update=NOTHING_FITTED) == before
     assert (folder / "model.fp32.onnx").read_bytes() == model
     assert {path.name for path in folder.iterdir()} == {
         "manifest.json", "model.fp32.onnx", "golden.inputs.npy", "golden.logits.npy",
@@ -72,4 +76,23 @@ def test_files_that_were_changed_are_refused(
     shutil.copy(folder / "golden.inputs.npy", folder / "model.fp32.onnx")
     assert fit(tmp_path / "models", photos) == 2
     assert "SHA-256" in capsys.readouterr().err
+    assert manifest_of(tmp_path / "models").sets is None
+
+
+def test_the_rate_of_false_alarms_is_the_options(tmp_path: Path, photos: Path) -> None:
+    write_model(tmp_path / "models")
+    assert fit(tmp_path / "models", photos, "--reject-rate", "0.1") == 0
+    reject = manifest_of(tmp_path / "models").reject
+    assert reject is not None
+    assert reject.rate == 0.1
+    assert fit(tmp_path / "models", photos, "--reject-rate", "0") == 0
+    assert manifest_of(tmp_path / "models").reject is None
+
+
+def test_a_rate_that_is_none_is_refused(
+    tmp_path: Path, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_model(tmp_path / "models")
+    assert fit(tmp_path / "models", photos, "--reject-rate", "2") == 2
+    assert "--reject-rate" in capsys.readouterr().err
     assert manifest_of(tmp_path / "models").sets is None

@@ -10,6 +10,7 @@ from PIL import Image
 from tests.support.colours import COLOURS
 from tests.support.images import encode, landscape, photo
 from tools.trust.interval import coverage_interval
+from tools.trust.signals import auroc
 from tools.trust.spoil import SPOILERS
 
 
@@ -54,3 +55,10 @@ def test_photos_are_spoiled_as_their_name_says() -> None:
         own.std(axis=(0, 1)).max() for own in (pixels(SPOILERS["blur"](grainy)), pixels(grainy))
     )
     assert blurred < sharp / 2
+
+
+def test_the_area_under_the_curve_counts_pairs_in_the_right_order() -> None:
+    belonging, strange = np.array([0.0, 1.0, 2.0, 3.0]), np.array([1.0, 2.5])
+    assert auroc(belonging, strange) == (1.5 + 3) / 8
+    assert auroc(belonging, belonging + 10) == 1
+    assert auroc(belonging, belonging) == 0.5

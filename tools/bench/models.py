@@ -6,11 +6,13 @@ nothing. Only this module of the benchmark needs PyTorch.
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast, get_args
 
 import numpy as np
 import torch
+from torch import nn
 
 from app.contract.errors import ConfigurationError
 from app.contract.manifest import Label, Precision, Preprocessing, Source
@@ -31,27 +33,39 @@ _SEED = 0
 _NO_ACCURACY = "drawn pictures with random labels: says nothing"
 
 
-def make(work: Path, precisions: tuple[Precision, ...]) -> list[Path]:
-    """Exports whichever of `NAMES` is not there yet.
+def random_network(name: str) -> nn.Module:
+    """A network with PyTorch's initial weights, the same in every call."""
+    torch.manual_seed(_SEED)
+    return build(name, _CLASSES)
+
+
+def make(
+    work: Path,
+    precisions: tuple[Precision, ...],
+    names: tuple[str, ...] = NAMES,
+    network: Callable[[str], nn.Module] = random_network,
+) -> list[Path]:
+    """Exports whichever of `names` is not there yet.
 
     Args:
         work: the benchmark's folder; models go to `<work>/models/<name>/1`.
         precisions: of each; fp32 among them.
+        names: architectures.
+        network: makes one with its weights.
 
     Returns:
         The folders of the versions that were written.
     """
-    orders = [_order(work, name, precisions) for name in NAMES]
+    orders = [_order(work, name, precisions, network(name)) for name in names]
     missing = [order for order in orders if not _is_there(order)]
     for order in missing:
         export(order)
     return [order.target for order in missing]
 
 
-def _order(work: Path, name: str, precisions: tuple[Precision, ...]) -> Order:
-    torch.manual_seed(_SEED)
+def _order(work: Path, name: str, precisions: tuple[Precision, ...], network: nn.Module) -> Order:
     source = SourceModel(
-        network=build(name, _CLASSES).eval(),
+        network=network.eval(),
         architecture=name,
         source=Source(weights="random: for measuring speed", licence="Apache-2.0"),
         preprocessing=_PREPROCESSING,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from app.contract.errors import ConfigurationError
+from app.engines.buckets import largest_batch
 from app.hardware import available_cores
 from app.selection.candidates import cpu_layouts, cpu_variants
 from app.selection.configured import configured_repository
@@ -157,7 +158,7 @@ def _choices(settings: Settings, slo_p99_ms: float) -> Mapping[str, Sequence[Val
     choices: dict[str, Sequence[Value]] = {
         "precision": [variant.precision for variant in variants],
         "inference_threads": [layout.threads for layout in cpu_layouts(cores, 0)],
-        "max_batch_size": [settings.max_batch_size, *batch_sizes],
+        "max_batch_size": [largest_batch(settings.max_batch_size, "cpu"), *batch_sizes],
         "max_queue_delay_ms": [delay for delay in _DELAYS_MS if delay < slo_p99_ms / 2],
         "decode_threads": [cores, 2 * cores, max(1, cores // 2)],
     }

@@ -19,7 +19,7 @@ from app.telemetry.log import annotate
 
 logger = logging.getLogger(__name__)
 
-Scope = Literal["classify", "admin"]
+Scope = Literal["classify", "feedback", "admin"]
 
 # Of IPv6 with a zone: 45 characters, "%" and an interface's 15.
 _LONGEST_ADDRESS = 61

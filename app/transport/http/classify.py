@@ -1,6 +1,5 @@
 """`POST /classify`."""
 
-import time
 from collections.abc import Sequence
 
 import orjson
@@ -9,10 +8,13 @@ from fastapi.responses import Response
 from starlette.requests import ClientDisconnect
 
 from app.contract.errors import RequestError
+from app.contract.reject import REASON
+from app.inference.feedback import Feedback
 from app.inference.queued_image import Answer, ClientLeft
 from app.pace import Pace
 from app.selection.served_model import ServedModel
 from app.telemetry.log import annotate
+from app.telemetry.records import Recorder
 from app.transport.http.answer_notes import note_answers
 from app.transport.http.answer_weight import check_weight
 from app.transport.http.arrivals import CLASSIFY_PATH, Arrivals
@@ -20,6 +22,7 @@ from app.transport.http.forms import read_uploads
 from app.transport.http.openapi import classify_request_body, problem_responses
 from app.transport.http.parameters import ClassifyParameters, openapi_parameters
 from app.transport.http.problems import ANSWERS, error_response
+from app.transport.http.record_rows import records_of
 from app.transport.http.request_body import COPIES, RequestBody
 from app.transport.http.schemas import (
     ClassifyBody,
@@ -45,6 +48,8 @@ class ClassifyEndpoint:
         max_body_bytes: largest body.
         max_answer_bytes: largest answer.
         body_pace: how slowly a body may come.
+        recorder: records a share of the requests; None if nobody does.
+        feedback: keeps the answers for late labels; None if nobody does.
         request_timeout_ms: the longest deadline, from the end of the body: how long the body may
             take is not for it to say. What a client sets counts from the head.
     """
@@ -57,6 +62,8 @@ class ClassifyEndpoint:
         max_body_bytes: int,
         max_answer_bytes: int,
         body_pace: Pace,
+        recorder: Recorder | None = None,
+        feedback: Feedback | None = None,
         request_timeout_ms: int,
     ) -> None:
         self._arrivals = arrivals
@@ -64,6 +71,8 @@ class ClassifyEndpoint:
         self._max_body_bytes = max_body_bytes
         self._max_answer_bytes = max_answer_bytes
         self._body_pace = body_pace
+        self._recorder = recorder
+        self._feedback = feedback
         self._request_timeout_seconds = request_timeout_ms / 1000
 
     async def __call__(self, request: Request) -> Response:
@@ -87,21 +96,28 @@ class ClassifyEndpoint:
         )
         try:
             uploads = await read_uploads(arrival.headers, body, self._max_images)
-            # From here on there is nothing of the body left but its images.
-            visit.hold(COPIES * sum(len(upload.data) for upload in uploads))
-            limit = time.monotonic() + self._request_timeout_seconds
-            visit.deadline = min(visit.deadline, limit)
             if len(uploads) > 1:  # of one it was asked for at the head
                 check_weight(visit.host.model, visit.options, len(uploads), self._max_answer_bytes)
-            visit.admit(len(uploads))
             names = [upload.name for upload in uploads]
             images = [upload.data for upload in uploads]
             del uploads
-            results = await visit.host.infer(images, visit)
+            recorder = self._recorder
+            recorded = list(images) if recorder is not None and recorder.wants() else []
+            results = await visit.classify(
+                images,
+                held=COPIES * sum(map(len, images)),
+                seconds=self._request_timeout_seconds,
+            )
         except ClientLeft:
             raise ClientDisconnect from None
         finally:
             arrival.close()
+        if recorder is not None and recorded:
+            caller = arrival.fields.get("caller")
+            model = visit.host.model
+            recorder.put(records_of(arrival.id, caller, model, recorded, results))
+        if self._feedback is not None:
+            self._feedback.keep(visit.caller.client, arrival.id, visit.host.model, results)
         return _response(visit.host.model, names, results)
 
 
@@ -181,6 +197,9 @@ def _item(index: int, name: str | None, result: Answer) -> ItemBody:
             body["cam"] = prediction.cam.tolist()
     if result.embedding is not None:
         item["embedding"] = result.embedding.tolist()
+    if result.is_rejected:
+        item["rejected"] = True
+        item["reason"] = REASON
     if result.excitations is not None:
         item["excitations"] = {block: own.tolist() for block, own in result.excitations.items()}
     if result.prediction_set is not None:

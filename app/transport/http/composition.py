@@ -14,6 +14,7 @@ from app.engines.cuda_uuid import cuda_uuids
 from app.engines.engine import Engines
 from app.engines.onnx_engine import OnnxEngines
 from app.hardware import memory_limit_bytes
+from app.inference.feedback import Feedback
 from app.inference.service import Service
 from app.platforms import vertex_routes
 from app.settings import Settings
@@ -31,6 +32,7 @@ from app.transport.http.classify import ClassifyEndpoint, classify_router
 from app.transport.http.classify_route import ClassifyRoute
 from app.transport.http.demo.routes import demo_router
 from app.transport.http.explain import ExplainEndpoint, explain_router
+from app.transport.http.feedback_route import feedback_router
 from app.transport.http.middleware import HeadAsGet, RequestContext, SecurityHeaders
 from app.transport.http.model_routes import changes_router, models_router
 from app.transport.http.operations import (
@@ -40,6 +42,7 @@ from app.transport.http.operations import (
     schema_router,
 )
 from app.transport.http.problems import install_error_handlers
+from app.transport.http.recording import open_recorder
 from app.transport.http.refusal_log import RefusalLog
 from app.transport.http.request_log import RequestLog
 from app.transport.open_inference.repository import Repository
@@ -93,6 +96,8 @@ def create_app(
         service.start()
         yield
         await service.stop()
+        if recorder is not None:
+            await asyncio.to_thread(recorder.close)
         if sender is not None:
             await asyncio.to_thread(sender.stop)
         await asyncio.to_thread(gpu.stop)
@@ -117,12 +122,16 @@ def create_app(
         max_body_bytes=settings.max_body_bytes,
         max_answer_bytes=settings.max_answer_bytes,
     )
+    recorder = open_recorder(settings, metrics)
+    feedback = Feedback(settings.feedback_seconds, metrics) if settings.feedback_seconds else None
     classify = ClassifyEndpoint(
         arrivals,
         max_images=settings.max_images_per_request,
         max_body_bytes=settings.max_body_bytes,
         max_answer_bytes=settings.max_answer_bytes,
         body_pace=settings.body_pace,
+        recorder=recorder,
+        feedback=feedback,
         request_timeout_ms=settings.request_timeout_ms,
     )
     inference = Inference(
@@ -165,11 +174,14 @@ def create_app(
     app.include_router(operations_router(metrics, operators))
     app.include_router(models_router(service, operators))
     app.include_router(changes_router(service, authoriser(parts.admins), settings.body_pace))
+    labellers = authoriser(identifier(keys, "feedback"))
+    app.include_router(feedback_router(feedback, labellers, settings.body_pace))
     app.include_router(adapters.router())
     if settings.demo:
         app.include_router(
             demo_router(
                 docs=settings.open_operations,
+                feedback=feedback is not None,
                 open_inference_protocol="v2" in settings.served_adapters,
             )
         )

@@ -95,13 +95,13 @@ class ExplainEndpoint:
                 request.receive, headers, visit, max_bytes=self.max_body_bytes, pace=self.body_pace
             )
             [upload] = await read_uploads(headers, body, max_images=1)
-            limit = time.monotonic() + self.request_timeout_ms / 1000
-            visit.deadline = min(visit.deadline, limit)
-            visit.hold(COPIES * len(upload.data) + DRAWING_BYTES)
-            visit.admit(1)
             images = [upload.data]
             del upload
-            [answer] = await visit.host.infer(images, visit)
+            [answer] = await visit.classify(
+                images,
+                held=COPIES * len(images[0]) + DRAWING_BYTES,
+                seconds=self.request_timeout_ms / 1000,
+            )
             if isinstance(answer, RequestError):
                 raise answer
             picture = await _drawn(answer, parameters, visit)

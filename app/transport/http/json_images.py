@@ -1,13 +1,12 @@
 """The images of a JSON request."""
 
-import asyncio
 from typing import Annotated, NotRequired
 
 from pydantic import FailFast, TypeAdapter
 from typing_extensions import TypedDict
 
 from app.contract.errors import TooManyImages
-from app.transport.http.json_text import decode_image, read_document
+from app.transport.http.json_text import decode_image_aside, read_document
 from app.transport.http.uploads import Upload
 
 
@@ -44,7 +43,6 @@ async def read_json(body: bytes, max_images: int) -> list[Upload]:
     uploads = []
     for index, name in enumerate(names):
         text, texts[index] = texts[index], ""
-        uploads.append(Upload.named(name, decode_image(text, f"images.{index}.data")))
-        # Megabytes of base64 hold the event loop up; others get their turn between the images.
-        await asyncio.sleep(0)
+        data = await decode_image_aside(text, f"images.{index}.data")
+        uploads.append(Upload.named(name, data))
     return uploads

@@ -1,5 +1,6 @@
 """JSON as senders write it, read within bounds."""
 
+import asyncio
 import re
 from typing import TypeVar
 
@@ -11,6 +12,9 @@ from app.transport.http.base64_text import decode_base64
 
 # A value of two bytes of JSON takes a hundred bytes and more of memory when parsed.
 _MAX_JSON_VALUES = 500_000
+LONG_TEXT = 2**18
+"""Reading more than so many bytes of JSON, or characters of base64, takes milliseconds."""
+
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _NOT_FETCHED = "images are not fetched by address; send their bytes, in base64"
 # Base64 has no colon; `blob:`, `file:` and `cid:` need no slashes.
@@ -112,3 +116,11 @@ def decode_image(text: str, where: str) -> bytes:
         return decode_base64(text)
     except ValueError as error:
         raise MalformedRequest(f"{where}: {error}") from error
+
+
+async def decode_image_aside(text: str, where: str) -> bytes:
+    """The same beside the event loop, where it takes long; others get their turn in any case."""
+    if len(text) > LONG_TEXT:
+        return await asyncio.to_thread(decode_image, text, where)
+    await asyncio.sleep(0)
+    return decode_image(text, where)

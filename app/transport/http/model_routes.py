@@ -13,9 +13,16 @@ from app.inference.jobs import Job
 from app.inference.service import Service
 from app.inference.table import VersionLabel
 from app.pace import Pace
+from app.transport.http.drift_body import drift_body
 from app.transport.http.model_bodies import class_gates_body, job_body, model_body, status_body
 from app.transport.http.openapi import problem_responses
-from app.transport.http.schemas import ClassGatesBody, JobStartedBody, ModelsBody, ModelStatusBody
+from app.transport.http.schemas import (
+    ClassGatesBody,
+    DriftBody,
+    JobStartedBody,
+    ModelsBody,
+    ModelStatusBody,
+)
 from app.transport.http.small_body import read_small
 
 _Authorise = Callable[..., Awaitable[str]]
@@ -72,6 +79,14 @@ def models_router(service: Service, authorise: _Authorise | None) -> APIRouter:
     )
     async def model(name: _Name) -> ModelStatusBody:
         return status_body(service.models, name)
+
+    @router.get(
+        "/models/{name}/drift",
+        summary="How far the last images are from the model's reference",
+        responses=problem_responses(404, 422),
+    )
+    async def drift(name: _Name) -> DriftBody:
+        return drift_body(service.table, name)
 
     @router.get(
         "/models/{name}/versions/{version}/gates/{class_index}",

@@ -4,12 +4,12 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from app.contract.errors import LoadConflict, LoadRefused
+from app.contract.errors import FeedbackConflict, FeedbackNotFound, LoadConflict, LoadRefused
 from app.transport.http.json_images import JsonImage
 from app.transport.http.problem_body import Problem
 from app.transport.http.problems import ANSWERS
 
-_OF_CHANGES = (LoadConflict, LoadRefused)
+_OF_OTHERS = (LoadConflict, LoadRefused, FeedbackNotFound, FeedbackConflict)
 
 
 def classify_request_body() -> dict[str, Any]:
@@ -38,7 +38,7 @@ def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     schema = TypeAdapter(Problem).json_schema()
     codes: dict[int, list[str]] = {}
     for error, answer in ANSWERS.items():
-        if answer.status in statuses if statuses else error not in _OF_CHANGES:
+        if answer.status in statuses if statuses else error not in _OF_OTHERS:
             codes.setdefault(answer.status, []).append(error.code)
     return {
         status: {

@@ -71,7 +71,7 @@ class ClassifyParameters(Query):
     @property
     def options(self) -> ClassifyOptions:
         """What is asked of the model."""
-        return ClassifyOptions(self.top_k, self.min_score, self.include, self.coverage)
+        return ClassifyOptions(self.top_k, self.min_score, self.include, self.coverage, judged=True)
 
 
 class ExplainParameters(Query):

@@ -37,6 +37,8 @@ ANSWERS: Mapping[type[errors.RequestError], Answer] = MappingProxyType(
         errors.ModelNotFound: Answer(404, "The model is not served here"),
         errors.LoadConflict: Answer(409, "The models do not allow this now"),
         errors.LoadRefused: Answer(422, "The model cannot be loaded"),
+        errors.FeedbackNotFound: Answer(404, "No such answer is kept"),
+        errors.FeedbackConflict: Answer(409, "The image has a label already"),
         errors.BodyTimeout: Answer(408, "The request's body arrived too slowly"),
         errors.BodyTooLarge: Answer(413, "The request's body is too large"),
         errors.TooManyImages: Answer(413, "The request holds too many images"),

@@ -4,6 +4,7 @@ from typing import Literal, NotRequired
 
 from typing_extensions import TypedDict
 
+from app.contract.reference import Signal
 from app.contract.signature import Meaning
 from app.inference.jobs import Action
 from app.selection.candidates import ChosenBy
@@ -50,7 +51,9 @@ class ItemError(TypedDict):
 class ItemBody(TypedDict):
     """One image: predictions, or an error. `crop` is the region that the network saw: left, top,
     right and bottom in pixels of the oriented photo. `excitations`, if asked for, are the gates of
-    each SE block, by its name. `prediction_set`, if asked for, may be empty.
+    each SE block, by its name. `prediction_set`, if asked for, may be empty. `rejected` stands
+    where the photo is unlike those of the export, with `reason`: whatever the scores, the answer
+    means little.
     """
 
     index: int
@@ -60,6 +63,8 @@ class ItemBody(TypedDict):
     embedding: NotRequired[list[float]]
     excitations: NotRequired[dict[str, list[float]]]
     prediction_set: NotRequired[list[SetMember]]
+    rejected: NotRequired[Literal[True]]
+    reason: NotRequired[str]
     error: NotRequired[ItemError]
 
 
@@ -172,6 +177,60 @@ class ModelStatusBody(TypedDict):
     shadow: dict[str, int]
     versions: list[ModelBody]
     jobs: list[JobBody]
+
+
+class SignalDriftBody(TypedDict):
+    """One signal in the last window of 64 or of 1,024 images: the root mean square difference from
+    the reference in standard deviations, the most that chance explains, of how many images it was
+    read, and since when it has been above. Nothing is told of a window that has not been full yet.
+    """
+
+    signal: Signal
+    window: int
+    value: float | None
+    threshold: float | None
+    images: int
+    exceeded: bool
+    since: str | None
+
+
+class ReferenceBody(TypedDict):
+    """The photos that live ones are compared with."""
+
+    dataset: str
+    images: int
+
+
+class VersionDriftBody(TypedDict):
+    """A version: its reference, or in `detail` why it has none, and its signals."""
+
+    version: str
+    precision: str
+    reference: ReferenceBody | None
+    detail: NotRequired[str]
+    images: int
+    signals: list[SignalDriftBody]
+
+
+class DriftBody(TypedDict):
+    """The answer of `GET /models/{m}/drift`."""
+
+    name: str
+    versions: list[VersionDriftBody]
+
+
+class FeedbackItemBody(TypedDict):
+    """One label: whether the answer's best class was right, or why the label is not accepted."""
+
+    right: NotRequired[bool]
+    error: NotRequired[ItemError]
+
+
+class FeedbackBody(TypedDict):
+    """The answer of `POST /feedback`: how many labels are accepted, and each of them in order."""
+
+    accepted: int
+    results: list[FeedbackItemBody]
 
 
 class JobStartedBody(TypedDict):

@@ -15,7 +15,12 @@ _MOST_BYTES = 16 * 1024
 
 
 async def read_small(
-    request: Request, content: TypeAdapter[Content], pace: Pace, nothing: bytes = b""
+    request: Request,
+    content: TypeAdapter[Content],
+    pace: Pace,
+    nothing: bytes = b"",
+    *,
+    most_bytes: int = _MOST_BYTES,
 ) -> Content:
     """Reads a request's body.
 
@@ -24,9 +29,10 @@ async def read_small(
         content: what it must be.
         pace: how slowly it may come.
         nothing: the JSON that an empty body stands for.
+        most_bytes: how large it may be; 16 KiB unless said otherwise.
 
     Raises:
-        BodyTooLarge: if it is larger than 16 KiB.
+        BodyTooLarge: if it is larger.
         BodyTimeout: if it comes too slowly.
         MalformedRequest: if it is no JSON.
         InvalidParameter: if it is something else than `content`.
@@ -34,11 +40,11 @@ async def read_small(
     """
     data = bytearray()
     try:
-        async with asyncio.timeout(pace.seconds(_MOST_BYTES)):
+        async with asyncio.timeout(pace.seconds(most_bytes)):
             async for piece in request.stream():
                 data += piece
-                if len(data) > _MOST_BYTES:
-                    raise BodyTooLarge(f"at most {_MOST_BYTES} bytes are accepted here")
+                if len(data) > most_bytes:
+                    raise BodyTooLarge(f"at most {most_bytes} bytes are accepted here")
     except TimeoutError:
         raise BodyTimeout(f"only {len(data)} bytes of the body came") from None
     try:

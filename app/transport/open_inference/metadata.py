@@ -34,7 +34,7 @@ def model_metadata(model: ServedModel, versions: Sequence[str]) -> dict[str, Any
         "platform": PLATFORM,
         "inputs": [
             _tensor(model.signature.image.name, model.signature.image),
-            {"name": ENCODED, "datatype": "BYTES", "shape": [-1]},
+            {"name": ENCODED, "datatype": "BYTES", "shape": [-1, 1]},
         ],
         "outputs": [_tensor(name, spec) for name, spec in output_specs(model)],
     }

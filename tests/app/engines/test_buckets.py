@@ -2,7 +2,8 @@
 
 import pytest
 
-from app.engines.buckets import batch_buckets, bucket_for
+from app.engines.buckets import batch_buckets, bucket_for, largest_batch
+from app.engines.engine import Provider
 
 
 @pytest.mark.parametrize(
@@ -11,6 +12,16 @@ from app.engines.buckets import batch_buckets, bucket_for
 )
 def test_batch_buckets(largest: int, buckets: list[int]) -> None:
     assert list(batch_buckets(largest)) == buckets
+
+
+@pytest.mark.parametrize(
+    ("setting", "provider", "largest"),
+    [(0, "cpu", 8), (0, "cuda", 64), (0, "tensorrt", 64), (1, "cuda", 1), (32, "cpu", 32)],
+)
+def test_the_largest_batch_is_the_settings_or_what_is_usual(
+    setting: int, provider: Provider, largest: int
+) -> None:
+    assert largest_batch(setting, provider) == largest
 
 
 @pytest.mark.parametrize(("images", "bucket"), [(1, 1), (2, 2), (3, 4), (4, 4), (5, 6), (6, 6)])

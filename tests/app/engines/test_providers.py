@@ -36,7 +36,7 @@ def test_cpu_options() -> None:
 def test_cuda_options_and_the_cpu_for_what_is_left() -> None:
     [(first, options), (second, none)] = session_providers("cuda")
     assert (first, second) == (CUDA, CPU)
-    assert options["cudnn_conv_algo_search"] == "EXHAUSTIVE"
+    assert options["cudnn_conv_algo_search"] == "HEURISTIC"
     assert options["arena_extend_strategy"] == "kSameAsRequested"
     assert none == {}
 

@@ -1,5 +1,7 @@
 """A model serves only after it has proved itself."""
 
+import os
+import threading
 from collections.abc import Collection
 from pathlib import Path
 from typing import Literal
@@ -33,6 +35,7 @@ def load(
     cores: int = 1,
     inference_threads: int = 0,
     cache: ChoiceCache | None = None,
+    measures: bool = True,
 ) -> LoadedModel:
     return load_model(
         ModelRepository(root),
@@ -43,6 +46,7 @@ def load(
         cores=cores,
         inference_threads=inference_threads,
         cache=cache,
+        measures=measures,
         room=room_of_start(memory_limit_bytes),
     )
 
@@ -128,7 +132,7 @@ def test_a_damaged_file_is_no_reason_to_serve_another_variant(tmp_path: Path) ->
 
     folder = write_model(tmp_path, change=with_int8)
     (folder / "model.int8.onnx").write_bytes((folder / "model.fp32.onnx").read_bytes())
-    assert load(tmp_path, FakeEngines()).model.variant.precision == "fp32"
+    load(tmp_path, FakeEngines())  # whole, they load
     for damaged in ("int8", "fp32"):
         file = folder / f"model.{damaged}.onnx"
         right = file.read_bytes()
@@ -317,3 +321,21 @@ def test_a_memory_limit_that_is_too_small_is_told_before_the_model_is_loaded(
 
 def test_a_gpu_has_a_memory_of_its_own(repository: Path) -> None:
     load(repository, FakeEngines(providers=("cuda",)), memory_limit_bytes=64 * 2**20)
+
+
+def test_a_load_beside_others_gives_way_to_them(repository: Path) -> None:
+    niceness = []
+
+    def respond(
+        images: NDArray[np.uint8], outputs: Collection[str]
+    ) -> dict[str, NDArray[np.float32]]:
+        niceness.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        return dict(colour_outputs(images, outputs))
+
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    engines = FakeEngines(FakeEngine(respond=respond))
+    load(repository, engines, measures=False)
+    assert set(niceness) == {min(19, before + 10)}
+    niceness.clear()
+    load(repository, engines)
+    assert set(niceness) == {before}

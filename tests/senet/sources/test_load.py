@@ -321,3 +321,14 @@ def test_timm_is_asked_for_where_it_is_missing(
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(ConfigurationError, match="--timm: the timm library cannot be imported"):
         load_source(SourceOptions(timm="legacy_seresnet18", checkpoint=mini[1]))
+
+
+@pytest.mark.parametrize("failure", ["RuntimeError('no operator nms')", "OSError('no lib.so')"])
+def test_a_torchvision_of_another_build_is_told(
+    mini: tuple[nn.Module, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: str
+) -> None:
+    (tmp_path / "timm.py").write_text(f"raise {failure}")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "timm", raising=False)
+    with pytest.raises(ConfigurationError, match="torchvision of the same build as torch"):
+        load_source(SourceOptions(timm="legacy_seresnet18", checkpoint=mini[1]))

@@ -21,10 +21,17 @@ def main() -> int:
     parser.add_argument("--clients", type=int, default=24)
     parser.add_argument("--model-repository", type=Path, default=Path("models"))
     parser.add_argument("--model", default="imagenette")
+    parser.add_argument("--provider", choices=("cpu", "cuda"), default="cpu")
     options = parser.parse_args()
     warnings.filterwarnings("ignore", module=r"PIL\.")
     tally, done = asyncio.run(
-        chaos(options.model_repository, options.model, options.seconds, options.clients)
+        chaos(
+            options.model_repository,
+            options.model,
+            options.seconds,
+            options.clients,
+            options.provider,
+        )
     )
     for kind, number in sorted(done.items()):
         print(f"{kind:12} {number:8}")

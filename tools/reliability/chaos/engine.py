@@ -14,17 +14,20 @@ _FAILS_EVERY = 20
 
 
 class FlakyEngines:
-    """ONNX Runtime on the CPU; while `failing` is set, every twentieth batch raises.
+    """ONNX Runtime; while `failing` is set, every twentieth batch raises.
+
+    Args:
+        provider: what runs the model.
 
     Attributes:
         failing: whether to.
         failures: batches that raised.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, provider: Provider = "cpu") -> None:
         self.failing = False
         self.failures = 0
-        self._inner = OnnxEngines("cpu")
+        self._inner = OnnxEngines(provider)
 
     @property
     def runtime(self) -> str:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from app.engines.engine import Provider
 from tools.loadtools.client import Connection
 from tools.loadtools.operations import is_ready, metrics
 from tools.reliability.chaos.clients import Clients
@@ -20,7 +21,11 @@ _SETTLE_SECONDS = 10.0
 
 
 async def chaos(
-    model_repository: Path, model: str, seconds: float, clients: int
+    model_repository: Path,
+    model: str,
+    seconds: float,
+    clients: int,
+    provider: Provider = "cpu",
 ) -> tuple[Tally, dict[str, int]]:
     """Runs it.
 
@@ -29,12 +34,13 @@ async def chaos(
         model: what to serve.
         seconds: how long.
         clients: how many at once.
+        provider: what runs the model.
 
     Returns:
         What the clients counted, with everything that went wrong, and how many requests there
         were of each kind.
     """
-    engines = FlakyEngines()
+    engines = FlakyEngines(provider)
     async with served(model_repository, model, engines, slow_ms=_SLOW_MS) as port:
         cases = corpus(bomb_bytes=100_000, flips=4, many_pixels=False)
         kinds = ("truncated/", "wrong header/", "other format/", "size/")

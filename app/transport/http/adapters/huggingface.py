@@ -16,7 +16,7 @@ from app.transport.http.adapters.bodies import read_photo_or_json
 from app.transport.http.adapters.inference import Inference
 from app.transport.http.arrivals import Arrival
 from app.transport.http.classify import SCORE_DIGITS
-from app.transport.http.json_text import decode_image, read_document
+from app.transport.http.json_text import decode_image_aside, read_document
 from app.transport.http.request_body import RequestBody
 from app.transport.open_inference.inputs import Images
 
@@ -52,7 +52,9 @@ def huggingface_adapter(inference: Inference) -> Adapter:
     async def classify(request: Request, arrival: Arrival) -> Response:
         async def read(body: RequestBody, visit: Visit) -> Images:
             data, is_json = await read_photo_or_json(arrival.headers, body, visit)
-            return [read_inputs(read_document(_INPUTS, data), visit) if is_json else data]
+            if is_json:
+                data = await read_inputs(read_document(_INPUTS, data), visit)
+            return [data]
 
         done = await inference(request, arrival, read)
         classes = [
@@ -64,7 +66,7 @@ def huggingface_adapter(inference: Inference) -> Adapter:
     return Adapter(infers=[InferRoute("/", classify)])
 
 
-def read_inputs(document: Inputs, visit: Visit) -> bytes:
+async def read_inputs(document: Inputs, visit: Visit) -> bytes:
     """The photo of a request in JSON, whose parameters become the visit's.
 
     Raises:
@@ -80,4 +82,4 @@ def read_inputs(document: Inputs, visit: Visit) -> bytes:
         )
     if (top_k := parameters.get("top_k")) is not None:
         visit.options = ClassifyOptions(top_k, visit.options.min_score)
-    return decode_image(document["inputs"], "inputs")
+    return await decode_image_aside(document["inputs"], "inputs")

@@ -1,6 +1,5 @@
 """How adapters have images classified: as `POST /classify` does, within the same bounds."""
 
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -115,13 +114,12 @@ class Inference:
                 raise MalformedRequest("the request holds no image")
             if count > self.max_images:
                 raise TooManyImages(f"at most {self.max_images} images are accepted in one request")
-            # From here on there is nothing of the body left but its images.
-            visit.hold(COPIES * sum(map(_bytes_of, images)))
-            limit = time.monotonic() + self._request_timeout_seconds
-            visit.deadline = min(visit.deadline, limit)
             check_weight(model, visit.options, count, self.max_answer_bytes)
-            visit.admit(count)
-            results = await visit.host.infer(images, visit)
+            results = await visit.classify(
+                images,
+                held=COPIES * sum(map(_bytes_of, images)),
+                seconds=self._request_timeout_seconds,
+            )
         except ClientLeft:
             raise ClientDisconnect from None
         finally:

@@ -1,13 +1,12 @@
 """Requests of instances: TensorFlow Serving's, KServe's first protocol's and Vertex AI's."""
 
-import asyncio
 from typing import Annotated, Any, NotRequired
 
 from pydantic import FailFast, TypeAdapter
 from typing_extensions import TypedDict
 
 from app.contract.errors import MalformedRequest, TooManyImages
-from app.transport.http.json_text import decode_image, read_document
+from app.transport.http.json_text import decode_image_aside, read_document
 
 # Names that examples of these servers give an image whose value is base64 itself.
 _TEXTS = ("b64", "content", "data")
@@ -47,10 +46,9 @@ async def images_of(document: Instances, max_images: int) -> list[bytes]:
     images = []
     for index, instance in enumerate(instances):
         where = f"instances.{index}"
-        images.append(decode_image(_text(instance, where), where))
+        text = _text(instance, where)
         instances[index] = instance = None
-        # As in `read_json`: others get their turn between the images.
-        await asyncio.sleep(0)
+        images.append(await decode_image_aside(text, where))
     return images
 
 

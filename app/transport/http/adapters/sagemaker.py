@@ -45,7 +45,7 @@ def sagemaker_adapter(service: Service, inference: Inference) -> Adapter:
             are_instances = "instances" in document
             if are_instances:
                 return await images_of(document, inference.max_images)
-            return [read_inputs(document, visit)]
+            return [await read_inputs(document, visit)]
 
         done = await inference(request, arrival, read, name="instance")
         answer = predictions(done.results) if are_instances else ranked_labels(done.results[0])

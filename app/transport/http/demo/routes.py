@@ -16,11 +16,12 @@ _POLICY = (
 )
 
 
-def demo_router(*, docs: bool, open_inference_protocol: bool) -> APIRouter:
+def demo_router(*, docs: bool, feedback: bool, open_inference_protocol: bool) -> APIRouter:
     """The page at `/`, and what it consists of below `/demo`.
 
     Args:
         docs: whether there are pages of documentation to lead to.
+        feedback: whether a wrong answer can be told.
         open_inference_protocol: whether that is spoken, so that an example of it may be given.
     """
     files = read_files()
@@ -32,7 +33,11 @@ def demo_router(*, docs: bool, open_inference_protocol: bool) -> APIRouter:
 
     @router.get("/demo/about.json")
     async def about() -> Mapping[str, object]:
-        return {"docs": docs, "open_inference_protocol": open_inference_protocol}
+        return {
+            "docs": docs,
+            "feedback": feedback,
+            "open_inference_protocol": open_inference_protocol,
+        }
 
     @router.get("/demo/{name:path}")
     async def file(name: str, request: Request) -> Response:

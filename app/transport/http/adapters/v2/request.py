@@ -1,5 +1,6 @@
 """The body of an inference request: JSON, which tensors in binary may follow."""
 
+import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing_extensions import TypedDict
 
 from app.contract.decoding import sniff
 from app.contract.errors import MalformedRequest
-from app.transport.http.json_text import decode_image, read_large_document
+from app.transport.http.json_text import LONG_TEXT, decode_image, read_large_document
 from app.transport.open_inference.inputs import ENCODED, InputTensor
 from app.transport.open_inference.outputs import AskedOutput
 from app.transport.open_inference.parameters import asked_output, check_not_shared, whole
@@ -73,8 +74,8 @@ class InferRequest:
     timeout_us: int
 
 
-def read_request(headers: Mapping[bytes, bytes], body: bytes) -> InferRequest:
-    """Reads a body.
+async def read_request(headers: Mapping[bytes, bytes], body: bytes) -> InferRequest:
+    """Reads a body; beside the event loop where its JSON is long.
 
     Args:
         headers: of the request.
@@ -92,13 +93,21 @@ def read_request(headers: Mapping[bytes, bytes], body: bytes) -> InferRequest:
             f"the body is an image; send it as an element of the input {ENCODED} (BYTES), or with"
             f" the header {HEADER_LENGTH}: 0"
         )
-    head = read_large_document(_HEAD, body if length is None else body[:length])
+    text = body if length is None else body[:length]
+    binary = None if length is None else memoryview(body)[length:]
+    if len(text) > LONG_TEXT:
+        return await asyncio.to_thread(_read, text, binary)
+    return _read(text, binary)
+
+
+def _read(text: bytes, binary: memoryview | None) -> InferRequest:
+    head = read_large_document(_HEAD, text)
     parameters = head.get("parameters") or {}
     outputs = head.get("outputs") or []
     is_binary = _flag(parameters, "binary_data_output", default=False)
     return InferRequest(
         head.get("id") or None,
-        _inputs(head["inputs"], None if length is None else memoryview(body)[length:]),
+        _inputs(head["inputs"], binary),
         [asked_output(output["name"], output.get("parameters") or {}) for output in outputs],
         [_wants_binary(output, default=is_binary) for output in outputs],
         is_binary,

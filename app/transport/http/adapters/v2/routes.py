@@ -74,7 +74,7 @@ class _InferEndpoint:
             nonlocal asked, outputs
             data = await body.read()
             visit.hold(MEMORY_PER_BODY_BYTE * len(data))  # there may be base64 in it
-            asked = read_request(arrival.headers, data)
+            asked = await read_request(arrival.headers, data)
             model = visit.host.model
             images = read_images(model.signature, asked.inputs, self._inference.max_images)
             outputs = AskedOutputs(model, asked.outputs)

@@ -2,6 +2,7 @@
 
 import { showGates } from "./gates.js";
 import { drawPhoto, place } from "./overlay.js";
+import { offerFeedback } from "./wrong.js";
 
 const find = (id) => document.getElementById(id);
 let shown = null;
@@ -22,6 +23,7 @@ export async function showAnswer(item, service) {
   find("times").replaceChildren(...times(item.result.timing));
   const hasMaps = item.result.predictions.some((entry) => entry.cam);
   find("map-tools").hidden = find("classes-hint").hidden = !hasMaps;
+  offerFeedback(item.result, () => mine.chosen, service);
   find("answer").hidden = false;
   find("gates").hidden = true;
   mine.photo = await open(item.file, service.model?.exifTranspose !== false);

@@ -58,6 +58,12 @@ export class Service {
     return { excitations: result.excitations, usual };
   }
 
+  /** Tells which class a photo really has. */
+  feedback(result, classIndex) {
+    const { requestId, index } = result;
+    return this.client(() => undefined).feedback({ requestId, index, classIndex });
+  }
+
   /** Tells of an error, and asks for a key where one is missing. */
   fail(error) {
     this.onProblem(error);

@@ -47,7 +47,7 @@ def test_a_model(client: httpx.Client, path: str) -> None:
         "platform": "onnxruntime_onnx",
         "inputs": [
             {"name": "images", "datatype": "UINT8", "shape": [-1, *SHAPE]},
-            {"name": "image", "datatype": "BYTES", "shape": [-1]},
+            {"name": "image", "datatype": "BYTES", "shape": [-1, 1]},
         ],
         "outputs": [
             {"name": "scores", "datatype": "FP32", "shape": [-1, len(COLOURS)]},

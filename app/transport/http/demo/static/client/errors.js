@@ -21,6 +21,8 @@ export class OutputNotAvailable extends ServiceError{}
 export class AnswerTooLarge extends ServiceError{}
 export class LoadConflict extends ServiceError{}
 export class LoadRefused extends ServiceError{}
+export class FeedbackNotFound extends ServiceError{}
+export class FeedbackConflict extends ServiceError{}
 export class BodyTimeout extends ServiceError{}
 export class BodyTooLarge extends ServiceError{}
 export class TooManyImages extends ServiceError{}
@@ -33,4 +35,4 @@ export class TooManyConnections extends Unavailable{}
 export class InferenceFailed extends ServiceError{}
 export class DeadlineExceeded extends ServiceError{}
 const BY_CODE = new Map([
-["unsupported_image_format", UnsupportedImageFormat],["invalid_image", InvalidImage],["image_too_large", ImageTooLarge],["malformed_request", MalformedRequest],["invalid_parameter", InvalidParameter],["unauthenticated", Unauthenticated],["forbidden", Forbidden],["model_not_found", ModelNotFound],["output_not_available", OutputNotAvailable],["answer_too_large", AnswerTooLarge],["load_conflict", LoadConflict],["load_refused", LoadRefused],["body_timeout", BodyTimeout],["body_too_large", BodyTooLarge],["too_many_images", TooManyImages],["unsupported_media_type", UnsupportedMediaType],["overloaded", Overloaded],["not_ready", NotReady],["draining", Draining],["too_many_connections", TooManyConnections],["inference_failed", InferenceFailed],["deadline_exceeded", DeadlineExceeded],]);export function errorOfCode(code, message){const error = new (BY_CODE.get(code) ?? ServiceError)(message);error.code = code;return error;}
+["unsupported_image_format", UnsupportedImageFormat],["invalid_image", InvalidImage],["image_too_large", ImageTooLarge],["malformed_request", MalformedRequest],["invalid_parameter", InvalidParameter],["unauthenticated", Unauthenticated],["forbidden", Forbidden],["model_not_found", ModelNotFound],["output_not_available", OutputNotAvailable],["answer_too_large", AnswerTooLarge],["load_conflict", LoadConflict],["load_refused", LoadRefused],["feedback_not_found", FeedbackNotFound],["feedback_conflict", FeedbackConflict],["body_timeout", BodyTimeout],["body_too_large", BodyTooLarge],["too_many_images", TooManyImages],["unsupported_media_type", UnsupportedMediaType],["overloaded", Overloaded],["not_ready", NotReady],["draining", Draining],["too_many_connections", TooManyConnections],["inference_failed", InferenceFailed],["deadline_exceeded", DeadlineExceeded],]);export function errorOfCode(code, message){const error = new (BY_CODE.get(code) ?? ServiceError)(message);error.code = code;return error;}

@@ -1,0 +1,219 @@
+"""Samples of what was asked and answered, as JSON lines, for audits and retraining.
+
+Whoever answers only puts a record into a queue. A thread makes lines of them and writes; where it
+does not keep up, records are dropped and counted.
+"""
+
+import base64
+import hashlib
+import logging
+import os
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+import orjson
+
+from app.contract.errors import ConfigurationError
+from app.telemetry.metrics import Metrics
+
+logger = logging.getLogger(__name__)
+
+_MOST_RECORDS = 1_000
+_MOST_BYTES = 64 * 2**20
+_MOST_FILE_BYTES = 64 * 2**20
+_COMPLAINT_SECONDS = 60.0
+_CLOSE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One image.
+
+    Attributes:
+        content: what is told of it, as JSON has it.
+        image: its encoded bytes, of which the digest is told.
+    """
+
+    content: Mapping[str, object]
+    image: bytes
+
+
+class Sink(Protocol):
+    """Where lines go."""
+
+    def write(self, lines: bytes) -> None:
+        """Writes whole lines, or none of them.
+
+        Raises:
+            OSError: if they cannot be written.
+            ConfigurationError: likewise.
+        """
+        ...
+
+
+class FolderSink:
+    """Appends lines to files of up to 64 MiB in a folder.
+
+    Args:
+        folder: is made if it is missing.
+
+    Raises:
+        ConfigurationError: if no file can be written there.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._number = 0
+        self._file: Path | None = None
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            probe = folder / f".probe-{os.getpid()}"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise ConfigurationError(
+                "records_uri",
+                f"{folder} cannot be written to ({error.strerror or error})",
+                "give a folder that the service may write to, or the URI of a store",
+            ) from error
+
+    def write(self, lines: bytes) -> None:
+        """See `Sink`."""
+        if self._file is None or self._file.stat().st_size + len(lines) > _MOST_FILE_BYTES:
+            self._file = self._new()
+        with self._file.open("ab") as file:
+            before = file.tell()
+            try:
+                file.write(lines)
+                file.flush()
+            except OSError:
+                # What did fit is half a line.
+                try:
+                    os.ftruncate(file.fileno(), before)
+                except OSError:
+                    self._file = None  # nothing may follow it
+                raise
+
+    def _new(self) -> Path:
+        while True:  # another service, or a clock that was set back, may have taken a name
+            self._number += 1
+            path = self._folder / record_name(self._number)
+            try:
+                path.open("xb").close()
+            except FileExistsError:
+                continue
+            return path
+
+
+def record_name(number: int) -> str:
+    """The name of a file of records, the `number`-th of this process."""
+    return f"records-{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}-{number}.jsonl"
+
+
+class Recorder:
+    """Hands records to a thread, which writes them.
+
+    Args:
+        share: of the requests that are recorded.
+        sink: takes the lines.
+        metrics: count the records by outcome.
+        with_images: whether images are recorded, or their digests alone.
+        gather_seconds: lines that come within this time are written together.
+        draw: gives values from 0 up to 1 with equal chances.
+        clock: monotonic time in seconds.
+    """
+
+    def __init__(
+        self,
+        share: float,
+        sink: Sink,
+        metrics: Metrics,
+        *,
+        with_images: bool = False,
+        gather_seconds: float = 1.0,
+        draw: Callable[[], float] = random.random,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._share = share
+        self._sink = sink
+        self._count = metrics.records.labels
+        self._with_images = with_images
+        self._gather_seconds = gather_seconds
+        self._draw = draw
+        self._clock = clock
+        self._complained: float | None = None
+        self._records: deque[Record] = deque()
+        self._bytes = 0
+        self._lock = threading.Lock()
+        self._ending = threading.Event()
+        # A daemon: a store that hangs must not keep the process.
+        self._thread = threading.Thread(target=self._work, name="records", daemon=True)
+        self._thread.start()
+
+    def wants(self) -> bool:
+        """Whether the next request is recorded."""
+        return self._draw() < self._share
+
+    def put(self, records: Sequence[Record]) -> None:
+        """Takes a request's records, or drops them; never waits."""
+        size = sum(len(record.image) for record in records)
+        with self._lock:
+            fits = (
+                len(self._records) + len(records) <= _MOST_RECORDS
+                and self._bytes + size <= _MOST_BYTES
+                and not self._ending.is_set()
+            )
+            if fits:
+                self._records.extend(records)
+                self._bytes += size
+        if not fits:
+            self._count("dropped").inc(len(records))
+
+    def close(self) -> None:
+        """Writes what is left, for up to five seconds."""
+        self._ending.set()
+        self._thread.join(_CLOSE_SECONDS)
+
+    def _work(self) -> None:
+        while not self._ending.wait(self._gather_seconds):
+            self._write()
+        self._write()
+
+    def _write(self) -> None:
+        with self._lock:
+            records = list(self._records)
+            self._records.clear()
+        if not records:
+            return
+        try:
+            self._sink.write(b"".join(self._line(record) for record in records))
+        except Exception as error:  # noqa: BLE001 - whatever it is, answers go on
+            self._count("failed").inc(len(records))
+            self._complain(error)
+        else:
+            self._count("written").inc(len(records))
+        finally:
+            # Until now they were in memory.
+            with self._lock:
+                self._bytes -= sum(len(record.image) for record in records)
+
+    def _line(self, record: Record) -> bytes:
+        content = dict(record.content)
+        content["image_sha256"] = hashlib.sha256(record.image).hexdigest()
+        content["image_bytes"] = len(record.image)
+        if self._with_images:
+            content["image"] = base64.b64encode(record.image).decode()
+        return orjson.dumps(content) + b"\n"
+
+    def _complain(self, error: Exception) -> None:
+        now = self._clock()
+        if self._complained is None or now - self._complained >= _COMPLAINT_SECONDS:
+            self._complained = now
+            logger.error("records are lost: %s", error)

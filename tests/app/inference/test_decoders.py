@@ -1,0 +1,210 @@
+"""Processes that decode give what a thread would give, and outlive what ends one of them."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.contract.decoding import LargeImage
+from app.contract.errors import (
+    ImageTooLarge,
+    InferenceFailed,
+    InvalidImage,
+    UnsupportedImageFormat,
+)
+from app.contract.manifest import Preprocessing
+from app.contract.preprocess import network_input
+from app.inference.decoders import DecoderProcesses
+from app.inference.hosting import Hosting
+from app.settings import Settings
+from app.telemetry.metrics import Metrics
+from app.telemetry.tracing import Tracing
+from tests.support.colours import COLOURS
+from tests.support.engines import FakeEngines
+from tests.support.images import encode, landscape, photo, truncated_jpeg
+from tests.support.server import running
+
+CONTRACT = Preprocessing(
+    geometry="torchvision", resize_shorter_side=48, crop_height=32, crop_width=48
+)
+OTHER_CONTRACT = CONTRACT.model_copy(update={"crop_width": 32})
+PIXELS = 1_000_000
+BOUND_SECONDS = 30.0
+PHOTO = encode(landscape((120, 90)), "JPEG")
+
+
+@pytest.fixture
+def two() -> Iterator[DecoderProcesses]:
+    decoders = DecoderProcesses(2)
+    decoders.start()
+    yield decoders
+    decoders.stop()
+
+
+@pytest.mark.parametrize("contract", [CONTRACT, OTHER_CONTRACT])
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP"])
+def test_they_see_what_a_thread_sees(
+    two: DecoderProcesses, contract: Preprocessing, image_format: str
+) -> None:
+    data = encode(landscape((120, 90)), image_format)
+    expected = network_input(data, contract, max_pixels=PIXELS)
+    for _ in range(3):
+        seen = two.decode(data, contract, max_pixels=PIXELS)
+        np.testing.assert_array_equal(seen.pixels, expected.pixels)
+        assert seen.crop == expected.crop
+
+
+def test_many_threads_get_each_their_own(two: DecoderProcesses) -> None:
+    photos = [encode(photo(colour, (120, 90))) for colour in COLOURS]
+    expected = [network_input(data, CONTRACT, max_pixels=PIXELS).pixels for data in photos]
+    with ThreadPoolExecutor(8) as threads:
+        seen = list(
+            threads.map(lambda data: two.decode(data, CONTRACT, max_pixels=PIXELS), photos * 5)
+        )
+    for index, found in enumerate(seen):
+        np.testing.assert_array_equal(found.pixels, expected[index % len(photos)])
+
+
+@pytest.mark.parametrize(
+    ("data", "max_pixels", "max_bytes", "error"),
+    [
+        (b"", PIXELS, None, UnsupportedImageFormat),
+        (b"plain text", PIXELS, None, UnsupportedImageFormat),
+        (truncated_jpeg(), PIXELS, None, InvalidImage),
+        (PHOTO, 100, None, ImageTooLarge),
+        (PHOTO, PIXELS, 10, LargeImage),
+    ],
+)
+def test_their_errors_are_a_threads(
+    two: DecoderProcesses,
+    data: bytes,
+    max_pixels: int,
+    max_bytes: int | None,
+    error: type[Exception],
+) -> None:
+    with pytest.raises(error) as expected:
+        network_input(data, CONTRACT, max_pixels=max_pixels, max_bytes=max_bytes)
+    with pytest.raises(error) as raised:
+        two.decode(data, CONTRACT, max_pixels=max_pixels, max_bytes=max_bytes)
+    assert str(raised.value) == str(expected.value)
+    assert two.decode(PHOTO, CONTRACT, max_pixels=PIXELS).pixels.shape == (32, 48, 3)
+
+
+def test_one_that_ends_fails_its_image_and_is_replaced(caplog: pytest.LogCaptureFixture) -> None:
+    decoders = DecoderProcesses(1)
+    decoders.start()
+    try:
+        decoders.decode(PHOTO, CONTRACT, max_pixels=PIXELS)
+        for pid in children(os.getpid()):
+            os.kill(pid, signal.SIGKILL)
+        with pytest.raises(InferenceFailed, match="the process that decoded this image ended"):
+            decoders.decode(PHOTO, CONTRACT, max_pixels=PIXELS)
+        assert "another takes its place" in caplog.text
+        assert decoders.decode(PHOTO, CONTRACT, max_pixels=PIXELS).pixels.shape == (32, 48, 3)
+    finally:
+        decoders.stop()
+    assert children(os.getpid()) == []
+
+
+def test_after_the_stop_nothing_is_decoded_and_nobody_waits() -> None:
+    decoders = DecoderProcesses(2)
+    decoders.start()
+    decoders.stop()
+    for _ in range(3):
+        with pytest.raises(InferenceFailed, match="the service stops"):
+            decoders.decode(PHOTO, CONTRACT, max_pixels=PIXELS)
+    assert children(os.getpid()) == []
+
+
+def test_they_end_with_a_service_that_is_killed() -> None:
+    script = (
+        "import sys\n"
+        "from app.inference.decoders import DecoderProcesses\n"
+        "DecoderProcesses(3).start()\n"
+        "print('started', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"started\n"
+        wait_until(lambda: len(children(process.pid)) == 3)
+        pids = children(process.pid)
+        process.kill()
+    wait_until(lambda: not any(is_decoder(pid) for pid in pids))
+
+
+def test_a_service_decodes_by_them(make_settings: Callable[..., Settings]) -> None:
+    for colour in (2, 7):
+        data = encode(photo(COLOURS[colour], (120, 90)))
+        answers = []
+        for way in ("threads", "processes"):
+            settings = make_settings(decode_by=way, decode_threads=2)
+            with running(settings, FakeEngines()) as live, live.client() as client:
+                headers = {"content-type": "image/png"}
+                answers.append(client.post("/classify", content=data, headers=headers).json())
+                refused = client.post("/classify", content=b"text", headers=headers)
+                assert refused.status_code == 415
+        first, second = ([r["predictions"] for r in answer["results"]] for answer in answers)
+        assert first == second
+    assert children(os.getpid()) == []
+
+
+@pytest.mark.parametrize(
+    ("threads", "limit_mib", "way", "count"),
+    [
+        (4, None, "auto", 0),
+        (5, None, "auto", 5),
+        (5, 1024, "auto", 0),
+        (5, 2048, "auto", 5),
+        (5, None, "threads", 0),
+        (2, 512, "processes", 2),
+    ],
+)
+async def test_they_are_taken_where_they_pay_and_memory_is_plenty(
+    metrics: Metrics, threads: int, limit_mib: int | None, way: str, count: int
+) -> None:
+    hosting = Hosting(
+        Settings(decode_threads=threads, decode_by=way),
+        metrics,
+        Tracing(),
+        lambda error: None,
+        limit_bytes=limit_mib and limit_mib * 2**20,
+    )
+    hosting.start()
+    try:
+        wait_until(lambda: len(children(os.getpid())) == count)
+    finally:
+        await hosting.stop()
+    assert children(os.getpid()) == []
+
+
+def children(pid: int) -> list[int]:
+    """The processes that decode for a process, those that they were forked from included."""
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in map(int, (task / "children").read_text().split()):
+            found += [child, *children(child)] if is_decoder(child) else []
+    return found
+
+
+def is_decoder(pid: int) -> bool:
+    try:
+        return b"decoder_process" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + BOUND_SECONDS
+    while not holds():
+        assert time.monotonic() < give_up
+        time.sleep(0.01)

@@ -1,0 +1,1 @@
+"""The steps, in order of value; each can be run alone and writes its report as it goes."""
