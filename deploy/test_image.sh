@@ -166,5 +166,5 @@ mkdir "$work/empty"
 chmod 755 "$work" "$work/empty"
 refuse "which holds no model" -v "$work/empty:/models:ro"
 echo "== a memory limit too small for the model"
-refuse "of memory, the container's limit is 80 MiB" --memory 80m --memory-swap 80m
+refuse "left for it: the container's limit is 80 MiB" --memory 80m --memory-swap 80m
 echo "1 passed, 0 failed"

@@ -34,7 +34,7 @@ SenetError
     └── DeadlineExceeded
 """
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class SenetError(Exception):
@@ -73,6 +73,11 @@ class RequestError(SenetError):
     """
 
     code: ClassVar[str]
+
+    def alone(self) -> Self:
+        """Without its traceback and cause, by which it keeps alive what it came from: a file."""
+        self.__cause__ = self.__context__ = None
+        return self.with_traceback(None)
 
 
 class MalformedRequest(RequestError):

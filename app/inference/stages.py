@@ -116,7 +116,7 @@ class Stages:
         except LargeImage:
             return lambda scheduler: scheduler.postpone(image)
         except RequestError as error:
-            self._answer([(image, error)])
+            self._answer([(image, error.alone())])
         else:
             image.pixels, image.crop = seen.pixels, seen.crop
             image.decoded = self._clock()

@@ -1,12 +1,17 @@
 """The client before the service itself; skipped where there is no service to start."""
 
-from collections.abc import Iterator
+import zipfile
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from PIL import Image
+from pyarrow import parquet
 
 from senet_client import AsyncClient, Classification, Client, errors
 from senet_client.score.job import Exit, JobOptions, run_job
@@ -140,3 +145,59 @@ def test_a_prediction_set(url: str) -> None:
     labels = {found.label for found in answer.predictions}
     assert {member.label for member in answer.prediction_set} <= labels
     assert isinstance(answer.to_dict()["prediction_set"], list)
+
+
+async def test_arrays_and_images_that_come_asynchronously(url: str) -> None:
+    pictures = [Image.open(BytesIO(draw(number))) for number in range(5)]
+
+    async def arrays() -> AsyncIterator[np.ndarray[Any, np.dtype[np.uint8]]]:
+        for picture in pictures:
+            yield np.asarray(picture)
+
+    async with AsyncClient(url, images_per_request=2) as client:
+        found = [result async for result in client.classify_many(arrays())]
+        for result, picture in zip(found, pictures, strict=True):
+            assert isinstance(result, Classification)
+            assert result.timing is not None
+            assert result.timing.inference_ms is not None
+            alone = (await client.classify(picture)).predictions[0]
+            assert result.predictions[0].class_index == alone.class_index
+            assert result.predictions[0].score == pytest.approx(alone.score, abs=1e-4)
+
+
+def test_every_kind_of_input_and_column(url: str, tmp_path: Path) -> None:
+    images = [draw(number) for number in range(6)]
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        for number, data in enumerate(images):
+            archive.writestr(f"{number}.jpg", data)
+    table = pa.table({"image": pa.array(images, pa.binary()), "id": list("abcdef")})
+    parquet.write_table(table, tmp_path / "photos.parquet")
+    outputs = []
+    for source, more in (
+        ("photos.zip", JobOptions(inputs=(), output="", url=url)),
+        ("photos.parquet", JobOptions(inputs=(), output="", url=url, keep=("id",))),
+    ):
+        output = tmp_path / "out" / f"{source}.jsonl"
+        options = replace(
+            more,
+            inputs=(str(tmp_path / source),),
+            output=f"file://{output}",
+            work=str(tmp_path),
+            column="image",
+            margin=True,
+            embeddings=True,
+            progress="none",
+        )
+        output.parent.mkdir(exist_ok=True)
+        assert run_job(options, []) is Exit.COMPLETE
+        outputs.append(read_rows(output))
+    with Client(url) as client:
+        for data, zipped, stored in zip(images, *outputs, strict=True):
+            answer = client.classify(data, include=["embedding"])
+            best, second = answer.predictions[:2]
+            for row in (zipped, stored):
+                assert row["label_1"] == best.label
+                assert row["margin"] == pytest.approx(best.score - second.score, abs=0.01)
+                assert answer.embedding is not None
+                assert len(row["embedding"]) == len(answer.embedding)
+    assert [row["id"] for row in outputs[1]] == list("abcdef")

@@ -25,14 +25,20 @@ def load(name: str, *, test_size: bool = False) -> Loaded:
     """Downloads a network's two files, or takes them from the hub's cache, and loads them.
 
     Args:
-        name: `organisation/name`.
+        name: `organisation/name`, or a folder of this machine that holds both files.
         test_size: see `load_folder`.
 
     Raises:
         ConfigurationError: if the network cannot be had, or as `load_folder`.
     """
+    if (Path(name) / _CONFIG).is_file():
+        return load_folder(Path(name), option="--hf-hub", test_size=test_size)
     if not _NAME.fullmatch(name):
-        raise _refusal("--hf-hub", f"{name!r} is not ORG/NAME", "give it as the hub writes it")
+        raise _refusal(
+            "--hf-hub",
+            f"{name!r} is neither ORG/NAME nor a folder with a {_CONFIG}",
+            "give it as the hub writes it",
+        )
     try:
         hub = importlib.import_module("huggingface_hub")
     except ImportError as error:

@@ -46,7 +46,7 @@ class SourceOptions:
             network.
         program: a `.pt2` file that `torch.export.save` wrote.
         onnx: an ONNX file, float32 [batch, 3, height, width] in and logits out.
-        hub: `organisation/name` on the hub.
+        hub: `organisation/name` on the hub, or a folder of one.
         labels: text file, one class a line, or JSON; see `senet.sources.label_formats`.
         preprocessing: what the flags say about it.
         licence: the weights' licence, where the source doesn't state one.

@@ -5,7 +5,7 @@ import { InferenceClient } from "@huggingface/inference";
 const url = process.argv[2];
 const data = new Blob([await buffer(process.stdin)], { type: "image/jpeg" });
 const classify = (query) =>
-  new InferenceClient().endpoint(url + query).imageClassification({ data });
+  new InferenceClient(process.env.KEY).endpoint(url + query).imageClassification({ data });
 
 const plain = await classify("");
 const two = await classify("/?top_k=2");

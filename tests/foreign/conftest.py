@@ -5,22 +5,31 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
-from typing import Any
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
 from tests.foreign.photo import PHOTO, ROOT
 
 
-@pytest.fixture(scope="session")
-def log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """What a service has logged that is ready."""
-    file = tmp_path_factory.mktemp("service") / "log"
+class Service(NamedTuple):
+    """Where a service answers: host and port."""
+
+    http: str
+    grpc: str
+
+
+@contextmanager
+def serving(folder: Path, *options: str) -> Iterator[Service]:
+    """A service that is ready."""
+    file = folder / "log"
     command = [".venv/bin/python", "-m", "app", "--port", "0", "--grpc-port", "0"]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("SENET_")}
     with file.open("wb") as output:
         process = subprocess.Popen(
-            [*command, "--precision", "fp32"], cwd=ROOT, stdout=output, env=environment
+            [*command, "--precision", "fp32", *options], cwd=ROOT, stdout=output, env=environment
         )
     try:
         give_up = time.monotonic() + 60
@@ -28,24 +37,30 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             assert process.poll() is None, text
             assert time.monotonic() < give_up, text
             time.sleep(0.05)
-        yield text
+        [http] = re.findall(r"listening on (127\.0\.0\.1:\d+)", text)
+        [grpc] = re.findall(r"gRPC on (127\.0\.0\.1:\d+)", text)
+        yield Service(http, grpc)
     finally:
         process.terminate()
         process.wait()
 
 
 @pytest.fixture(scope="session")
-def url(log: str) -> str:
-    """Where it speaks HTTP."""
-    [port] = re.findall(r"listening on 127\.0\.0\.1:(\d+)", log)
-    return f"127.0.0.1:{port}"
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with serving(tmp_path_factory.mktemp("service")) as service:
+        yield service
 
 
 @pytest.fixture(scope="session")
-def grpc_url(log: str) -> str:
+def url(service: Service) -> str:
+    """Where it speaks HTTP."""
+    return service.http
+
+
+@pytest.fixture(scope="session")
+def grpc_url(service: Service) -> str:
     """Where it speaks gRPC."""
-    [port] = re.findall(r"gRPC on 127\.0\.0\.1:(\d+)", log)
-    return f"127.0.0.1:{port}"
+    return service.grpc
 
 
 @pytest.fixture(scope="session")

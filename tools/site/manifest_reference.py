@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from app.contract.manifest import Manifest
-from tools.site.tables import table
+from tools.site.tables import prose, table
 
 
 def manifest_page() -> str:
@@ -21,7 +21,7 @@ def manifest_page() -> str:
         if "properties" in content:
             parts.append(f"## {name}\n")
             if name != "manifest.json":
-                parts.append(f"{' '.join(content.get('description', '').split())}\n")
+                parts.append(f"{prose(content.get('description', ''))}\n")
             parts.append(table(("key", "type", "required", "meaning"), _rows(content)))
     return "\n".join(parts)
 
@@ -29,7 +29,7 @@ def manifest_page() -> str:
 def _rows(content: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
     required = content.get("required", ())
     for key, told in content["properties"].items():
-        meaning = told.get("description", "")
+        meaning = prose(told.get("description", ""))
         default = told.get("default")
         if key not in required and default not in (None, (), [], {}):
             meaning += f" Default: `{default}`."

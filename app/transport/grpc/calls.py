@@ -107,7 +107,7 @@ class Calls:
             except RequestError as error:
                 status = http_status(error)
                 annotate(outcome=error.code)
-                await self._abort(call, status_code(error), str(error), trailing(error))
+                _refuse(call, status_code(error), str(error), trailing(error))
             except asyncio.CancelledError:
                 status = _DEADLINE_PASSED if call.is_late else None
                 raise
@@ -116,19 +116,24 @@ class Calls:
                 annotate(outcome="internal_error")
                 logger.exception("unforeseen error")
                 detail = "an unforeseen error; it is in the log"
-                await self._abort(call, grpc.StatusCode.INTERNAL, detail, [])
+                _refuse(call, grpc.StatusCode.INTERNAL, detail, [])
             finally:
                 method = "POST" if is_post else "GET"
                 self._log.note(method, route, status, time.monotonic() - call.started, fields)
-            raise AssertionError  # the library's abort does not return
+            return b""  # which the library leaves out
 
         return grpc.stream_unary_rpc_method_handler(answer)
 
-    async def _abort(
-        self, call: Call, code: grpc.StatusCode, detail: str, fields: list[tuple[str, str]]
-    ) -> None:
-        fields = [("x-request-id", call.id), *fields]
-        await call.context.abort(code, detail, trailing_metadata=tuple(fields))
+
+def _refuse(call: Call, code: grpc.StatusCode, detail: str, fields: list[tuple[str, str]]) -> None:
+    """Ends a call with an error.
+
+    Not by the library's `abort`: its exception would keep this one, and with it the message, until
+    the garbage collector comes.
+    """
+    call.context.set_code(code)
+    call.context.set_details(detail)
+    call.context.set_trailing_metadata((("x-request-id", call.id), *fields))
 
 
 def _client(peer: str) -> tuple[str, int] | None:

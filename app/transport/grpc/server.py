@@ -115,6 +115,8 @@ def _options(settings: Settings) -> list[tuple[str, int]]:
         ("grpc.max_concurrent_streams", _max_calls(settings)),
         ("grpc.server_handshake_timeout_ms", settings.head_timeout_ms),
         ("grpc.max_metadata_size", settings.max_head_bytes),
+        # Else windows grow to megabytes, which a call may fill before it is read.
+        ("grpc.http2.bdp_probe", 0),
         ("grpc.max_connection_idle_ms", _IDLE_MS),
         ("grpc.keepalive_time_ms", _KEEP_ALIVE_MS),
     ]

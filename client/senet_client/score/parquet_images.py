@@ -79,7 +79,13 @@ def _opened(file: str) -> "tuple[parquet.ParquetFile, list[int]]":
     """The file, and the row after the last of each group."""
     from pyarrow import parquet
 
-    opened = parquet.ParquetFile(storage.open_file(file))
+    if storage.is_remote(file):
+        opened = parquet.ParquetFile(storage.open_file(file))
+    else:
+        with storage.open_file(file):  # refuses what is no regular file
+            pass
+        # By its name, for Arrow closes only what it has opened.
+        opened = parquet.ParquetFile(file)
     told = opened.metadata
     groups = (told.row_group(number).num_rows for number in range(told.num_row_groups))
     return opened, list(accumulate(groups))

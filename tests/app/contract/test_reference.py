@@ -18,9 +18,7 @@ def signal(**changed: object) -> SignalReference:
 def test_a_difference_is_counted_in_standard_deviations() -> None:
     assert signal().difference(np.array([0.5, 10.0])) == 0
     assert signal().difference(np.array([0.6, 12.0])) == pytest.approx(1)
-    assert signal().difference(np.array([0.9, 13.0])) == pytest.approx(
-        (12.5 + 9 / 8) ** 0.5, rel=0.2
-    )
+    assert signal().difference(np.array([0.9, 13.0])) == pytest.approx(((4**2 + 1.5**2) / 2) ** 0.5)
 
 
 def test_chance_explains_less_the_more_photos_there_are() -> None:

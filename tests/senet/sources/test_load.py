@@ -332,3 +332,14 @@ def test_a_torchvision_of_another_build_is_told(
     monkeypatch.delitem(sys.modules, "timm", raising=False)
     with pytest.raises(ConfigurationError, match="torchvision of the same build as torch"):
         load_source(SourceOptions(timm="legacy_seresnet18", checkpoint=mini[1]))
+
+
+def test_a_folder_may_stand_for_a_network_of_the_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "config.json").write_text('{"model_type": "bert"}')
+    for name in ("./mine", str(tmp_path / "mine")):
+        with pytest.raises(ConfigurationError, match=r"^--hf-hub: .*config\.json names bert"):
+            load_source(SourceOptions(hub=name))

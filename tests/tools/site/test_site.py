@@ -14,7 +14,7 @@ from tools.site import hooks
 from tools.site.http_reference import http_page
 from tools.site.manifest_reference import manifest_page
 from tools.site.metrics_reference import metrics_page
-from tools.site.tables import cell
+from tools.site.tables import cell, prose
 
 ROOT = Path(__file__).parents[3]
 
@@ -80,3 +80,7 @@ def test_every_key_of_the_manifest_is_listed() -> None:
 
 def test_a_cell_holds_what_would_end_it() -> None:
     assert cell("a | b\n<c>") == "a \\| b \\<c>"
+
+
+def test_shapes_are_no_references() -> None:
+    assert prose("float [k][dim],\n see [x](y.md)") == r"float \[k]\[dim], see [x](y.md)"

@@ -136,10 +136,13 @@ def _bytes_of(image: bytes | NDArray[np.uint8]) -> int:
 
 
 def _first_error(results: Sequence[Answer], name: str) -> RequestError:
+    """A new error, for one that is raised where `results` lead to it would keep its image, until
+    the garbage collector comes.
+    """
     index, error = next(
         (index, result) for index, result in enumerate(results) if isinstance(result, RequestError)
     )
-    return error if len(results) == 1 else type(error)(f"{name} {index}: {error}")
+    return type(error)(str(error) if len(results) == 1 else f"{name} {index}: {error}")
 
 
 def _headers(model: ServedModel) -> dict[str, str]:
