@@ -42,6 +42,10 @@ def main() -> int:
             from app.cli.tensorrt import build_engine
 
             print(build_engine(arguments[1:]))  # noqa: T201 - the command's result
+        elif arguments[:1] == ["gallery"]:
+            from app.cli.gallery.command import write_gallery
+
+            print(write_gallery(arguments[1:]))  # noqa: T201 - the command's result
         elif arguments[:1] == ["tune"]:
             _become_tune(arguments[1:])
         else:

@@ -262,7 +262,7 @@ def main(arguments: list[str]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         draw().save(path, quality=_QUALITY, optimize=True)
         listed.append({"file": name, "label": label})
-    (folder / "examples.json").write_text(json.dumps(listed, indent=1) + "\n")
+    (folder / "examples.json").write_text(json.dumps(listed) + "\n")
 
 
 if __name__ == "__main__":

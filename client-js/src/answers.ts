@@ -9,7 +9,17 @@ import {
   UnexpectedAnswer,
   type SenetClientError,
 } from "./errors.js";
-import type { Batch, Classification, Crop, LoadedModel, Model, Prediction, Result, SetMember } from "./results.js";
+import type {
+  Batch,
+  ClassGates,
+  Classification,
+  Crop,
+  LoadedModel,
+  Model,
+  Prediction,
+  Result,
+  SetMember,
+} from "./results.js";
 
 type Json = Record<string, unknown>;
 
@@ -68,9 +78,21 @@ export async function readModels(response: Response): Promise<LoadedModel[]> {
       height: get(size, "height", "number"),
       width: get(size, "width", "number"),
       labels: get(value, "labels", "number"),
+      exifTranspose: value["exif_transpose"] !== false,
       outputs: (value["outputs"] ?? []) as LoadedModel["outputs"],
     };
   });
+}
+
+/** Reads the answer of `GET /models/{m}/versions/{v}/gates/{class_index}`. */
+export async function readClassGates(response: Response): Promise<ClassGates> {
+  const body = await readObject(response);
+  return {
+    label: get(body, "label", "string"),
+    dataset: get(body, "dataset", "string"),
+    photos: get(body, "photos", "number"),
+    blocks: get(body, "blocks", "object") as ClassGates["blocks"],
+  };
 }
 
 /** Reads the answer to a single label. */

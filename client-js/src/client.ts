@@ -1,6 +1,6 @@
 /** The client. */
 
-import { readBatch, readFeedback, readModels } from "./answers.js";
+import { readBatch, readClassGates, readFeedback, readModels } from "./answers.js";
 import { call, type Limits, type Policy, type Retries, type Retry, type WireRequest } from "./calls.js";
 import {
   ConnectionFailed,
@@ -11,7 +11,7 @@ import {
   Unavailable,
   UnreadableImage,
 } from "./errors.js";
-import type { Batch, Classification, LoadedModel, Result } from "./results.js";
+import type { Batch, ClassGates, Classification, LoadedModel, Model, Result } from "./results.js";
 
 /** Encoded bytes of an image; a `File` brings its name. */
 export type ImageLike = Blob | ArrayBuffer | Uint8Array<ArrayBuffer>;
@@ -186,6 +186,12 @@ export class Client {
   async models(options: CallOptions = {}): Promise<LoadedModel[]> {
     const request = { method: "GET", path: "models" };
     return call(this.#policy, request, this.#limits(options), readModels);
+  }
+
+  /** What the gates did over the photos of a class when a model was exported. */
+  async classGates(model: Model, classIndex: number, options: CallOptions = {}): Promise<ClassGates> {
+    const path = `models/${model.name}/versions/${model.version}/gates/${classIndex}`;
+    return call(this.#policy, { method: "GET", path }, this.#limits(options), readClassGates);
   }
 
   /**

@@ -30,7 +30,19 @@ export interface LoadedModel extends Model {
   readonly width: number;
   /** How many classes it tells apart. */
   readonly labels: number;
+  /** Whether photos are turned as their EXIF data say. */
+  readonly exifTranspose: boolean;
   readonly outputs: readonly Tensor[];
+}
+
+/** What the gates of each SE block did over the photos of a class, channel by channel. */
+export interface ClassGates {
+  readonly label: string;
+  readonly dataset: string;
+  /** How many there were. */
+  readonly photos: number;
+  /** Means and standard deviations over them, by the block's name. */
+  readonly blocks: Readonly<Record<string, { readonly mean: readonly number[]; readonly spread: readonly number[] }>>;
 }
 
 /** One class for one image. */
@@ -55,7 +67,7 @@ export interface SetMember {
   readonly score: number;
 }
 
-/** Left, top, right and bottom edge in pixels of the photo, turned upright as its EXIF data say. */
+/** Left, top, right and bottom edge in pixels of the photo, turned as `LoadedModel.exifTranspose` says. */
 export type Crop = readonly [number, number, number, number];
 
 /** The answer for one image. */

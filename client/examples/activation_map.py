@@ -17,12 +17,16 @@ mpl.use("Agg")
 photo, output, url = [*sys.argv[1:], "http://127.0.0.1:8000"][:3]
 with Client(url) as client:
     answer = client.classify(photo, top_k=1, include=["cam"])
+    model = next(own for own in client.models() if own.digest == answer.model.digest)
 best = answer.predictions[0]
 cam = np.asarray(best.cam)  # [h, w], in units of logits
 print(f"{best.label}: map of {cam.shape[0]} x {cam.shape[1]}")
 
 # %% The map over the part of the photo that the network saw
-image = ImageOps.exif_transpose(Image.open(photo)).convert("RGB")
+image = Image.open(photo)
+if model.exif_transpose:
+    image = ImageOps.exif_transpose(image)
+image = image.convert("RGB")
 left, top, right, bottom = answer.crop or (0, 0, *image.size)
 place = (left, right, bottom, top)
 figure, axes = plt.subplots(figsize=(5, 5))

@@ -255,6 +255,7 @@ def _loaded(value: Mapping[str, Any]) -> LoadedModel:
         height=_get(size, "height", int),
         width=_get(size, "width", int),
         labels=_get(value, "labels", int),
+        exif_transpose=value.get("exif_transpose") is not False,
     )
 
 

@@ -73,6 +73,7 @@ class LoadedModel(Model):
         height: of the network's input, in pixels.
         width: of the network's input, in pixels.
         labels: how many classes it tells apart.
+        exif_transpose: whether photos are turned as their EXIF data say.
     """
 
     architecture: str
@@ -80,6 +81,7 @@ class LoadedModel(Model):
     height: int
     width: int
     labels: int
+    exif_transpose: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,7 @@ class Classification:
         embedding: float32 [dim], the pooled features before the classifier; None unless asked
             for.
         crop: the region that the network saw: left, top, right and bottom in pixels of the photo,
-            turned upright as its EXIF data say; None from a service that does not tell.
+            turned as the model's `exif_transpose` says; None from a service that does not tell.
         excitations: float32 [channels] of each SE block, its gates between 0 and 1, by the block's
             name; None unless asked for.
         prediction_set: the classes that hold the true one with the probability that `coverage`

@@ -1,14 +1,16 @@
 """What a visitor does with the page, in a real browser against the real service."""
 
 import base64
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import FilePayload, expect
 
 from tests.browser.page import DemoPage, has_text
-from tests.browser.service import EXAMPLES
+from tests.browser.service import EXAMPLES, ROOT, serving
 
 Open = Callable[..., DemoPage]
 _HAND_OVER = """([event, target, name, data]) => {
@@ -92,6 +94,54 @@ def test_the_map_follows_class_and_opacity(open_page: Open, url: str) -> None:
     assert page.pixels() == without
 
 
+def test_the_gates_are_held_against_the_class(open_page: Open, url: str) -> None:
+    page = open_page(url)
+    page.choose(EXAMPLES / "church.jpg")
+    page.expect_class("church")
+    plots = page.find("#stages svg")
+    expect(plots).to_have_count(4)
+    expect(page.find("#stages figcaption").first).to_have_text("layer1, 64 channels")
+    expect(page.find("#gates-hint")).to_contain_text("409 photos of the class church")
+    expect(page.find("#odd li").first).to_contain_text("usually")
+    line = plots.first.locator(".mean").get_attribute("d")
+
+    page.find("#classes button").nth(1).click()
+    expect(page.find("#gates-hint")).to_contain_text("photos of the class golf ball")
+    assert plots.first.locator(".mean").get_attribute("d") != line
+
+
+def test_of_many_photos_the_one_that_is_opened_shows_its_gates(open_page: Open, url: str) -> None:
+    page = open_page(url)
+    page.choose([EXAMPLES / "church.jpg", EXAMPLES / "golf-ball.jpg"])
+    expect(page.find("#status")).to_have_text("Done: 2 photos.")
+    page.find("#rows button").nth(1).click()
+    page.expect_class("golf ball")
+    expect(page.find("#gates-hint")).to_contain_text("photos of the class golf ball")
+
+
+def test_a_photo_lies_as_the_network_saw_it(open_page: Open, url: str, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by a quarter
+    with Image.open(EXAMPLES / "church.jpg") as upright:
+        upright.save(tmp_path / "turned.jpg", exif=exif)
+    shape = "canvas => canvas.width < canvas.height"
+    page = open_page(url)
+    page.choose(tmp_path / "turned.jpg")
+    expect(page.find("#photo")).to_be_visible()
+    assert page.find("#photo").evaluate(shape)
+
+    shutil.copytree(ROOT / "models" / "imagenette" / "1", tmp_path / "models" / "imagenette" / "1")
+    manifest = tmp_path / "models" / "imagenette" / "1" / "manifest.json"
+    text = manifest.read_text()
+    manifest.write_text(text.replace('"exif_transpose": true', '"exif_transpose": false'))
+    with serving("--model-repository", str(tmp_path / "models")) as other:
+        page = open_page(other)
+        expect(page.find("#served")).to_contain_text("imagenette")
+        page.choose(tmp_path / "turned.jpg")
+        page.expect_class("church")
+        assert not page.find("#photo").evaluate(shape)
+
+
 def test_the_map_lies_over_the_part_that_the_network_saw(open_page: Open, url: str) -> None:
     page = open_page(url)
     page.choose(EXAMPLES / "church.jpg")
@@ -167,7 +217,9 @@ def test_the_model_and_what_does_the_same_are_told(open_page: Open, url: str) ->
     page.find("#model summary").click()
     for text in ("se_resnet_mini", "fp32", "sha256:"):
         expect(page.find("#facts")).to_contain_text(text)
-    expect(page.find("#snippet-text")).to_contain_text(f"{url}classify")
+    expect(page.find("#snippet-text")).to_contain_text(
+        f"{url}classify?top_k=5&include=cam,excitations"
+    )
     expect(page.find("#docs")).to_be_visible()
     page.page.get_by_role("tab", name="Open Inference Protocol").click()
     expect(page.find("#snippet-text")).to_contain_text("InferInput")

@@ -37,6 +37,7 @@ def model_body(host: ModelHost) -> ModelBody:
         architecture=model.manifest.architecture,
         provider=model.provider,
         input=InputSize(height=size.height, width=size.width),
+        exif_transpose=model.manifest.preprocessing.exif_transpose,
         inputs=[_tensor(spec) for spec in model.signature.inputs],
         outputs=[_tensor(spec) for spec in model.signature.outputs],
         labels=len(model.manifest.labels),

@@ -129,7 +129,8 @@ class ClassGatesBody(TypedDict):
 class ModelBody(ModelReference):
     """A loaded version of a model. `slots` runs of `threads` threads each go side by side, each of
     at most `max_batch_size` images. A run that has the cores to itself has `lone_threads`, or,
-    where that is 0, `threads`. `labels` is the number of its classes.
+    where that is 0, `threads`. `labels` is the number of its classes, `exif_transpose` whether
+    photos are turned as their EXIF data say.
     """
 
     state: Literal["ready", "draining"]
@@ -137,6 +138,7 @@ class ModelBody(ModelReference):
     architecture: str
     provider: str
     input: InputSize
+    exif_transpose: bool
     inputs: list[TensorBody]
     outputs: list[TensorBody]
     labels: int

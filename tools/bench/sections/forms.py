@@ -1,4 +1,4 @@
-"""Raw and multipart bodies, one and many images a request, usual and large photos."""
+"""Raw and multipart bodies, one and many images a request, usual and large photos, outputs."""
 
 from collections.abc import Callable
 from functools import partial
@@ -9,6 +9,7 @@ from tools.bench.peers import PLAIN
 from tools.bench.plan import Session
 from tools.bench.report import Cell, Table
 from tools.bench.rounds import interleave, median_ratio
+from tools.bench.sections import outputs
 from tools.loadtools import pictures
 from tools.loadtools.bodies import Bodies, multipart, raw
 from tools.loadtools.process import Server
@@ -23,6 +24,7 @@ def measure(session: Session, lineup: Lineup) -> None:
     """Adds the tables of one model."""
     _forms(session, lineup)
     _sizes(session, lineup)
+    outputs.measure(session, lineup)
 
 
 def _forms(session: Session, lineup: Lineup) -> None:

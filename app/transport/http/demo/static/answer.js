@@ -1,5 +1,6 @@
 /** One photo and what the service says about it. */
 
+import { showGates } from "./gates.js";
 import { drawPhoto, place } from "./overlay.js";
 import { offerFeedback } from "./wrong.js";
 
@@ -14,7 +15,7 @@ export async function showAnswer(item, service) {
     return;
   }
   find("problem").textContent = "";
-  const mine = (shown = { item, chosen: item.result.predictions[0], photo: null });
+  const mine = (shown = { item, service, chosen: item.result.predictions[0], photo: null });
   const [best] = item.result.predictions;
   find("answer-title").textContent = best?.label ?? "";
   find("answer-name").textContent = item.name;
@@ -24,20 +25,30 @@ export async function showAnswer(item, service) {
   find("map-tools").hidden = find("classes-hint").hidden = !hasMaps;
   offerFeedback(item.result, () => mine.chosen, service);
   find("answer").hidden = false;
-  mine.photo = await open(item.file);
+  find("gates").hidden = true;
+  mine.photo = await open(item.file, service.model?.exifTranspose !== false);
   if (shown !== mine) return;
   redraw();
+  regate();
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
   find("answer").scrollIntoView({ block: "nearest", behavior: calm ? "auto" : "smooth" });
   find("answer-title").focus({ preventScroll: true });
 }
 
-async function open(file) {
+async function open(file, isTurned) {
   try {
-    return await createImageBitmap(file);
+    return await createImageBitmap(isTurned ? file : await asStored(file));
   } catch {
     return null; // an image that the service reads and this browser does not
   }
+}
+
+/** The photo under another name of its EXIF data, which browsers then do not follow. */
+async function asStored(file) {
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  const text = new TextDecoder("latin1").decode(bytes.subarray(0, 1e5));
+  for (const { index } of text.matchAll(/Exif\0|EXIF|eXIf/g)) bytes[index + 1] ^= 32;
+  return new Blob([bytes]);
 }
 
 function row(prediction) {
@@ -60,6 +71,7 @@ function row(prediction) {
       other.setAttribute("aria-pressed", String(other === button));
     }
     redraw();
+    regate();
   });
   entry.append(button);
   return entry;
@@ -80,12 +92,25 @@ function redraw() {
 
 find("opacity").addEventListener("input", redraw);
 
+async function regate() {
+  const { item, service, chosen } = shown;
+  const gates = chosen && (await service.gates(item, chosen.classIndex).catch(() => undefined));
+  if (shown.item !== item || shown.chosen !== chosen) return; // another was chosen meanwhile
+  find("gates").hidden = !gates;
+  if (gates) showGates(gates.excitations, gates.usual);
+}
+
 function times(timing) {
   const names = { decode: "Decoding", queue: "Waiting", inference: "Inference" };
-  return Object.entries(names).filter(([key]) => key in timing).flatMap(([key, name]) => {
+  const told = Object.keys(names).filter((key) => key in timing);
+  return terms(told.map((key) => [names[key], `${timing[key].toFixed(1)} ms`]));
+}
+
+/** The elements of a description list. */
+export function terms(entries) {
+  return entries.flatMap(([name, value]) => {
     const [term, told] = [document.createElement("dt"), document.createElement("dd")];
-    term.textContent = name;
-    told.textContent = `${timing[key].toFixed(1)} ms`;
+    [term.textContent, told.textContent] = [name, value];
     return [term, told];
   });
 }

@@ -1,6 +1,6 @@
 /** The page: what comes in is classified, and what came of it is shown. */
 
-import { showAnswer } from "./answer.js";
+import { showAnswer, terms } from "./answer.js";
 import { watchIntake } from "./intake.js";
 import { showExamples } from "./examples.js";
 import { Service } from "./service.js";
@@ -20,12 +20,12 @@ function tellModel(model) {
     ` ${model.precision} on ${model.provider}`;
   const facts = document.getElementById("facts");
   const input = `${model.width} × ${model.height} pixels`;
-  facts.replaceChildren(...terms({
+  facts.replaceChildren(...terms(Object.entries({
     Model: model.name, Version: model.version, Architecture: model.architecture, Input: input,
     Precision: model.precision, Runs: `on ${model.provider}`, File: model.digest,
     Preprocessing: model.preprocessing,
-  }));
-  showSnippets(model, service.about);
+  })));
+  showSnippets(model, service);
 }
 
 function tellWaiting(text) {
@@ -35,14 +35,6 @@ function tellWaiting(text) {
 function tellProblem(error) {
   const id = error.requestId ? `\nRequest ${error.requestId}` : "";
   problem.textContent = error.message + id;
-}
-
-function terms(entries) {
-  return Object.entries(entries).flatMap(([name, value]) => {
-    const [term, told] = [document.createElement("dt"), document.createElement("dd")];
-    [term.textContent, told.textContent] = [name, value];
-    return [term, told];
-  });
 }
 
 /** Classifies photos, instead of those that are being classified. */

@@ -3,6 +3,7 @@
 import { AccessDenied, Client, ConnectionFailed, NotReady, SenetClientError } from "./client/index.js";
 
 const KEY = "senet-api-key";
+const OUTPUTS = { cam: "class_activation_map", excitations: "excitation" };
 
 export class Service {
   constructor(onModel, onWaiting, onProblem) {
@@ -11,7 +12,7 @@ export class Service {
     this.onProblem = onProblem;
     this.model = null;
     this.about = {};
-    this.hasMaps = true;
+    this.include = ["cam"];
     this.form = document.getElementById("key-form");
     this.field = document.getElementById("key");
     this.toggle = document.getElementById("key-toggle");
@@ -32,7 +33,7 @@ export class Service {
       this.about = about.ok ? await about.json() : {};
       const [model] = await this.client((text) => this.onWaiting(text)).models({ timeout: 600 });
       this.model = model;
-      this.hasMaps = model.outputs.some((output) => output.meaning === "class_activation_map");
+      this.include = Object.keys(OUTPUTS).filter((name) => model.outputs.some(({ meaning }) => meaning === OUTPUTS[name]));
       this.onWaiting("");
       this.onModel(model);
     } catch (error) {
@@ -43,8 +44,18 @@ export class Service {
 
   /** Gives the results of photos, in order; waits as the service asks, and says so. */
   classify(files, signal, tell) {
-    const include = this.hasMaps ? ["cam"] : [];
+    // Of many photos nobody looks at the gates of all.
+    const include = this.include.filter((name) => name === "cam" || files.length === 1);
     return this.client(tell).classifyMany(files, { include, signal, concurrency: 4, timeout: 600 });
+  }
+
+  /** The gates of a photo, and what is usual for a class; undefined where the model tells neither. */
+  async gates({ file, result }, classIndex) {
+    if (!this.include.includes("excitations")) return undefined;
+    const client = this.client(() => undefined);
+    result.excitations ??= (await client.classify(file, { topK: 1, include: ["excitations"] })).excitations;
+    const usual = await client.classGates(result.model, classIndex).catch(() => undefined);
+    return { excitations: result.excitations, usual };
   }
 
   /** Tells which class a photo really has. */

@@ -2,9 +2,9 @@
 
 const find = (id) => document.getElementById(id);
 
-export function showSnippets(model, about) {
+export function showSnippets(model, { about, include }) {
   const base = new URL(".", location.href).href.replace(/\/$/, "");
-  const made = snippets(base, model, about);
+  const made = snippets(base, model, about, include);
   const tabs = Object.keys(made).map((name, index) => {
     const tab = document.createElement("button");
     tab.type = "button";
@@ -46,14 +46,15 @@ find("copy").addEventListener("click", async () => {
   setTimeout(() => (find("copy").textContent = "Copy"), 2000);
 });
 
-function snippets(base, model, about) {
+function snippets(base, model, about, include) {
+  const list = JSON.stringify(include);
   const made = {
     curl: `curl -H 'Content-Type: application/octet-stream' --data-binary @photo.jpg \\
-  '${base}/classify?top_k=5&include=cam'`,
+  '${base}/classify?top_k=5&include=${include}'`,
     Python: `from senet_client import Client
 
 with Client("${base}") as client:
-    answer = client.classify("photo.jpg", top_k=5, include=["cam"])
+    answer = client.classify("photo.jpg", top_k=5, include=${list})
 for prediction in answer.predictions:
     print(f"{prediction.score:.3f} {prediction.label}")`,
     JavaScript: `import { readFile } from "node:fs/promises";
@@ -61,7 +62,7 @@ import { Client } from "senet-client";
 
 const client = new Client({ baseUrl: "${base}" });
 const photo = await readFile("photo.jpg");
-const answer = await client.classify(photo, { topK: 5, include: ["cam"] });
+const answer = await client.classify(photo, { topK: 5, include: ${list} });
 for (const { score, label } of answer.predictions) console.log(score.toFixed(3), label);`,
   };
   if (about.open_inference_protocol) {
