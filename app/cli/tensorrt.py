@@ -6,6 +6,7 @@ from pathlib import Path
 
 from app.contract.photo_folder import photo_files, sample
 from app.contract.repository import ModelRepository
+from app.engines.buckets import largest_batch
 from app.engines.tensorrt_builder import build, compile_tensorrt
 from app.engines.tensorrt_target import detect
 
@@ -57,7 +58,13 @@ def _parser() -> argparse.ArgumentParser:
         default="fp16",
         help="variant to build from; int8 in the layout s8s8 (default %(default)s)",
     )
-    add("--max-batch-size", type=int, default=32, metavar="IMAGES", help="default %(default)s")
+    add(
+        "--max-batch-size",
+        type=int,
+        default=largest_batch(0, "tensorrt"),
+        metavar="IMAGES",
+        help="at least the service's max_batch_size (default %(default)s, as there)",
+    )
     add(
         "--max-accuracy-drop",
         type=float,

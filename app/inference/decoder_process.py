@@ -87,8 +87,10 @@ def _preprocessing(contract: bytes) -> Preprocessing:
 def main() -> int:
     """Becomes one process for each socket, which share what has been imported."""
     descriptors = [int(argument) for argument in sys.argv[1:]]
-    # Ctrl-C is for the service, which then closes the sockets.
+    # Both are for the service, which answers what it has accepted and then closes the sockets;
+    # systemd sends SIGTERM to all processes of a unit.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     # As in the service: what Pillow warns of is judged by its error alone.
     warnings.filterwarnings("ignore", module=r"PIL\.")

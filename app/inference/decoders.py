@@ -24,7 +24,7 @@ from app.contract.errors import (
     UnsupportedImageFormat,
 )
 from app.contract.manifest import Preprocessing
-from app.contract.preprocess import NetworkInput
+from app.contract.preprocess import NetworkInput, network_input
 from app.inference.decoder_process import LARGE, NO_LIMIT, REPLY, REQUEST, receive
 
 logger = logging.getLogger(__name__)
@@ -62,30 +62,25 @@ class DecoderProcesses:
         max_pixels: int,
         max_bytes: int | None = None,
     ) -> NetworkInput:
-        """See `network_input`. Waits for an idle process.
+        """See `network_input`. Waits for an idle process; if none can be had, the thread decodes.
 
         Raises:
             ImageError: see `network_input`.
             LargeImage: see `network_input`.
             InferenceFailed: if the process ended over this image, or all are stopped.
         """
-        connection = self._idle.get()
-        if connection is None:
-            self._idle.put(None)  # for the next one
-            raise InferenceFailed("the service stops")
         contract = self._as_json(preprocessing)
         limit = NO_LIMIT if max_bytes is None else max_bytes
+        head = REQUEST.pack(len(contract), len(data), max_pixels, limit)
+        connection = self._sent(b"".join((head, contract, data)))
+        if connection is None:
+            return network_input(data, preprocessing, max_pixels=max_pixels, max_bytes=max_bytes)
         try:
-            connection.sendall(
-                b"".join(
-                    (REQUEST.pack(len(contract), len(data), max_pixels, limit), contract, data)
-                )
-            )
             is_right, size, height, width, *crop = REPLY.unpack(receive(connection, REPLY.size))
             answer = receive(connection, size)
         except (EOFError, OSError) as error:
             connection.close()
-            self._replace()
+            self._replace(connection)
             raise InferenceFailed("the process that decoded this image ended") from error
         self._idle.put(connection)
         if self._is_stopped:
@@ -111,6 +106,26 @@ class DecoderProcesses:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
 
+    def _sent(self, request: bytes) -> socket.socket | None:
+        """The process that has got a request; None if they have all ended and none can be started.
+
+        Raises:
+            InferenceFailed: if all are stopped.
+        """
+        for _ in range(self._count + 1):
+            connection = self._idle.get()
+            if connection is None:
+                self._idle.put(None)  # for the next one
+                raise InferenceFailed("the service stops")
+            try:
+                connection.sendall(request)
+            except OSError:  # it had ended before, which is no fault of this image
+                connection.close()
+                self._replace(connection)
+            else:
+                return connection
+        return None
+
     def _close_idle(self) -> None:
         """Ends the processes that wait, and has threads told that come for one."""
         with contextlib.suppress(Empty):
@@ -126,26 +141,38 @@ class DecoderProcesses:
             self._last = last = preprocessing, preprocessing.model_dump_json().encode()
         return last[1]
 
-    def _replace(self) -> None:
+    def _replace(self, lost: socket.socket) -> None:
+        """Starts another process in the place of one whose connection is closed."""
         with self._lock:
             if self._is_stopped:
                 return
-            logger.error("a process that decodes images ended over one; another takes its place")
+            logger.error("a process that decodes images ended; another takes its place")
             self._started = [process for process in self._started if process.poll() is None]
-            self._start(1)
+            try:
+                self._start(1)
+            except OSError as error:
+                # Its place stays, for whoever comes to it tries again.
+                logger.warning("no process can be started that decodes images: %s", error)
+                self._idle.put(lost)
 
     def _start(self, count: int) -> None:
-        pairs = [socket.socketpair() for _ in range(count)]
-        theirs = [str(their.fileno()) for _, their in pairs]
-        self._started.append(
-            subprocess.Popen(  # noqa: S603 - our own command
-                [sys.executable, "-m", "app.inference.decoder_process", *theirs],
-                stdin=subprocess.DEVNULL,
-                pass_fds=[their.fileno() for _, their in pairs],
-                # Ctrl-C reaches the service alone.
-                start_new_session=True,
+        with contextlib.ExitStack() as undo:
+            ours, theirs = [], []
+            for _ in range(count):
+                our, their = socket.socketpair()
+                ours.append(undo.enter_context(our))
+                theirs.append(undo.enter_context(their))
+            numbers = [their.fileno() for their in theirs]
+            self._started.append(
+                subprocess.Popen(  # noqa: S603 - our own command
+                    [sys.executable, "-m", "app.inference.decoder_process", *map(str, numbers)],
+                    stdin=subprocess.DEVNULL,
+                    pass_fds=numbers,
+                    # Ctrl-C reaches the service alone.
+                    start_new_session=True,
+                )
             )
-        )
-        for our, their in pairs:
+            undo.pop_all()
+        for our, their in zip(ours, theirs, strict=True):
             their.close()
             self._idle.put(our)

@@ -46,8 +46,8 @@ class Calls:
             try:
                 return future.result(_LOOK_SECONDS)
             except TimeoutError:
-                if future.done():
-                    raise  # the call's own
+                if future.done():  # it was the call's own, or the answer has just come
+                    return future.result()
         raise TimeoutError(f"no answer within {self._answer_seconds:g} s")
 
 

@@ -17,6 +17,8 @@ from app.remote.failures import writing
 _DIGESTS = "copied.json"
 _UNFINISHED = ".copying-"
 _KEPT = 3
+# Others may tidy up at the same moment.
+_TRIES = 3
 _UNUSED_SECONDS = 24 * 3600
 
 
@@ -51,10 +53,16 @@ class Copies:
         target = home / key
         with writing(home):
             home.mkdir(parents=True, exist_ok=True)
-            if target.is_dir() and not _is_whole(target):
-                _discard(target)
-            if not target.is_dir():
-                self._make(target, make)
+            for _ in range(_TRIES):
+                if target.is_dir():
+                    if _is_whole(target):
+                        break
+                    _discard(target)
+                if not target.is_dir():
+                    self._make(target, make)
+                    break
+            else:
+                raise OSError(f"{target} is damaged, and cannot be taken away")
             now = self._clock()
             with contextlib.suppress(OSError):  # it may belong to another user
                 os.utime(target, (now, now))

@@ -86,7 +86,13 @@ class FolderSink:
 
     def write(self, lines: bytes) -> None:
         """See `Sink`."""
-        if self._file is None or self._file.stat().st_size + len(lines) > _MOST_FILE_BYTES:
+        # Whoever takes files away takes the one that is written to as well.
+        if (
+            self._file is None
+            or not self._file.is_file()
+            or (self._file.stat().st_size + len(lines) > _MOST_FILE_BYTES)
+        ):
+            self._folder.mkdir(parents=True, exist_ok=True)
             self._file = self._new()
         with self._file.open("ab") as file:
             before = file.tell()

@@ -49,8 +49,10 @@ def feedback_flow(policy: Policy, labels: Iterable[Label]) -> Flow[list[bool | S
         try:
             results += yield from once.call(_request(some), lambda response, _: _results(response))
         except ServiceError as error:
-            # Of a single label its failure is the response.
-            if len(some) > 1 or error.code not in _OF_A_LABEL:
+            # Of a single label its failure is the response. Where others were accepted before it,
+            # an answer that is not there is its own failure too.
+            own = error.code in _OF_A_LABEL or (start and error.code == "feedback_not_found")
+            if len(some) > 1 or not own:
                 raise
             results.append(error)
     return results

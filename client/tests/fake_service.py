@@ -104,14 +104,18 @@ class FakeService:
         return Reply(200, {"model": self._model(), "results": items}, identity)
 
     def _feedback(self, labels: list[dict[str, Any]], identity: Mapping[str, str]) -> Reply:
-        """Class 1 is right, 2 is wrong, and others are not accepted."""
+        """Class 1 is right, 2 is wrong; no answer is kept for 3, and others are not accepted."""
         told: list[dict[str, Any]] = []
         for label in labels:
             failed = {"code": "feedback_conflict", "title": "Again", "detail": "it has a label"}
+            if label["class_index"] == 3:
+                failed = {"code": "feedback_not_found", "title": "Gone", "detail": "no answer"}
             known = label["class_index"] in (1, 2)
             told.append({"right": label["class_index"] == 1} if known else {"error": failed})
         if len(told) == 1 and "error" in told[0]:
-            return problem(409, "feedback_conflict", x_request_id=identity["x-request-id"])
+            code = told[0]["error"]["code"]
+            status = 404 if code == "feedback_not_found" else 409
+            return problem(status, code, x_request_id=identity["x-request-id"])
         accepted = sum("right" in own for own in told)
         return Reply(200, {"accepted": accepted, "results": told}, identity)
 

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from senet_client import Label, feedback_command
-from senet_client.errors import FeedbackConflict, InvalidArgument
+from senet_client.errors import FeedbackConflict, FeedbackNotFound, InvalidArgument
 from senet_client.score.command import application
 from tests.conftest import Surface
 from tests.fake_service import FakeService, listening, url_of
@@ -30,6 +30,15 @@ def test_a_single_label_that_fails_is_a_result_too(client: Surface) -> None:
 def test_many_labels_take_several_requests(client: Surface, service: FakeService) -> None:
     assert client.feedback(Label("a", index, 1) for index in range(2001)) == [True] * 2001
     assert [path for path, _, _ in service.requests] == ["/feedback"] * 3
+
+
+def test_the_last_of_many_labels_may_be_unknown(client: Surface) -> None:
+    labels = [Label("a", index, 1) for index in range(1000)]
+    *accepted, last = client.feedback([*labels, Label("b", 0, 3)])
+    assert accepted == [True] * 1000
+    assert isinstance(last, FeedbackNotFound)
+    with pytest.raises(FeedbackNotFound):
+        client.feedback([Label("b", 0, 3)])
 
 
 @pytest.mark.parametrize(

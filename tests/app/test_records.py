@@ -136,6 +136,20 @@ def test_a_sink_that_hangs_holds_nobody_up(metrics: Metrics, stuck: Event) -> No
     assert recorded(metrics, "dropped") == before + 1
 
 
+def test_records_go_on_where_their_file_or_folder_is_taken_away(tmp_path: Path) -> None:
+    folder = tmp_path / "records"
+    sink = FolderSink(folder)
+    sink.write(b"first\n")
+    next(folder.iterdir()).unlink()
+    sink.write(b"second\n")
+    [file] = folder.iterdir()
+    assert file.read_bytes() == b"second\n"
+    file.unlink()
+    folder.rmdir()
+    sink.write(b"third\n")
+    assert [path.read_bytes() for path in folder.iterdir()] == [b"third\n"]
+
+
 def test_half_a_line_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sink = FolderSink(tmp_path)
     sink.write(b"first\n")

@@ -33,7 +33,8 @@ def _expanded(text: str) -> Iterator[str]:
         step = 1 if int(first) <= int(last) else -1
         numbers = range(int(first), int(last) + step, step)
         # A leading zero says how wide the numbers are.
-        width = max(len(first), len(last)) if "0" in (first[0], last[0]) else 0
+        padded = any(len(number) > 1 and number[0] == "0" for number in (first, last))
+        width = max(len(first), len(last)) if padded else 0
         choices: Iterator[str] = (f"{number:0{width}}" for number in numbers)
     else:
         choices = iter(words.split(","))

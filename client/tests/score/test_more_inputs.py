@@ -41,6 +41,9 @@ def stdin(monkeypatch: pytest.MonkeyPatch, text: bytes) -> None:
     [
         ("a-{000..002}.tar", ["a-000.tar", "a-001.tar", "a-002.tar"]),
         ("a-{9..11}.tar", ["a-9.tar", "a-10.tar", "a-11.tar"]),
+        ("a-{0..2}.tar", ["a-0.tar", "a-1.tar", "a-2.tar"]),
+        ("a-{10..9}", ["a-10", "a-9"]),
+        ("a-{8..010}", ["a-008", "a-009", "a-010"]),
         ("a-{3..1}", ["a-3", "a-2", "a-1"]),
         ("{a,b}/{08..09}.jpg", ["a/08.jpg", "a/09.jpg", "b/08.jpg", "b/09.jpg"]),
         ("{a}", ["{a}"]),

@@ -102,15 +102,59 @@ def test_one_that_ends_fails_its_image_and_is_replaced(caplog: pytest.LogCapture
     decoders.start()
     try:
         decoders.decode(PHOTO, CONTRACT, max_pixels=PIXELS)
-        for pid in children(os.getpid()):
-            os.kill(pid, signal.SIGKILL)
+        # It cannot read this contract, which nothing that is loaded can have.
+        unreadable = CONTRACT.model_copy(update={"crop_height": -1})
         with pytest.raises(InferenceFailed, match="the process that decoded this image ended"):
-            decoders.decode(PHOTO, CONTRACT, max_pixels=PIXELS)
+            decoders.decode(PHOTO, unreadable, max_pixels=PIXELS)
         assert "another takes its place" in caplog.text
         assert decoders.decode(PHOTO, CONTRACT, max_pixels=PIXELS).pixels.shape == (32, 48, 3)
     finally:
         decoders.stop()
     assert children(os.getpid()) == []
+
+
+def test_one_that_ended_while_it_was_idle_fails_nothing() -> None:
+    decoders = DecoderProcesses(1)
+    decoders.start()
+    try:
+        for _ in range(2):
+            decoders.decode(PHOTO, CONTRACT, max_pixels=PIXELS)
+            for pid in children(os.getpid()):
+                os.kill(pid, signal.SIGKILL)
+            wait_until(lambda: children(os.getpid()) == [])
+        assert decoders.decode(PHOTO, CONTRACT, max_pixels=PIXELS).pixels.shape == (32, 48, 3)
+    finally:
+        decoders.stop()
+
+
+def test_where_none_can_be_started_the_thread_decodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoders = DecoderProcesses(1)
+    decoders.start()
+    try:
+        decoders.decode(PHOTO, CONTRACT, max_pixels=PIXELS)
+        for pid in children(os.getpid()):
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: children(os.getpid()) == [])
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "executable", "/nowhere/python")
+            seen = decoders.decode(PHOTO, CONTRACT, max_pixels=PIXELS)
+            assert seen.pixels.shape == (32, 48, 3)
+            assert children(os.getpid()) == []
+        decoders.decode(PHOTO, CONTRACT, max_pixels=PIXELS)
+        assert len(children(os.getpid())) == 1
+    finally:
+        decoders.stop()
+
+
+def test_they_outlive_what_asks_the_service_to_stop(two: DecoderProcesses) -> None:
+    two.decode(PHOTO, CONTRACT, max_pixels=PIXELS)
+    pids = children(os.getpid())
+    for pid in pids:
+        os.kill(pid, signal.SIGTERM)
+        os.kill(pid, signal.SIGINT)
+    for _ in range(4):
+        two.decode(PHOTO, CONTRACT, max_pixels=PIXELS)
+    assert children(os.getpid()) == pids
 
 
 def test_after_the_stop_nothing_is_decoded_and_nobody_waits() -> None:
