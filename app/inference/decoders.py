@@ -78,6 +78,10 @@ class DecoderProcesses:
         try:
             is_right, size, height, width, *crop = REPLY.unpack(receive(connection, REPLY.size))
             answer = receive(connection, size)
+        except ConnectionResetError:  # it had not read all of it, so this image did not end it
+            connection.close()
+            self._replace(connection)
+            return self.decode(data, preprocessing, max_pixels=max_pixels, max_bytes=max_bytes)
         except (EOFError, OSError) as error:
             connection.close()
             self._replace(connection)

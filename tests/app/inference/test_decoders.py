@@ -119,9 +119,7 @@ def test_one_that_ended_while_it_was_idle_fails_nothing() -> None:
     try:
         for _ in range(2):
             decoders.decode(PHOTO, CONTRACT, max_pixels=PIXELS)
-            for pid in children(os.getpid()):
-                os.kill(pid, signal.SIGKILL)
-            wait_until(lambda: children(os.getpid()) == [])
+            kill_children()
         assert decoders.decode(PHOTO, CONTRACT, max_pixels=PIXELS).pixels.shape == (32, 48, 3)
     finally:
         decoders.stop()
@@ -132,9 +130,7 @@ def test_where_none_can_be_started_the_thread_decodes(monkeypatch: pytest.Monkey
     decoders.start()
     try:
         decoders.decode(PHOTO, CONTRACT, max_pixels=PIXELS)
-        for pid in children(os.getpid()):
-            os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: children(os.getpid()) == [])
+        kill_children()
         with monkeypatch.context() as patch:
             patch.setattr(sys, "executable", "/nowhere/python")
             seen = decoders.decode(PHOTO, CONTRACT, max_pixels=PIXELS)
@@ -238,6 +234,24 @@ def children(pid: int) -> list[int]:
         for child in map(int, (task / "children").read_text().split()):
             found += [child, *children(child)] if is_decoder(child) else []
     return found
+
+
+def kill_children() -> None:
+    """Ends the processes that decode; returns once their sockets are closed."""
+    pids = children(os.getpid())
+    assert pids
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: all(has_ended(pid) for pid in pids))
+
+
+def has_ended(pid: int) -> bool:
+    """A zombie has closed its files; one whose memory is gone already may not have yet."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return True
+    return stat.rpartition(")")[2].split()[0] == "Z"
 
 
 def is_decoder(pid: int) -> bool:
