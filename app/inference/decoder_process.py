@@ -63,13 +63,17 @@ def serve(connection: socket.socket) -> None:
         try:
             head = receive(connection, REQUEST.size)
             contract_size, size, max_pixels, max_bytes = REQUEST.unpack(head)
-            contract = _preprocessing(bytes(receive(connection, contract_size)))
+            contract = bytes(receive(connection, contract_size))
             data = bytes(receive(connection, size))
         except EOFError:
             return
+        # From here on the end of the process is the end of a connection with nothing unread, which
+        # tells the service that it was this image.
         most = None if max_bytes == NO_LIMIT else max_bytes
         try:
-            seen = network_input(data, contract, max_pixels=max_pixels, max_bytes=most)
+            seen = network_input(
+                data, _preprocessing(contract), max_pixels=max_pixels, max_bytes=most
+            )
         except (ImageError, LargeImage) as error:
             said = json.dumps([type(error).__name__, str(error)]).encode()
             connection.sendmsg([REPLY.pack(False, len(said), *_NOTHING), said])

@@ -72,20 +72,30 @@ class DecoderProcesses:
         contract = self._as_json(preprocessing)
         limit = NO_LIMIT if max_bytes is None else max_bytes
         head = REQUEST.pack(len(contract), len(data), max_pixels, limit)
-        connection = self._sent(b"".join((head, contract, data)))
-        if connection is None:
+        request = b"".join((head, contract, data))
+        # All of them may have ended while they were idle, and each is replaced once.
+        for _ in range(self._count + 1):
+            connection = self._idle.get()
+            if connection is None:
+                self._idle.put(None)  # for the next one
+                raise InferenceFailed("the service stops")
+            if connection.fileno() < 0:  # another could not be started in its place
+                self._replace(connection)
+                continue
+            try:
+                connection.sendall(request)
+                is_right, size, height, width, *crop = REPLY.unpack(receive(connection, REPLY.size))
+                answer = receive(connection, size)
+            except (BrokenPipeError, ConnectionResetError):
+                # It had not read all of the request, so it is not this image that ended it.
+                self._replace(connection)
+            except (EOFError, OSError) as error:
+                self._replace(connection)
+                raise InferenceFailed("the process that decoded this image ended") from error
+            else:
+                break
+        else:
             return network_input(data, preprocessing, max_pixels=max_pixels, max_bytes=max_bytes)
-        try:
-            is_right, size, height, width, *crop = REPLY.unpack(receive(connection, REPLY.size))
-            answer = receive(connection, size)
-        except ConnectionResetError:  # it had not read all of it, so this image did not end it
-            connection.close()
-            self._replace(connection)
-            return self.decode(data, preprocessing, max_pixels=max_pixels, max_bytes=max_bytes)
-        except (EOFError, OSError) as error:
-            connection.close()
-            self._replace(connection)
-            raise InferenceFailed("the process that decoded this image ended") from error
         self._idle.put(connection)
         if self._is_stopped:
             self._close_idle()
@@ -110,26 +120,6 @@ class DecoderProcesses:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
 
-    def _sent(self, request: bytes) -> socket.socket | None:
-        """The process that has got a request; None if they have all ended and none can be started.
-
-        Raises:
-            InferenceFailed: if all are stopped.
-        """
-        for _ in range(self._count + 1):
-            connection = self._idle.get()
-            if connection is None:
-                self._idle.put(None)  # for the next one
-                raise InferenceFailed("the service stops")
-            try:
-                connection.sendall(request)
-            except OSError:  # it had ended before, which is no fault of this image
-                connection.close()
-                self._replace(connection)
-            else:
-                return connection
-        return None
-
     def _close_idle(self) -> None:
         """Ends the processes that wait, and has threads told that come for one."""
         with contextlib.suppress(Empty):
@@ -146,7 +136,8 @@ class DecoderProcesses:
         return last[1]
 
     def _replace(self, lost: socket.socket) -> None:
-        """Starts another process in the place of one whose connection is closed."""
+        """Starts another process in the place of one that has ended."""
+        lost.close()
         with self._lock:
             if self._is_stopped:
                 return

@@ -57,18 +57,18 @@ class Nvml(Protocol):
     def nvmlInit(self) -> None:  # noqa: N802 - the library's names
         """Loads the driver's library."""
 
-    def nvmlShutdown(self) -> None:  # noqa: N802
+    def nvmlShutdown(self) -> None:  # noqa: N802 - the library's name
         """Lets go of it."""
 
-    def nvmlDeviceGetHandleByUUID(self, uuid: str) -> object:  # noqa: N802
+    def nvmlDeviceGetHandleByUUID(self, uuid: str) -> object:  # noqa: N802 - the library's name
         """The device of that UUID, such as `GPU-...` or `MIG-...`."""
         ...
 
-    def nvmlDeviceGetMemoryInfo(self, handle: object) -> _Memory:  # noqa: N802
+    def nvmlDeviceGetMemoryInfo(self, handle: object) -> _Memory:  # noqa: N802 - the library's name
         """Its memory."""
         ...
 
-    def nvmlDeviceGetUtilizationRates(self, handle: object) -> _Utilization:  # noqa: N802
+    def nvmlDeviceGetUtilizationRates(self, handle: object) -> _Utilization:  # noqa: N802 - the library's name
         """How busy it is."""
         ...
 

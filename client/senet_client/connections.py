@@ -38,7 +38,7 @@ def checked_headers(headers: Mapping[str, str] | None, api_key: str | None) -> d
     return sent
 
 
-def opening(open_client: Callable[..., Http], **options: Any) -> Callable[[], Http]:  # noqa: ANN401
+def opening(open_client: Callable[..., Http], **options: Any) -> Callable[[], Http]:  # noqa: ANN401 - httpx's
     """What makes the client of a process and event loop.
 
     Args:

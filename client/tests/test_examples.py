@@ -15,7 +15,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 def run(service: FakeService, name: str, *arguments: object) -> str:
     with listening(service) as server:
         words = [sys.executable, str(EXAMPLES / name), *map(str, arguments), url_of(server)]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)  # noqa: S603
+        done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)  # noqa: S603 - ours
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 

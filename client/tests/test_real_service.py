@@ -116,7 +116,7 @@ def test_the_crop_and_a_picture_of_the_map(url: str) -> None:
         with pytest.raises(errors.InvalidParameter):
             client.explain(draw(5), class_index=10)
         with pytest.raises(errors.InvalidArgument):
-            client.explain(draw(5), top_k=3)  # type: ignore[call-arg]
+            client.explain(draw(5), top_k=3)  # type: ignore[call-arg]  # on purpose
 
     assert crop is not None
     left, top, right, bottom = crop

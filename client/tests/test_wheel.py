@@ -21,7 +21,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     python = folder / "environment" / "bin" / "python"
 
     def command(*words: object) -> None:
-        subprocess.run([sys.executable, "-m", *map(str, words)], cwd=CLIENT, check=True)  # noqa: S603
+        subprocess.run([sys.executable, "-m", *map(str, words)], cwd=CLIENT, check=True)  # noqa: S603 - ours
 
     command("hatchling", "build", "--target", "wheel", "--directory", folder)
     command("uv", "venv", "--quiet", folder / "environment")
@@ -38,7 +38,7 @@ def run(python: Path, *words: str) -> "subprocess.CompletedProcess[str]":
 
 
 def test_it_brings_httpx_and_little_else(python: Path) -> None:
-    listed = subprocess.run(  # noqa: S603
+    listed = subprocess.run(  # noqa: S603 - ours
         [sys.executable, "-m", "uv", "pip", "list", "--format", "json", "--python", str(python)],
         capture_output=True,
         check=True,

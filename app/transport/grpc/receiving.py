@@ -126,8 +126,9 @@ class Receiver:
             return
         line = self._lines.setdefault(address, asyncio.Lock())
         async with line:  # in which one looks for all
-            while not self._room.has_room(address, self._max_bytes):  # noqa: ASYNC110
-                await asyncio.sleep(_LOOK_SECONDS)  # whoever gives memory back tells nobody
+            # Whoever gives memory back tells nobody.
+            while not self._room.has_room(address, self._max_bytes):  # noqa: ASYNC110 - see above
+                await asyncio.sleep(_LOOK_SECONDS)
 
 
 def small_receiver(max_bytes: int, max_calls: int) -> Receiver:

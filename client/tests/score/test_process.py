@@ -31,7 +31,7 @@ def start(photos: Path, tmp_path: Path, url: str) -> Command:
             *("--output", str(tmp_path / output), "--url", url),
             *("--rows-per-part", "4", "--images-per-request", "2", *more),
         ]
-        return subprocess.Popen(words, stderr=subprocess.PIPE, text=True, **options)  # noqa: S603
+        return subprocess.Popen(words, stderr=subprocess.PIPE, text=True, **options)  # noqa: S603 - ours
 
     return command
 
