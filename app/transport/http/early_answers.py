@@ -7,6 +7,7 @@ from typing import ClassVar, NamedTuple
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from app.pace import Pace
+from app.transport.http.pace_clock import PaceClock
 from app.transport.http.sequential_protocol import SequentialProtocol
 
 
@@ -45,9 +46,7 @@ class EarlyAnswers(SequentialProtocol):
 
     _awaits_rest = False
     _rest_bytes = 0
-    _rest_began = 0.0
-    _rest_pace: Pace
-    _rest_timer: asyncio.TimerHandle | None = None
+    _rest_clock: PaceClock | None = None
     _closes_after_rest = False
 
     @property
@@ -55,8 +54,15 @@ class EarlyAnswers(SequentialProtocol):
         """Whether a request has been answered whose body is not in."""
         return self._awaits_rest
 
+    def connection_made(  # type: ignore[override]  # uvicorn narrows the transport as well
+        self, transport: asyncio.Transport
+    ) -> None:
+        """A client has come."""
+        super().connection_made(transport)
+        self._rest_clock = PaceClock(self.loop, self._counted_rest, self._end_slow_rest)
+
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stops the clocks."""
+        """Stops the clock."""
         self._stop_rest_clock()
         super().connection_lost(exc)
 
@@ -131,32 +137,27 @@ class EarlyAnswers(SequentialProtocol):
     def _read_on(self) -> None:
         """Parses; starts the clock for the rest of a body, unless it has come already."""
         super()._read_on()
-        if self._awaits_rest and self._rest_timer is None:
-            self._start_rest_clock(self.body_pace)
+        if self._awaits_rest and self._rest_clock is not None and not self._rest_clock.is_running:
+            self._rest_clock.start(self.body_pace)
 
     def _await_rest(self) -> None:
         self._awaits_rest = True
         self._rest_bytes = 0
 
     def _start_rest_clock(self, pace: Pace) -> None:
-        self._stop_rest_clock()
-        self._rest_pace = pace
-        self._rest_began = self.loop.time()
-        self._rest_timer = self.loop.call_later(pace.seconds(0), self._check_rest)
-
-    def _check_rest(self) -> None:
-        allowed = self._rest_pace.seconds(min(self._rest_bytes, self.max_body_bytes))
-        left = self._rest_began + allowed - self.loop.time()
-        if left > 0:
-            self._rest_timer = self.loop.call_later(left, self._check_rest)
-        else:
-            self.note_refusal(None, "slow_body", "the rest of an answered body came too slowly")
-            self.transport.close()
+        if self._rest_clock is not None:
+            self._rest_clock.start(pace)
 
     def _stop_rest_clock(self) -> None:
-        if self._rest_timer is not None:
-            self._rest_timer.cancel()
-            self._rest_timer = None
+        if self._rest_clock is not None:
+            self._rest_clock.stop()
+
+    def _counted_rest(self) -> int:
+        return min(self._rest_bytes, self.max_body_bytes)
+
+    def _end_slow_rest(self) -> None:
+        self.note_refusal(None, "slow_body", "the rest of an answered body came too slowly")
+        self.transport.close()
 
 
 class _Answer(asyncio.Transport):

@@ -9,6 +9,7 @@ import termios
 from collections.abc import Callable
 
 from app.pace import Pace
+from app.transport.http.pace_clock import PaceClock
 
 
 class UnreadAnswer:
@@ -28,8 +29,8 @@ class UnreadAnswer:
     ) -> None:
         self._transport = transport
         self._on_end = on_end
-        self._loop = loop
-        self._timer: asyncio.TimerHandle | None = None
+        self._clock = PaceClock(loop, self._taken, self._end)
+        self._size = 0
 
     def start(self, pace: Pace) -> None:
         """Starts the clock, anew if it runs.
@@ -37,26 +38,19 @@ class UnreadAnswer:
         Args:
             pace: how slowly the answer may go from now on.
         """
-        self.stop()
-        self._pace = pace
-        self._began = self._loop.time()
         self._size = self._unacknowledged()
-        self._timer = self._loop.call_later(pace.seconds(0), self._check)
+        self._clock.start(pace)
 
     def stop(self) -> None:
         """Stops the clock."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._clock.stop()
 
-    def _check(self) -> None:
-        taken = max(0, self._size - self._unacknowledged())
-        left = self._began + self._pace.seconds(taken) - self._loop.time()
-        if left > 0:
-            self._timer = self._loop.call_later(left, self._check)
-        else:
-            self._on_end()
-            self._transport.abort()
+    def _taken(self) -> int:
+        return max(0, self._size - self._unacknowledged())
+
+    def _end(self) -> None:
+        self._on_end()
+        self._transport.abort()
 
     def _unacknowledged(self) -> int:
         """Bytes that the client has not taken, the kernel's as well: those it gives up in lumps."""
