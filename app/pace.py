@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from app.contract.errors import BodyTimeout
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:
@@ -21,3 +23,10 @@ class Pace:
     def seconds(self, size: int) -> float:
         """Longest time, from the beginning, until more than `size` bytes must have passed."""
         return self.grace_seconds + size / self.bytes_per_second
+
+    def too_slow(self, received: int) -> BodyTimeout:
+        """The error for a body of which only so many bytes have come in time."""
+        return BodyTimeout(
+            f"{received} bytes of the body came; after {self.grace_seconds:g} s at least"
+            f" {self.bytes_per_second:g} bytes a second are expected"
+        )

@@ -19,7 +19,8 @@ from app.settings import Settings
 from app.telemetry.log import configure_logging
 from app.transport.http.composition import create_app
 from app.transport.http.connection_limit import PROBE_CONNECTIONS, ConnectionLimit
-from app.transport.http.early_answers import EarlyAnswer
+from app.transport.http.direct_requests import DirectRequest
+from app.transport.http.early_answers import WireAnswer
 from app.transport.http.protocol import BoundedHttpProtocol
 from app.transport.http.refusal_log import RefusalLog
 from app.transport.listening import listen
@@ -174,7 +175,7 @@ def _keep_what_is_loaded() -> None:
 def _protocol(
     settings: Settings, app: FastAPI, places: int, *, for_probes: bool
 ) -> type[BoundedHttpProtocol]:
-    at_door: Callable[[Scope], EarlyAnswer | None] = app.state.refusal
+    take_directly: Callable[[Scope], WireAnswer | DirectRequest | None] = app.state.take_directly
     log: RefusalLog = app.state.refusal_log
     # Whose word on the client's address counts, as uvicorn reads it.
     proxies = _TrustedHosts(settings.forwarded_allow_ips)
@@ -190,8 +191,8 @@ def _protocol(
         max_body_bytes = settings.max_body_bytes
         body_pace = settings.body_pace
 
-        def refusal(self, scope: Scope) -> EarlyAnswer | None:
-            return at_door(scope)
+        def take_directly(self, scope: Scope) -> WireAnswer | DirectRequest | None:
+            return take_directly(scope)
 
         def note_refusal(self, status: int | None, code: str, detail: str) -> None:
             log.note(status, code, detail, self.address)

@@ -14,7 +14,7 @@ from app.inference.visit import Visit
 from app.telemetry.log import request_fields, request_id
 from app.transport.http.answer_weight import check_weight
 from app.transport.http.auth import address
-from app.transport.http.early_answers import EarlyAnswer
+from app.transport.http.early_answers import WireAnswer
 from app.transport.http.middleware import NO_SNIFFING
 from app.transport.http.parameters import ClassifyParameters, client_timeout_ms
 from app.transport.http.problems import ANSWERS, PROBLEM_TYPE, problem_body, retry_after
@@ -84,7 +84,7 @@ class Arrivals:
     """Decides about each request once, by its head: nobody uploads for nothing.
 
     Above capacity most of what a service does is to refuse, and it does so on the cores that it
-    serves from. So the HTTP protocol asks here (`refusal`) before it makes a task of a request
+    serves from. So the HTTP protocol asks here (`at_head`) before it makes a task of a request
     and leads it through the middleware.
 
     Args:
@@ -127,12 +127,16 @@ class Arrivals:
             _keep(arrival, state)
         return arrival
 
-    def refusal(self, scope: Scope) -> EarlyAnswer | None:
-        """The whole answer to a request that there is no room for; None for any other request.
+    def at_head(self, scope: Scope) -> Arrival | WireAnswer | None:
+        """The arrival of a request to classify, decided as soon as its head has come.
 
         Args:
             scope: with `method`, `raw_path`, `query_string`, `headers`, `client` and `state`,
                 where the arrival is left for the application.
+
+        Returns:
+            The whole answer if there is no room for the request; None for any other request, and
+            where only the application knows who sends it.
         """
         if scope["method"] != "POST" or scope["raw_path"] != self._raw_path:
             return None
@@ -142,7 +146,7 @@ class Arrivals:
         if isinstance(arrival.outcome, Overloaded):
             return self._refuse(arrival, arrival.outcome)
         _keep(arrival, scope["state"])
-        return None
+        return arrival
 
     def _arrive(self, scope: Scope, read: Read) -> Arrival:
         fields = self._log.first_fields(scope)
@@ -189,7 +193,7 @@ class Arrivals:
             raise BodyTooLarge(f"{length} bytes; at most {self._max_body_bytes} are accepted")
         visit.hold(expected_memory(arrival.headers, length))
 
-    def _refuse(self, arrival: Arrival, error: Overloaded) -> EarlyAnswer:
+    def _refuse(self, arrival: Arrival, error: Overloaded) -> WireAnswer:
         body = problem_body(_STATUS, error.code, _TITLE, str(error), arrival.id)
         token = request_id.set(arrival.id)
         self._log.note(
@@ -201,7 +205,7 @@ class Arrivals:
         )
         request_id.reset(token)
         head = _HEAD % (retry_after(error).encode(), len(body), arrival.id.encode())
-        return EarlyAnswer(_STATUS, head, body)
+        return WireAnswer(_STATUS, head, body)
 
 
 def _keep(arrival: Arrival, state: MutableMapping[str, object]) -> None:

@@ -17,13 +17,13 @@ from app.telemetry.log import annotate
 from app.telemetry.records import Recorder
 from app.transport.http.answer_notes import note_answers
 from app.transport.http.answer_weight import check_weight
-from app.transport.http.arrivals import CLASSIFY_PATH, Arrivals
+from app.transport.http.arrivals import CLASSIFY_PATH, Arrival, Arrivals
 from app.transport.http.forms import read_uploads
 from app.transport.http.openapi import classify_request_body, problem_responses
 from app.transport.http.parameters import ClassifyParameters, openapi_parameters
 from app.transport.http.problems import ANSWERS, error_response
 from app.transport.http.record_rows import records_of
-from app.transport.http.request_body import COPIES, RequestBody
+from app.transport.http.request_body import COPIES, Body, RequestBody
 from app.transport.http.schemas import (
     ClassifyBody,
     ItemBody,
@@ -90,10 +90,15 @@ class ClassifyEndpoint:
         body = RequestBody(
             request.receive,
             arrival.headers,
-            visit := arrival.visit(),
+            arrival.visit(),
             max_bytes=self._max_body_bytes,
             pace=self._body_pace,
         )
+        return await self.answer(arrival, body)
+
+    async def answer(self, arrival: Arrival, body: Body) -> Response:
+        """Answers a request, and closes its arrival; raises what a call does."""
+        visit = arrival.visit()
         try:
             uploads = await read_uploads(arrival.headers, body, self._max_images)
             if len(uploads) > 1:  # of one it was asked for at the head

@@ -1,21 +1,13 @@
 """The short way to `POST /classify`."""
 
-import logging
-
 from fastapi import Request
-from fastapi.responses import Response
 from starlette._utils import get_route_path
-from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.contract.errors import RequestError
 from app.transport.http.arrivals import CLASSIFY_PATH, Arrivals
 from app.transport.http.classify import ClassifyEndpoint
-from app.transport.http.direct import answer_directly
-from app.transport.http.problems import CLIENT_CLOSED_REQUEST, error_response, internal_error
+from app.transport.http.direct import answer_directly, through_asgi
 from app.transport.http.request_log import RequestLog
-
-logger = logging.getLogger(__name__)
 
 
 class ClassifyRoute:
@@ -50,17 +42,11 @@ class ClassifyRoute:
         ):
             await self._app(scope, receive, send)
             return
-        arrival = self._arrivals.of(scope)
-        answer = self._answer(scope, receive)
-        await answer_directly(arrival, answer, send, self._log, method="POST", route=CLASSIFY_PATH)
-
-    async def _answer(self, scope: Scope, receive: Receive) -> Response:
-        try:
-            return await self._endpoint(Request(scope, receive))
-        except RequestError as error:
-            return error_response(error)
-        except ClientDisconnect:
-            return Response(status_code=CLIENT_CLOSED_REQUEST)
-        except Exception:
-            logger.exception("unforeseen error")
-            return internal_error()
+        await answer_directly(
+            self._arrivals.of(scope),
+            self._endpoint(Request(scope, receive)),
+            through_asgi(send),
+            self._log,
+            method="POST",
+            route=CLASSIFY_PATH,
+        )

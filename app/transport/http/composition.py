@@ -31,6 +31,7 @@ from app.transport.http.auth import KeyFile, admin_identifier, authoriser, ident
 from app.transport.http.classify import ClassifyEndpoint, classify_router
 from app.transport.http.classify_route import ClassifyRoute
 from app.transport.http.demo.routes import demo_router
+from app.transport.http.direct_classify import DirectClassify
 from app.transport.http.explain import ExplainEndpoint, explain_router
 from app.transport.http.feedback_route import feedback_router
 from app.transport.http.middleware import HeadAsGet, RequestContext, SecurityHeaders
@@ -67,9 +68,9 @@ def create_app(
         on_failure: called once if the model cannot be loaded or serving breaks down.
 
     Returns:
-        The application; its `state.service` is the `Service`, its `state.refusal` what the HTTP
-        protocol asks first, see `Arrivals.refusal`, its `state.refusal_log` is told what the
-        protocol itself refuses, and its `state.adapter_parts` are for other transports.
+        The application; its `state.service` is the `Service`, its `state.take_directly` what
+        the HTTP protocol asks first, see `DirectClassify`, its `state.refusal_log` is told what
+        the protocol itself refuses, and its `state.adapter_parts` are for other transports.
 
     Raises:
         ConfigurationError: if the API keys file is not valid, or tracing or
@@ -193,9 +194,9 @@ def create_app(
     app.add_middleware(HeadAsGet)
     app.add_middleware(RequestContext, log=log, tracing=tracing)
     app.add_middleware(SecurityHeaders)
-    app.state.refusal = lambda scope: None
+    app.state.take_directly = lambda scope: None
     if not tracing.is_on:  # a trace names the route that FastAPI has found
-        app.state.refusal = arrivals.refusal
+        app.state.take_directly = DirectClassify(arrivals, classify, log)
         app.add_middleware(AdapterRoutes, mounted=adapters, arrivals=arrivals, log=log)
         app.add_middleware(ClassifyRoute, arrivals=arrivals, endpoint=classify, log=log)
     # Outside of all that answers, so that a page may read its errors, too.

@@ -11,18 +11,20 @@ from app.transport.http.pace_clock import PaceClock
 from app.transport.http.sequential_protocol import SequentialProtocol
 
 
-class EarlyAnswer(NamedTuple):
-    """An answer to a request's head.
+class WireAnswer(NamedTuple):
+    """A whole answer as it goes over the wire.
 
     Attributes:
         status: of HTTP.
-        head: the header lines, Content-Length among them, as they go over the wire.
+        head: the header lines, Content-Length among them, but for `Connection`.
         body: the answer's.
+        keep_alive: whether another request may follow.
     """
 
     status: int
     head: bytes
     body: bytes
+    keep_alive: bool = True
 
 
 class EarlyAnswers(SequentialProtocol):
@@ -107,13 +109,18 @@ class EarlyAnswers(SequentialProtocol):
     def note_answered(self) -> None:
         """A request is in and its answer is out; to be overridden."""
 
-    def answer_early(self, answer: EarlyAnswer) -> None:
+    def answer_early(self, answer: WireAnswer) -> None:
         """Answers a request whose head has come, without the application."""
-        own = b"".join([b"%b: %b\r\n" % header for header in self.server_state.default_headers])
-        self.transport.write(
-            b"%b%b%b\r\n%b" % (STATUS_LINE[answer.status], own, answer.head, answer.body)
-        )
+        self.write_whole(answer, keep_alive=True)
         self._await_rest()
+
+    def write_whole(self, answer: WireAnswer, *, keep_alive: bool) -> None:
+        """Writes an answer at once."""
+        own = b"".join([b"%b: %b\r\n" % header for header in self.server_state.default_headers])
+        end = b"\r\n" if keep_alive else b"connection: close\r\n\r\n"
+        self.transport.write(
+            b"".join((STATUS_LINE[answer.status], own, answer.head, end, answer.body))
+        )
 
     def close_after_rest(self) -> None:
         """Closes the connection once the body of the answered request is in."""

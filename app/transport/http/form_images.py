@@ -2,7 +2,6 @@
 
 import asyncio
 import binascii
-from collections.abc import AsyncIterator
 
 from app.contract.decoding import sniff
 from app.contract.errors import MalformedRequest, TooManyImages
@@ -17,15 +16,13 @@ _MOST_FIELDS = 100
 _AS_IT_IS = frozenset({"", "binary", "8bit", "7bit"})
 
 
-async def read_form(
-    stream: AsyncIterator[bytes], content_type: str, max_images: int
-) -> list[Upload]:
+async def read_form(pieces: list[bytes], content_type: str, max_images: int) -> list[Upload]:
     """Reads the images of a form; its text fields are ignored.
 
     Parts stay in memory: the body is bounded, disks may be read-only.
 
     Args:
-        stream: the body.
+        pieces: the body; emptied.
         content_type: names the boundary.
         max_images: most images.
 
@@ -36,10 +33,9 @@ async def read_form(
     boundary = parameters(content_type).get("boundary")
     if not boundary:
         raise MalformedRequest("multipart/form-data without a boundary")
-    chunks = [chunk async for chunk in stream]
     uploads: list[Upload] = []
     fields = 0
-    for number, part in enumerate(split_parts(chunks, boundary), start=1):
+    for number, part in enumerate(split_parts(pieces, boundary), start=1):
         upload = _image(part, number)
         if upload:
             uploads.append(upload)

@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from app.contract.errors import MalformedRequest, UnsupportedMediaType
 from app.transport.http.form_images import OCTETS, read_form
 from app.transport.http.json_images import read_json
-from app.transport.http.request_body import RequestBody
+from app.transport.http.request_body import Body
 from app.transport.http.uploads import Upload
 
+FORM = "multipart/form-data"
+JSON = "application/json"
 
-async def read_uploads(
-    headers: Mapping[bytes, bytes], body: RequestBody, max_images: int
-) -> list[Upload]:
+
+async def read_uploads(headers: Mapping[bytes, bytes], body: Body, max_images: int) -> list[Upload]:
     """Reads a request's images, whichever form it has.
 
     Args:
@@ -28,12 +29,12 @@ async def read_uploads(
         TooManyImages: if there are more than `max_images`.
     """
     kind = media_type(headers)
-    if kind == "multipart/form-data":
+    if kind == FORM:
         header = headers[b"content-type"].decode("latin-1")
-        uploads = await read_form(body.chunks(), header, max_images)
-    elif kind == "application/json":
+        uploads = await read_form(await body.pieces(), header, max_images)
+    elif kind == JSON:
         uploads = await read_json(await body.read(), max_images)
-    elif kind.startswith("image/") or kind in OCTETS:
+    elif is_image(kind):
         data = await body.read()
         uploads = [Upload(None, data)] if data else []
     else:
@@ -45,6 +46,11 @@ async def read_uploads(
     if not uploads:
         raise MalformedRequest("the request holds no image")
     return uploads
+
+
+def is_image(media_type: str) -> bool:
+    """Whether a body of this type is one image's bytes."""
+    return media_type.startswith("image/") or media_type in OCTETS
 
 
 def media_type(headers: Mapping[bytes, bytes]) -> str:

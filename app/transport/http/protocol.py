@@ -8,7 +8,8 @@ import httptools
 from starlette.types import Scope
 
 from app.transport.http.connection_limit import ConnectionLimit
-from app.transport.http.early_answers import EarlyAnswer
+from app.transport.http.direct_requests import DirectRequest
+from app.transport.http.early_answers import WireAnswer
 from app.transport.http.refusing_protocol import RefusingProtocol
 from app.transport.http.request_head import RefusedHead, body_length
 
@@ -145,18 +146,26 @@ class BoundedHttpProtocol(RefusingProtocol):
             self._refuse_all_but_probes()
             return
         self.connection_limit.set_busy(self)
-        if (refusal := self._refusal_at_door()) is None:
+        direct = self._take_directly()
+        if isinstance(direct, WireAnswer):
+            self.answer_early(direct)
+            return
+        if direct is None:
             super().on_headers_complete()
-            if not self._is_within_limit:
-                self.cycle.keep_alive = False
         else:
-            self.answer_early(refusal)
+            self.begin_direct(direct)
+        if not self._is_within_limit:
+            self.cycle.keep_alive = False
 
-    def refusal(self, scope: Scope) -> EarlyAnswer | None:
-        """The answer to a request that the application need not see, or None; to be overridden.
+    def take_directly(self, scope: Scope) -> WireAnswer | DirectRequest | None:
+        """Decides about a request by its head; to be overridden.
 
         Args:
-            scope: with `method`, `raw_path`, `query_string`, `headers` and `client`.
+            scope: with `method`, `raw_path`, `query_string`, `headers`, `client` and `state`.
+
+        Returns:
+            Its answer, or what will answer it once its body is in; None if it is for the
+            application.
         """
         return None
 
@@ -193,8 +202,8 @@ class BoundedHttpProtocol(RefusingProtocol):
             paths = b", ".join(PROBES).decode()
             self.refuse(404, "not_found", f"this port answers GET {paths} and nothing else")
 
-    def _refusal_at_door(self) -> EarlyAnswer | None:
-        """The answer to a request that the application need not see, unless one is unread."""
+    def _take_directly(self) -> WireAnswer | DirectRequest | None:
+        """Decides about a request, unless an answer is unread or this is its connection's last."""
         if (
             self.flow.write_paused
             or self.expect_100_continue
@@ -202,7 +211,7 @@ class BoundedHttpProtocol(RefusingProtocol):
         ):
             return None
         path, _, query = self.url.partition(b"?")
-        return self.refusal(
+        return self.take_directly(
             {
                 "type": "http", "method": self.parser.get_method().decode("ascii"),
                 "raw_path": path, "query_string": query, "headers": self.headers,

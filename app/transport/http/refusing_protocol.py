@@ -6,7 +6,7 @@ from http import HTTPStatus
 from types import MappingProxyType
 
 from app.pace import Pace
-from app.transport.http.early_answers import EarlyAnswers
+from app.transport.http.direct_requests import DirectRequests
 from app.transport.http.problem_body import identity, last_answer
 from app.transport.http.unread_answer import UnreadAnswer
 
@@ -28,7 +28,7 @@ TITLES: Mapping[str, str] = MappingProxyType(
 """What each code of a refusal means."""
 
 
-class RefusingProtocol(EarlyAnswers):
+class RefusingProtocol(DirectRequests):
     """Ends connections: with a refusal, with an answer that nobody reads, or for a newcomer.
 
     A refusal is the last answer of its connection.
@@ -105,9 +105,7 @@ class RefusingProtocol(EarlyAnswers):
             cycle.keep_alive = False  # its own answer is still to come
             self.stop_reading()
         else:
-            # Nobody waits for what the application would answer.
-            cycle.disconnected = True
-            cycle.message_event.set()
+            self.leave_request()
             self._end_with(b"" if cycle.response_started else self._tell(status, code, detail))
 
     def refuse_at_once(self, status: int, code: str, detail: str) -> None:

@@ -1,12 +1,13 @@
 """A request's body: how much it may be, how slowly it may come, and what memory it takes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
+from typing import Protocol
 
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
-from app.contract.errors import BodyTimeout, BodyTooLarge
+from app.contract.errors import BodyTooLarge
 from app.inference.visit import Visit
 from app.pace import Pace
 from app.settings import MEMORY_PER_BODY_BYTE
@@ -36,8 +37,40 @@ def expected_memory(headers: Mapping[bytes, bytes], length: int) -> int:
     return length * (MEMORY_PER_BODY_BYTE if is_json else COPIES)
 
 
+class Body(Protocol):
+    """A request's body; it can be had once."""
+
+    async def pieces(self) -> list[bytes]:
+        """As they came."""
+        ...
+
+    async def read(self) -> bytes:
+        """The whole."""
+        ...
+
+
+class ReceivedBody:
+    """A body that has come; see `Body`.
+
+    Args:
+        pieces: emptied as the body is taken.
+    """
+
+    def __init__(self, pieces: list[bytes]) -> None:
+        self._pieces = pieces
+
+    async def pieces(self) -> list[bytes]:
+        """See `Body`."""
+        pieces, self._pieces = self._pieces, []
+        return pieces
+
+    async def read(self) -> bytes:
+        """See `Body`."""
+        return b"".join(await self.pieces())
+
+
 class RequestBody:
-    """Reads a body, within its bounds.
+    """Reads a body as ASGI brings it, within its bounds; see `Body`.
 
     Args:
         receive: of the ASGI connection.
@@ -65,8 +98,8 @@ class RequestBody:
         self._declared = declared_length(headers)
         self.received = 0
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The pieces of the body as they come.
+    async def pieces(self) -> list[bytes]:
+        """See `Body`.
 
         Raises:
             BodyTooLarge: if it is larger than the limit.
@@ -74,29 +107,26 @@ class RequestBody:
             Overloaded: if there is no memory for more of it.
             ClientDisconnect: if the client leaves before its end.
         """
+        pieces: list[bytes] = []
         is_complete = False
         while not is_complete:
             try:
                 async with asyncio.timeout_at(self._began + self._pace.seconds(self.received)):
                     message = await self._receive()
             except TimeoutError:
-                raise BodyTimeout(
-                    f"{self.received} bytes of the body came; after"
-                    f" {self._pace.grace_seconds:g} s at least {self._pace.bytes_per_second:g}"
-                    " bytes a second are expected"
-                ) from None
+                raise self._pace.too_slow(self.received) from None
             if message["type"] == "http.disconnect":
                 raise ClientDisconnect
             piece: bytes = message.get("body", b"")
             is_complete = not message.get("more_body", False)
             if piece:
                 self._take(len(piece))
-                yield piece
+                pieces.append(piece)
+        return pieces
 
     async def read(self) -> bytes:
-        """The whole body; raises what `chunks` does."""
-        pieces = [piece async for piece in self.chunks()]
-        return b"".join(pieces)
+        """See `Body`; raises what `pieces` does."""
+        return b"".join(await self.pieces())
 
     def _take(self, size: int) -> None:
         self.received += size

@@ -19,7 +19,7 @@ from app.telemetry.log import annotate, request_id
 from app.transport.http.adapters.adapter import Adapter, InferRoute, PlainRoute
 from app.transport.http.adapters.queries import read_query
 from app.transport.http.arrivals import Arrivals
-from app.transport.http.direct import answer_directly
+from app.transport.http.direct import answer_directly, through_asgi
 from app.transport.http.problem_body import make_problem
 from app.transport.http.problems import ANSWERS, CLIENT_CLOSED_REQUEST, error_headers
 from app.transport.http.request_log import RequestLog
@@ -109,7 +109,7 @@ class AdapterRoutes:
         arrival = self._arrivals.of(scope, partial(read_query, scope["path_params"]))
         answer = self._mounted.infer(adapter, route, Request(scope, receive))
         await answer_directly(
-            arrival, answer, send, self._log, method=scope["method"], route=route.path
+            arrival, answer, through_asgi(send), self._log, method=scope["method"], route=route.path
         )
 
     def _find(self, scope: Scope) -> tuple[Adapter, InferRoute, dict[str, str]] | None:
