@@ -32,9 +32,32 @@ def postprocess(
     Raises:
         InferenceFailed: if a logit is not finite, as after an overflow in fp16.
     """
-    scores = softmax(logits, temperature)
-    best = np.argsort(-scores, kind="stable")[:top_k]
-    return list(map(RankedClass, best.tolist(), scores[best].tolist()))
+    [ranked] = postprocess_batch(logits[np.newaxis], temperature=temperature, top_k=top_k)
+    if isinstance(ranked, InferenceFailed):
+        raise ranked
+    return ranked
+
+
+def postprocess_batch(
+    logits: NDArray[np.float32], *, temperature: float, top_k: int
+) -> list[list[RankedClass] | InferenceFailed]:
+    """What `postprocess` does, to a whole batch: numpy's calls take longer than their arithmetic.
+
+    Args:
+        logits: float32 [n, classes].
+        temperature: see `softmax`.
+        top_k: most classes of each image; more than there are means all.
+
+    Returns:
+        For each image its classes, or why there are none.
+    """
+    scores = _softmax(logits, temperature)
+    best = np.argsort(-scores, axis=1, kind="stable")[:, :top_k]
+    ranked = np.take_along_axis(scores, best, axis=1).tolist()
+    return [
+        list(map(RankedClass, classes, own)) if math.isfinite(own[0]) else _not_finite()
+        for classes, own in zip(best.tolist(), ranked, strict=True)
+    ]
 
 
 def softmax(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float64]:
@@ -50,12 +73,25 @@ def softmax(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float
     Raises:
         InferenceFailed: if a logit is not finite, as after an overflow in fp16.
     """
-    scores = logits.astype(np.float64)
-    # One value that is not finite makes the sum so.
-    if not math.isfinite(scores.sum()):
-        raise InferenceFailed("the network's output is not finite")
-    scores -= scores.max()
-    scores /= temperature
-    np.exp(scores, out=scores)
-    scores /= scores.sum()
+    scores: NDArray[np.float64] = _softmax(logits[np.newaxis], temperature)[0]
+    if not math.isfinite(scores[0]):
+        raise _not_finite()
     return scores
+
+
+def _softmax(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float64]:
+    """Float64 [n, classes]; NaN throughout where a logit is not finite."""
+    scores = logits.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        # One value that is not finite makes the sum so, and infinity less itself is NaN.
+        sums = scores.sum(axis=1, keepdims=True)
+        scores -= scores.max(axis=1, keepdims=True)
+        scores /= temperature
+        np.exp(scores, out=scores)
+        scores /= scores.sum(axis=1, keepdims=True)
+        scores += sums - sums
+    return scores
+
+
+def _not_finite() -> InferenceFailed:
+    return InferenceFailed("the network's output is not finite")

@@ -35,9 +35,13 @@ class FairShare:
         capacity can be had at all.
         """
         free = self._capacity - self._total
-        return amount <= free and all(
-            not self._held[holder] or self._held[holder] + amount <= free for holder in holders
-        )
+        if amount > free:
+            return False
+        for holder in holders:
+            held = self._held[holder]
+            if held and held + amount > free:
+                return False
+        return True
 
     def take(self, amount: int, *holders: Hashable) -> None:
         """Gives so much to the holders, who are one user seen in several ways."""

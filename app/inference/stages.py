@@ -14,7 +14,7 @@ from app.contract.errors import InferenceFailed, RequestError
 from app.contract.manifest import Preprocessing
 from app.contract.oriented_photo import oriented_photo
 from app.contract.preprocess import NetworkInput
-from app.contract.ranking import RankedClass, postprocess
+from app.contract.ranking import RankedClass, postprocess_batch
 from app.contract.signature import Include
 from app.inference.classification import Classification, Prediction
 from app.inference.drift import Drift
@@ -167,10 +167,12 @@ class Stages:
         seconds = self._clock() - task.started
         answers: list[tuple[QueuedImage, Answer]] = []
         seen: list[Seen] = []
-        rankings = [
-            self._ranking(image, row)
-            for image, row in zip(task.batch, outputs[self._logits], strict=True)
-        ]
+        options = [image.options for image in task.batch]
+        rankings = postprocess_batch(
+            outputs[self._logits],
+            temperature=self._temperature,
+            top_k=max(self._classes if own.coverage is not None else own.top_k for own in options),
+        )
         rejected = self._rejected(task.batch, outputs, rankings)
         for row, (image, ranked) in enumerate(zip(task.batch, rankings, strict=True)):
             if isinstance(ranked, InferenceFailed):
@@ -205,16 +207,6 @@ class Stages:
         for observer in self._observers:
             observer.seen(seen, seconds)
         self._answer(answers)
-
-    def _ranking(
-        self, image: QueuedImage, logits: NDArray[np.float32]
-    ) -> list[RankedClass] | InferenceFailed:
-        options = image.options
-        top_k = options.top_k if options.coverage is None else self._classes
-        try:
-            return postprocess(logits, temperature=self._temperature, top_k=top_k)
-        except InferenceFailed as error:
-            return error
 
     def _is_judged(self, batch: Sequence[QueuedImage]) -> bool:
         return self._rejection is not None and any(image.options.judged for image in batch)

@@ -192,12 +192,23 @@ def _protocol(
         body_pace = settings.body_pace
 
         def take_directly(self, scope: Scope) -> WireAnswer | DirectRequest | None:
+            scope["client"] = _sender(scope, proxies)
             return take_directly(scope)
 
         def note_refusal(self, status: int | None, code: str, detail: str) -> None:
             log.note(status, code, detail, self.address)
 
     return Protocol
+
+
+def _sender(scope: Scope, proxies: _TrustedHosts) -> tuple[str, int] | None:
+    """Who sends a request, as uvicorn's middleware finds it behind proxies that are trusted."""
+    client: tuple[str, int] | None = scope["client"]
+    said = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    if said and (client[0] if client else None) in proxies:
+        sender = proxies.get_trusted_client_address(b", ".join(said).decode("latin-1"))
+        return sender if sender[0] else client
+    return client
 
 
 def _place(listener: socket.socket) -> str:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from app.contract.errors import RequestError
-from app.inference.classification import Classification
 from app.inference.queued_image import Answer
 from app.telemetry.log import annotate
 
@@ -14,20 +13,23 @@ def note_answers(results: Sequence[Answer]) -> str:
     Returns:
         The stages of the slowest image, in milliseconds, as W3C Server Timing writes them.
     """
-    stages = _stages(results)
+    failed = 0
+    decode = queue = inference = 0.0
+    for result in results:
+        if isinstance(result, RequestError):
+            failed += 1
+            continue
+        decode = max(decode, result.decode_seconds)
+        queue = max(queue, result.queue_seconds)
+        inference = max(inference, result.inference_seconds)
     annotate(
         images=len(results),
-        failed_images=sum(isinstance(result, RequestError) for result in results),
-        **{f"{name}_ms": round(seconds * 1000, 3) for name, seconds in stages.items()},
+        failed_images=failed,
+        decode_ms=round(decode * 1000, 3),
+        queue_ms=round(queue * 1000, 3),
+        inference_ms=round(inference * 1000, 3),
     )
-    return ", ".join(f"{name};dur={seconds * 1000:.3f}" for name, seconds in stages.items())
-
-
-def _stages(results: Sequence[Answer]) -> dict[str, float]:
-    """The slowest image's stages, in seconds."""
-    done = [result for result in results if isinstance(result, Classification)]
-    return {
-        "decode": max((result.decode_seconds for result in done), default=0.0),
-        "queue": max((result.queue_seconds for result in done), default=0.0),
-        "inference": max((result.inference_seconds for result in done), default=0.0),
-    }
+    return (
+        f"decode;dur={decode * 1000:.3f}, queue;dur={queue * 1000:.3f},"
+        f" inference;dur={inference * 1000:.3f}"
+    )

@@ -28,8 +28,6 @@ Read = Callable[[bytes], ClassifyParameters]
 """Reads a query; raises `InvalidParameter`."""
 
 _QUERIES_REMEMBERED = 256
-# Only the middleware around the route knows what these are for.
-_NEEDS_MIDDLEWARE = frozenset((b"origin", b"x-forwarded-for"))
 _STATE = "arrival"
 _STATUS = ANSWERS[Overloaded].status
 _TITLE = ANSWERS[Overloaded].title
@@ -136,12 +134,12 @@ class Arrivals:
 
         Returns:
             The whole answer if there is no room for the request; None for any other request, and
-            where only the application knows who sends it.
+            for those of pages.
         """
         if scope["method"] != "POST" or scope["raw_path"] != self._raw_path:
             return None
-        if not _NEEDS_MIDDLEWARE.isdisjoint([name for name, _ in scope["headers"]]):
-            return None  # decided there: only then it is known whom a proxy speaks for
+        if any(name == b"origin" for name, _ in scope["headers"]):
+            return None  # a page's answer has headers that the middleware knows
         arrival = self._arrive(scope, self._parse)
         if isinstance(arrival.outcome, Overloaded):
             return self._refuse(arrival, arrival.outcome)

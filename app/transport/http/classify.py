@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect
 
 from app.contract.errors import RequestError
 from app.contract.reject import REASON
+from app.inference.classification import Prediction
 from app.inference.feedback import Feedback
 from app.inference.queued_image import Answer, ClientLeft
 from app.pace import Pace
@@ -187,19 +188,9 @@ def _item(index: int, name: str | None, result: Answer) -> ItemBody:
         item["error"] = ItemError(code=result.code, title=title, detail=str(result))
         return item
     item["predictions"] = [
-        PredictionBody(
-            rank=rank,
-            class_index=prediction.label.index,
-            id=prediction.label.id,
-            label=prediction.label.name,
-            score=round(prediction.score, SCORE_DIGITS),
-        )
-        for rank, prediction in enumerate(result.predictions, start=1)
+        _prediction(rank, prediction) for rank, prediction in enumerate(result.predictions, start=1)
     ]
     item["crop"] = [round(edge, _CROP_DIGITS) for edge in result.crop]
-    for body, prediction in zip(item["predictions"], result.predictions, strict=True):
-        if prediction.cam is not None:
-            body["cam"] = prediction.cam.tolist()
     if result.embedding is not None:
         item["embedding"] = result.embedding.tolist()
     if result.is_rejected:
@@ -218,3 +209,18 @@ def _item(index: int, name: str | None, result: Answer) -> ItemBody:
             for member in result.prediction_set
         ]
     return item
+
+
+def _prediction(rank: int, prediction: Prediction) -> PredictionBody:
+    label = prediction.label
+    # Written out: calling `PredictionBody` would take as long again.
+    body: PredictionBody = {
+        "rank": rank,
+        "class_index": label.index,
+        "id": label.id,
+        "label": label.name,
+        "score": round(prediction.score, SCORE_DIGITS),
+    }
+    if prediction.cam is not None:
+        body["cam"] = prediction.cam.tolist()
+    return body

@@ -4,6 +4,7 @@ FastAPI would solve them anew for each request, which costs more than the rest o
 """
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -68,7 +69,7 @@ class ClassifyParameters(Query):
     """Adds the set of classes that holds the true one with this probability, as long as photos are
     like those that the sets were fitted to."""
 
-    @property
+    @cached_property
     def options(self) -> ClassifyOptions:
         """What is asked of the model."""
         return ClassifyOptions(self.top_k, self.min_score, self.include, self.coverage, judged=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from app.contract.errors import InferenceFailed
-from app.contract.ranking import postprocess
+from app.contract.ranking import postprocess, postprocess_batch
 
 
 def run(logits: list[float], *, temperature: float = 1, top_k: int = 99) -> list[tuple[int, float]]:
@@ -44,3 +44,19 @@ def test_one_class_is_certain() -> None:
 def test_logits_that_are_not_finite_are_a_failed_inference(value: float) -> None:
     with pytest.raises(InferenceFailed):
         run([0, value])
+
+
+def test_one_image_of_a_batch_fails_alone() -> None:
+    logits = np.array([[1, 3, 2], [0, np.nan, 0], [0, 0, np.inf], [2, 2, 9]], np.float32)
+    first, second, third, fourth = postprocess_batch(logits, temperature=1, top_k=2)
+    assert isinstance(first, list)
+    assert isinstance(fourth, list)
+    assert [item.class_index for item in first + fourth] == [1, 2, 2, 0]
+    assert isinstance(second, InferenceFailed)
+    assert isinstance(third, InferenceFailed)
+
+
+def test_a_batch_is_ranked_as_its_images_are() -> None:
+    logits = np.random.default_rng(0).normal(size=(7, 11)).astype(np.float32)
+    batch = postprocess_batch(logits, temperature=0.7, top_k=5)
+    assert batch == [postprocess(row, temperature=0.7, top_k=5) for row in logits]

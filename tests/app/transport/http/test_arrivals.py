@@ -53,9 +53,9 @@ def full(server: LiveServer, engine: FakeEngine) -> Iterator[RawConnection]:
 @pytest.mark.usefixtures("full")
 def test_the_answer_is_that_of_the_way_through_the_middleware(client: httpx.Client) -> None:
     by_the_head = post_image(client, PICTURE, headers={"x-request-id": "mine"})
-    # Only the middleware knows whom a proxy speaks for.
-    forwarded = {"x-request-id": "mine", "x-forwarded-for": "10.0.0.1"}
-    inside = post_image(client, PICTURE, headers=forwarded)
+    # Only the middleware knows what a page may read.
+    of_a_page = {"x-request-id": "mine", "origin": "http://127.0.0.1"}
+    inside = post_image(client, PICTURE, headers=of_a_page)
     for response in (by_the_head, inside):
         assert_problem(response, 429, "overloaded")
         assert response.headers["x-request-id"] == "mine"
