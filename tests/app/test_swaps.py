@@ -20,7 +20,7 @@ from tests.support.waiting import eventually
 
 PICTURE = encode(photo(COLOURS[3]))
 MODEL = "imagenette"
-_ANSWERS_BEFORE = 500
+_ANSWERS_OF_EACH_BEFORE = 50
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def swaps(service: ServiceProcess, key: str, count: int, clients: int, seconds: 
         operator = Operator(client, key)
         with Load(service, key, clients) as load:
             # All batches have been met by then, and memory is what this load takes.
-            eventually(lambda: load.answers.total() >= _ANSWERS_BEFORE)
+            eventually(lambda: load.answers.total() >= _ANSWERS_OF_EACH_BEFORE * clients)
             before = service.resident_bytes()
             began = time.monotonic()
             for number in range(count):

@@ -48,13 +48,11 @@ def test_what_is_freed_while_a_model_is_loaded_goes_back_at_once() -> None:
 def test_pixels_of_photos_stay_for_the_next_one() -> None:
     with large_blocks_mapped():
         pass
-    blocks = [np.ones(_MIB, np.uint8) for _ in range(64)]
-    pin = bytes(100_000)
+    return_freed_memory()
+    blocks = [np.ones(_MIB, np.uint8) for _ in range(16)]
     before = resident_bytes()
     del blocks
-    assert before - resident_bytes() < 10 * _MIB
-    return_freed_memory()
-    assert len(pin) == 100_000
+    assert before - resident_bytes() < _MIB
 
 
 _SIDE = 16
