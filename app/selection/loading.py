@@ -12,6 +12,7 @@ from app.contract.manifest import Precision, Variant
 from app.contract.repository import ModelVersion, Repository, select_variant
 from app.engines.buckets import batch_buckets, largest_batch
 from app.engines.engine import Engine, Engines, Layout, Provider
+from app.engines.freed_memory import large_blocks_mapped
 from app.engines.gently import gently
 from app.hardware import processor
 from app.selection.cache import ChoiceCache
@@ -126,7 +127,8 @@ def load_model(
         measures,
         checkpoint,
     )
-    return loader.load()
+    with large_blocks_mapped():
+        return loader.load()
 
 
 @dataclass(frozen=True, slots=True)
