@@ -30,7 +30,7 @@ async def read_uploads(
     kind = media_type(headers)
     if kind == "multipart/form-data":
         header = headers[b"content-type"].decode("latin-1")
-        uploads = await read_form(body.chunks(), header, max_images)
+        uploads = await read_form(body, header, max_images)
     elif kind == "application/json":
         uploads = await read_json(await body.read(), max_images)
     elif kind.startswith("image/") or kind in OCTETS:

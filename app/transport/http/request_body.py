@@ -98,6 +98,14 @@ class RequestBody:
         pieces = [piece async for piece in self.chunks()]
         return b"".join(pieces)
 
+    def hold_decoding(self) -> None:
+        """Charges the request with what decoding base64 in the body takes as well.
+
+        Raises:
+            Overloaded: if there is no memory for it.
+        """
+        self._visit.hold(MEMORY_PER_BODY_BYTE * max(self._declared, self.received))
+
     def _take(self, size: int) -> None:
         self.received += size
         if self.received > self._max_bytes:
