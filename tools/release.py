@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 ROOT = Path(__file__).parents[1]
 SOURCE = "app/version.py"
+MANIFEST = "app/contract/manifest.py"
 VERSION = r"\d+\.\d+\.\d+(?:(?:a|b|rc)\d+)?"
 
 # By file, what stands before each mention of the version.
@@ -70,6 +71,10 @@ def faults(root: Path) -> Iterator[str]:
                 for other in found
                 if other != wanted
             )
+    # Exports tell their users which version reads what they write.
+    for reader in _mentions(root, MANIFEST, "senet-serving>="):
+        if _numbers(reader) > _numbers(wanted):
+            yield f"{MANIFEST} has manifests require {reader}, which is later than {wanted}"
     yield from changelog_faults((root / "CHANGELOG.md").read_text(), wanted)
 
 
@@ -95,6 +100,10 @@ def set_version(root: Path, wanted: str) -> None:
         for prefix in prefixes:
             text = re.sub(re.escape(prefix) + VERSION, prefix + wanted, text)
         path.write_text(text)
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", text)[:3]]
 
 
 def _mentions(root: Path, file: str, prefix: str) -> list[str]:

@@ -29,8 +29,10 @@ Requirement = Annotated[str, Field(pattern=r"^senet-serving>=[0-9]{1,4}(\.[0-9]{
 
 SCHEMAS = (1, 2)
 """The schemas of the manifest that this version reads; exports write the last."""
-READS_SCHEMA_2 = "senet-serving>=0.2.0"
-"""The first version of this project that does."""
+_READS_SCHEMA_2 = "senet-serving>=0.2.0"
+_READS_ALL = "senet-serving>=0.3.0"
+"""The first version that reads the keys which schema 2 got later, named here."""
+_LATER_KEYS = ("excitations", "sets", "reject", "reference")
 _NEW_IN_2 = (
     "requires",
     "signature",
@@ -187,8 +189,8 @@ class Manifest(Strict):
     """
 
     schema_version: Literal[1, 2] = 1
-    requires: Requirement = READS_SCHEMA_2
-    """The first version of this project that reads this schema; told by those that cannot."""
+    requires: Requirement = _READS_SCHEMA_2
+    """The first version of this project that reads all of it; told by those that cannot."""
     name: ModelName
     version: PositiveInt
     architecture: str
@@ -208,6 +210,13 @@ class Manifest(Strict):
     sets: PredictionSets | None = None
     reject: Reject | None = None
     reference: Reference | None = None
+
+    @property
+    def first_reader(self) -> str:
+        """What `requires` has to say for the keys that are there."""
+        has_later = any(getattr(self, key) is not None for key in _LATER_KEYS)
+        gives_gates = bool(self.signature.find_all("excitation"))
+        return _READS_ALL if has_later or gives_gates else _READS_SCHEMA_2
 
     @cached_property
     def mean_label_bytes(self) -> float:

@@ -1,16 +1,25 @@
 """Reading `manifest.json`, and telling what is wrong with one."""
 
 import json
+import re
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 from app.contract.errors import ConfigurationError
-from app.contract.manifest import READS_SCHEMA_2, SCHEMAS, Manifest, Requirement
+from app.contract.manifest import SCHEMAS, Manifest, Requirement
+from app.version import VERSION
 
 MANIFEST = "manifest.json"
 """The file's name in the folder of a version."""
 _OPTION = "model_repository"
+
+
+class _Requiring(TypedDict):
+    """What a manifest has in any schema."""
+
+    requires: Requirement
 
 
 def parse_manifest(data: bytes, where: Path | str, name: str, version: int) -> Manifest:
@@ -32,9 +41,10 @@ def parse_manifest(data: bytes, where: Path | str, name: str, version: int) -> M
             raise _other_schema(where, data) from error
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "the whole"
-        raise ConfigurationError(
-            _OPTION, f"{where}, {key}: {first['msg']}", "correct the manifest or export again"
-        ) from error
+        remedy = "correct the manifest or export again"
+        if (reader := _later_reader(data)) is not None:
+            remedy = f"serve it with {reader} (this is {VERSION}), or {remedy} with this version"
+        raise ConfigurationError(_OPTION, f"{where}, {key}: {first['msg']}", remedy) from error
     if (manifest.name, manifest.version) != (name, version):
         raise ConfigurationError(
             _OPTION,
@@ -46,14 +56,10 @@ def parse_manifest(data: bytes, where: Path | str, name: str, version: int) -> M
 
 def _other_schema(where: Path | str, data: bytes) -> ConfigurationError:
     """Names the schema that this version cannot read, and the version that can."""
-    content = json.loads(data)
-    schema = content["schema_version"]
+    schema = json.loads(data)["schema_version"]
     remedy = "correct the manifest or export again"
     if isinstance(schema, int) and schema > SCHEMAS[-1]:
-        reader = content.get("requires")
-        # This version, too, is one that reads schema 2.
-        if reader == READS_SCHEMA_2 or not _is_requirement(reader):
-            reader = "a later version of senet-serving"
+        reader = _later_reader(data) or "a later version of senet-serving"
         remedy = f"serve it with {reader}, or export the model again with this version"
     return ConfigurationError(
         _OPTION,
@@ -63,9 +69,16 @@ def _other_schema(where: Path | str, data: bytes) -> ConfigurationError:
     )
 
 
-def _is_requirement(value: object) -> bool:
+def _later_reader(data: bytes) -> str | None:
+    """The version that a manifest requires, if it is later than this one."""
     try:
-        TypeAdapter(Requirement).validate_python(value)
+        reader = TypeAdapter(_Requiring).validate_json(data)["requires"]
     except ValidationError:
-        return False
-    return True
+        return None
+    return reader if _numbers(reader.partition(">=")[2]) > _numbers(VERSION) else None
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """Major, minor and patch, for comparing; 0.3.0rc1 reads what 0.3.0 does."""
+    numbers = re.split(r"[a-z]", version, maxsplit=1)[0]
+    return tuple(int(number) for number in numbers.split("."))

@@ -1,6 +1,19 @@
 """Memory that was freed and stays resident."""
 
 import ctypes
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# Of mallopt(3).
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+# Weights in a heap keep what is freed around them. Of a model's bytes nearly all are in larger
+# blocks than this.
+_LARGE_WHILE_LOADING_BYTES = 256 * 2**10
+# Pillow asks for pixels by 16 MiB at most. Mapped anew for every photo, they cost a fifth of a
+# large one's time (docs/performance.md). glibc comes to this by itself, with the first such photo
+# that it frees, and then trims at twice as much.
+_LARGE_BYTES = 17 * 2**20
+_TRIMMED_BYTES = 2 * _LARGE_BYTES
 
 
 def return_freed_memory() -> None:
@@ -15,3 +28,27 @@ def return_freed_memory() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
+
+
+@contextmanager
+def large_blocks_mapped() -> Iterator[None]:
+    """Has large blocks mapped one by one for the length of a `with` block, in all threads.
+
+    What is mapped goes back to the operating system as soon as it is freed. In a heap it would not:
+    each thread that loads a model allocates in a heap of its own, of which `malloc_trim` returns
+    neither the unused end nor pages that share a block with what still lives; and glibc takes ever
+    larger blocks from heaps, up to 32 MiB, for each mapped one that was freed. So a service grew
+    with the first dozens of models that it loaded and unloaded.
+
+    Does nothing where the C library has no `mallopt` (musl, macOS).
+    """
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
+    if set_option is None:
+        yield
+        return
+    set_option(_TRIM_THRESHOLD, _TRIMMED_BYTES)
+    set_option(_MMAP_THRESHOLD, _LARGE_WHILE_LOADING_BYTES)
+    try:
+        yield
+    finally:
+        set_option(_MMAP_THRESHOLD, _LARGE_BYTES)

@@ -27,6 +27,7 @@ class Budget:
         resident_bytes: what the process takes with its models, before it serves.
         threads: threads that decode.
         decoded_bytes: of all the images that may be in flight, once they are decoded.
+        recorded_bytes: of records that wait to be written.
         max_body_bytes: largest body.
         max_image_pixels: largest width * height of an image.
     """
@@ -35,6 +36,7 @@ class Budget:
     resident_bytes: int
     threads: int
     decoded_bytes: int
+    recorded_bytes: int
     max_body_bytes: int
     max_image_pixels: int
 
@@ -53,14 +55,15 @@ class Budget:
         left = self._left(self.limit_bytes)
         wanted = configured_bytes or least
         if left < wanted:
+            option = "max_buffered_bytes" if configured_bytes else "max_body_bytes"
+            fits_without_records = left + self.recorded_bytes >= wanted
             raise ConfigurationError(
-                "max_buffered_bytes" if configured_bytes else "max_body_bytes",
+                "records_uri" if fits_without_records else option,
                 f"of the memory limit of {_mib(self.limit_bytes)} {_mib(max(0, left))} are left for"
-                f" requests, which need {_mib(wanted)}: the process takes"
-                f" {_mib(self.resident_bytes)}, decoding in {self.threads} threads"
-                f" {_mib(self._decoding)}, decoded images {_mib(self.decoded_bytes)}",
+                f" requests, which need {_mib(wanted)}: {self._taken}",
                 "raise the memory limit, or lower max_body_bytes, max_buffered_bytes,"
-                " max_image_pixels or decode_threads",
+                " max_image_pixels or decode_threads"
+                + (", or leave records_uri out" if self.recorded_bytes else ""),
             )
         return configured_bytes or max(least, min(_MOST_BYTES, left))
 
@@ -79,10 +82,8 @@ class Budget:
             return None
         requests = configured_bytes or MEMORY_PER_BODY_BYTE * self.max_body_bytes
         return self._left(self.limit_bytes) - requests, (
-            f"of the memory limit of {_mib(self.limit_bytes)} the process takes"
-            f" {_mib(self.resident_bytes)}, decoding in {self.threads} threads"
-            f" {_mib(self._decoding)}, decoded images {_mib(self.decoded_bytes)}, and requests"
-            f" need {_mib(requests)}"
+            f"of the memory limit of {_mib(self.limit_bytes)} {self._taken}, and requests need"
+            f" {_mib(requests)}"
         )
 
     @property
@@ -104,7 +105,17 @@ class Budget:
 
     def _left(self, limit_bytes: int) -> int:
         usable = int(limit_bytes * _USABLE_SHARE)
-        return usable - self.resident_bytes - self._decoding - self.decoded_bytes
+        taken = self.resident_bytes + self._decoding + self.decoded_bytes + self.recorded_bytes
+        return usable - taken
+
+    @property
+    def _taken(self) -> str:
+        """What takes memory beside requests, in words."""
+        records = f", records {_mib(self.recorded_bytes)}" if self.recorded_bytes else ""
+        return (
+            f"the process takes {_mib(self.resident_bytes)}, decoding in {self.threads} threads"
+            f" {_mib(self._decoding)}, decoded images {_mib(self.decoded_bytes)}{records}"
+        )
 
 
 def _mib(size: int) -> str:

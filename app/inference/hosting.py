@@ -16,6 +16,7 @@ from app.hardware import (
     resident_bytes,
 )
 from app.inference.budget import Budget
+from app.inference.decoder_count import BYTES_PER_DECODER, decoder_count
 from app.inference.decoders import DecoderProcesses
 from app.inference.drift import Drift
 from app.inference.host import ModelHost
@@ -26,6 +27,7 @@ from app.selection.loading import LoadedModel, Room, room_of_start
 from app.selection.served_model import ServedModel
 from app.settings import Settings
 from app.telemetry.metrics import Metrics
+from app.telemetry.records import MOST_RECORDED_BYTES
 from app.telemetry.tracing import Tracing
 
 logger = logging.getLogger(__name__)
@@ -33,13 +35,6 @@ logger = logging.getLogger(__name__)
 # Measured: SE-ResNet-50 in fp32, a file of 107 MiB, takes 90 MiB once it is loaded. Buffers come
 # on top.
 _BYTES_PER_BYTE = 1.5
-# Measured on 16 cores: threads of one process decode no more photos a second from here on, for the
-# interpreter's lock holds them up (docs/gpu.md).
-_MOST_THREADS_OF_A_PROCESS = 4
-# What a process that decodes adds to what all of them share; and the part of a memory limit that
-# they may take together.
-_BYTES_PER_DECODER = 16 * 2**20
-_SHARE_OF_DECODERS = 1 / 16
 
 
 class Hosting:
@@ -76,9 +71,8 @@ class Hosting:
         self.memory = Memory(settings.max_buffered_bytes, metrics)
         self._workers = Workers()
         self._decode_threads = settings.decode_threads or available_cores()
-        self._processes = (
-            DecoderProcesses(self._decode_threads) if self._decodes_by_processes() else None
-        )
+        self._decoders = decoder_count(settings, limit_bytes)
+        self._processes = DecoderProcesses(self._decoders) if self._decoders else None
         self._hosts: dict[ModelHost, int] = {}
         """With the size of each one's file."""
         self._threads = 1
@@ -139,8 +133,7 @@ class Hosting:
             ConfigurationError: if nothing is left for requests.
         """
         self._base_bytes = resident_bytes() - _BYTES_PER_BYTE * sum(self._hosts.values())
-        if self._processes:
-            self._base_bytes += _BYTES_PER_DECODER * self._decode_threads
+        self._base_bytes += BYTES_PER_DECODER * self._decoders
         self.share_memory()
 
     def share_memory(self) -> None:
@@ -195,13 +188,6 @@ class Hosting:
         if self._processes:
             await asyncio.to_thread(self._processes.stop)
 
-    def _decodes_by_processes(self) -> bool:
-        if self._settings.decode_by != "auto":
-            return self._settings.decode_by == "processes"
-        needed, limit = _BYTES_PER_DECODER * self._decode_threads, self._limit_bytes
-        has_room = limit is None or needed <= _SHARE_OF_DECODERS * limit
-        return has_room and self._decode_threads > _MOST_THREADS_OF_A_PROCESS
-
     def _drift(self, model: ServedModel) -> Drift | None:
         if model.manifest.reference is None:
             return None
@@ -220,6 +206,7 @@ class Hosting:
             resident_bytes=round(self._base_bytes + _BYTES_PER_BYTE * sum(self._hosts.values())),
             threads=self._threads,
             decoded_bytes=self._settings.max_queue_size * 3 * pixels,
+            recorded_bytes=0 if self._settings.records_uri is None else MOST_RECORDED_BYTES,
             max_body_bytes=self._settings.max_body_bytes,
             max_image_pixels=self._settings.max_image_pixels,
         )

@@ -12,7 +12,7 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +26,13 @@ from app.telemetry.metrics import Metrics
 logger = logging.getLogger(__name__)
 
 _MOST_RECORDS = 1_000
-_MOST_BYTES = 64 * 2**20
+MOST_RECORDED_BYTES = 64 * 2**20
+"""What records take of memory at most until they are written."""
+# What one takes beside its image: without predictions, and for each of them.
+_BYTES_PER_RECORD = 2_000
+_BYTES_PER_PREDICTION = 250
+# A multiple of three: base64 of pieces is then that of the whole.
+_PIECE = 3 * 2**16
 _MOST_FILE_BYTES = 64 * 2**20
 _COMPLAINT_SECONDS = 60.0
 _CLOSE_SECONDS = 5.0
@@ -44,12 +50,24 @@ class Record:
     content: Mapping[str, object]
     image: bytes
 
+    @property
+    def size(self) -> int:
+        """The memory that it takes, in bytes."""
+        predictions = self.content.get("predictions", ())
+        classes = self.content.get("prediction_set", ())
+        count = sum(len(own) for own in (predictions, classes) if isinstance(own, Sized))
+        return len(self.image) + _BYTES_PER_RECORD + _BYTES_PER_PREDICTION * count
+
 
 class Sink(Protocol):
     """Where lines go."""
 
-    def write(self, lines: bytes) -> None:
-        """Writes whole lines, or none of them.
+    def write(self, pieces: Iterable[bytes]) -> None:
+        """Writes all lines, or none of them.
+
+        Args:
+            pieces: of the lines, made while they are written: all at once would take more memory
+                than the images.
 
         Raises:
             OSError: if they cannot be written.
@@ -59,7 +77,7 @@ class Sink(Protocol):
 
 
 class FolderSink:
-    """Appends lines to files of up to 64 MiB in a folder.
+    """Appends lines to a file in a folder, and begins another where that has reached 64 MiB.
 
     Args:
         folder: is made if it is missing.
@@ -84,20 +102,21 @@ class FolderSink:
                 "give a folder that the service may write to, or the URI of a store",
             ) from error
 
-    def write(self, lines: bytes) -> None:
+    def write(self, pieces: Iterable[bytes]) -> None:
         """See `Sink`."""
         # Whoever takes files away takes the one that is written to as well.
         if (
             self._file is None
             or not self._file.is_file()
-            or (self._file.stat().st_size + len(lines) > _MOST_FILE_BYTES)
+            or self._file.stat().st_size >= _MOST_FILE_BYTES
         ):
             self._folder.mkdir(parents=True, exist_ok=True)
             self._file = self._new()
         with self._file.open("ab") as file:
             before = file.tell()
             try:
-                file.write(lines)
+                for piece in pieces:
+                    file.write(piece)
                 file.flush()
             except OSError:
                 # What did fit is half a line.
@@ -169,11 +188,11 @@ class Recorder:
 
     def put(self, records: Sequence[Record]) -> None:
         """Takes a request's records, or drops them; never waits."""
-        size = sum(len(record.image) for record in records)
+        size = sum(record.size for record in records)
         with self._lock:
             fits = (
                 len(self._records) + len(records) <= _MOST_RECORDS
-                and self._bytes + size <= _MOST_BYTES
+                and self._bytes + size <= MOST_RECORDED_BYTES
                 and not self._ending.is_set()
             )
             if fits:
@@ -199,7 +218,7 @@ class Recorder:
         if not records:
             return
         try:
-            self._sink.write(b"".join(self._line(record) for record in records))
+            self._sink.write(piece for record in records for piece in self._line(record))
         except Exception as error:  # noqa: BLE001 - whatever it is, answers go on
             self._count("failed").inc(len(records))
             self._complain(error)
@@ -208,15 +227,20 @@ class Recorder:
         finally:
             # Until now they were in memory.
             with self._lock:
-                self._bytes -= sum(len(record.image) for record in records)
+                self._bytes -= sum(record.size for record in records)
 
-    def _line(self, record: Record) -> bytes:
+    def _line(self, record: Record) -> Iterator[bytes]:
         content = dict(record.content)
         content["image_sha256"] = hashlib.sha256(record.image).hexdigest()
         content["image_bytes"] = len(record.image)
-        if self._with_images:
-            content["image"] = base64.b64encode(record.image).decode()
-        return orjson.dumps(content) + b"\n"
+        line = orjson.dumps(content)
+        if not self._with_images:
+            yield line + b"\n"
+            return
+        yield line.removesuffix(b"}") + b',"image":"'
+        for start in range(0, len(record.image), _PIECE):
+            yield base64.b64encode(record.image[start : start + _PIECE])
+        yield b'"}\n'
 
     def _complain(self, error: Exception) -> None:
         now = self._clock()

@@ -5,6 +5,8 @@ import math
 import resource
 
 from app.contract.errors import ConfigurationError
+from app.hardware import memory_limit_bytes
+from app.inference.decoder_count import decoder_count
 from app.settings import Settings
 from app.transport.http.connection_limit import PROBE_CONNECTIONS
 
@@ -22,6 +24,7 @@ def open_files(settings: Settings) -> tuple[int, int]:
     """
     pools = 1 if settings.operations_port is None else 3
     needed = _ports(settings) * settings.max_connections + pools * PROBE_CONNECTIONS + _OWN_FILES
+    needed += _decoders(settings)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     return needed, needed if hard == resource.RLIM_INFINITY else min(needed, hard)
 
@@ -31,13 +34,20 @@ def _ports(settings: Settings) -> int:
     return 1 if settings.grpc_port is None else 2
 
 
+def _decoders(settings: Settings) -> int:
+    """Processes that decode; there is a socket to each."""
+    return decoder_count(settings, memory_limit_bytes())
+
+
 def shortage(settings: Settings) -> str | None:
     """What is wrong with the limit on open files, and a remedy; None if nothing is."""
     needed, limit = open_files(settings)
     if limit == needed:
         return None
+    decoders = _decoders(settings)
+    beside = f" and {decoders} processes that decode" if decoders else ""
     return (
-        f"{settings.max_connections} connections need {needed} open files, and the limit is"
+        f"{settings.max_connections} connections{beside} need {needed} open files, and the limit is"
         f" {limit}; raise it (ulimit -n, LimitNOFILE= of systemd, --ulimit nofile of Docker)"
         " or lower --max-connections (SENET_MAX_CONNECTIONS)"
     )

@@ -13,6 +13,8 @@ from senet_client.images import ImageLike
 from senet_client.requests import ClassifyOptions, ExplainOptions
 from senet_client.results import (
     Batch,
+    BlockGates,
+    ClassGates,
     Classification,
     LoadedModel,
     Model,
@@ -25,6 +27,8 @@ from senet_client.results import (
 __all__ = [
     "AsyncClient",
     "Batch",
+    "BlockGates",
+    "ClassGates",
     "Classification",
     "ClassifyOptions",
     "Client",

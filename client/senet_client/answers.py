@@ -13,6 +13,8 @@ from senet_client.errors import SenetClientError, ServiceError, UnexpectedAnswer
 from senet_client.results import (
     Array,
     Batch,
+    BlockGates,
+    ClassGates,
     Classification,
     LoadedModel,
     Model,
@@ -94,6 +96,25 @@ def parse_models(response: httpx.Response) -> list[LoadedModel]:
         UnexpectedAnswer: if it is not an answer of this API.
     """
     return [_loaded(item) for item in _get(_object(response), "models", list)]
+
+
+def parse_class_gates(response: httpx.Response) -> ClassGates:
+    """Reads the answer of `GET /models/{m}/versions/{v}/gates/{class_index}`.
+
+    Raises:
+        UnexpectedAnswer: if it is not an answer of this API.
+    """
+    body = _object(response)
+    blocks = _get(body, "blocks", dict)
+    return ClassGates(
+        label=_get(body, "label", str),
+        dataset=_get(body, "dataset", str),
+        photos=_get(body, "photos", int),
+        blocks={
+            name: BlockGates(to_array(_get(own, "mean", list)), to_array(_get(own, "spread", list)))
+            for name, own in blocks.items()
+        },
+    )
 
 
 def parse_error(response: httpx.Response, now: datetime | None = None) -> SenetClientError:

@@ -13,7 +13,7 @@ from typing import Generic, TypeAlias, TypeVar
 import httpx
 
 from senet_client.access import checked_key, checked_trust, checked_url
-from senet_client.answers import parse_classify, parse_models, parse_picture
+from senet_client.answers import parse_class_gates, parse_classify, parse_models, parse_picture
 from senet_client.connections import Http, checked_headers, lending, opening
 from senet_client.errors import (
     BodyTooLarge,
@@ -33,12 +33,13 @@ from senet_client.pools import Pool, Pools
 from senet_client.requests import (
     ClassifyOptions,
     ExplainOptions,
+    class_gates_request,
     classify_request,
     explain_request,
     models_request,
     ready_request,
 )
-from senet_client.results import Batch, Classification, LoadedModel, Result
+from senet_client.results import Batch, ClassGates, Classification, LoadedModel, Result
 
 API_KEY_VARIABLE = "SENET_API_KEY"
 URL_VARIABLE = "SENET_URL"
@@ -204,6 +205,12 @@ class BaseClient(ABC, Generic[Http, Turns, Transport, Sleep]):
 
     def _models_flow(self) -> Flow[list[LoadedModel]]:
         return self._policy.call(models_request(), lambda response, _: parse_models(response))
+
+    def _class_gates_flow(
+        self, model: str, version: int | str, class_index: int
+    ) -> Flow[ClassGates]:
+        request = class_gates_request(model, version, class_index)
+        return self._policy.call(request, lambda response, _: parse_class_gates(response))
 
     def _ready_flow(self) -> Flow[bool]:
         """Asks once; a service that cannot be reached is not ready."""

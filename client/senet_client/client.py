@@ -25,7 +25,7 @@ from senet_client.flow import Attempt, Flow, Outcome, Pause, Turn
 from senet_client.images import ImageLike, several
 from senet_client.outcomes import is_of_another
 from senet_client.requests import ClassifyOptions, ExplainOptions
-from senet_client.results import Batch, Classification, LoadedModel, Result
+from senet_client.results import Batch, ClassGates, Classification, LoadedModel, Result
 
 T = TypeVar("T")
 
@@ -285,6 +285,22 @@ class Client(
             SenetClientError: if the request fails.
         """
         return self._run(change_flow(self._policy, split_request(model, weights), 0))
+
+    def class_gates(self, model: str, version: int | str, class_index: int) -> ClassGates:
+        """What the gates of each SE block did over the photos of a class at the export.
+
+        An image's `excitations` can be held against it.
+
+        Args:
+            model: the model's name.
+            version: its version.
+            class_index: the class's position among the model's outputs.
+
+        Raises:
+            OutputNotAvailable: if the export did not keep it.
+            SenetClientError: if the request fails.
+        """
+        return self._run(self._class_gates_flow(model, version, class_index))
 
     def feedback(self, labels: Iterable[Label]) -> list[bool | SenetClientError]:
         """Says which classes images of earlier answers really have; needs the scope `feedback`.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal, TypedDict
+from urllib.parse import quote
 
 from senet_client import errors
 from senet_client.images import EncodedImage
@@ -150,6 +151,18 @@ _OF_EXPLAIN = frozenset({"class_index", "opacity"})
 def models_request() -> WireRequest:
     """Asks what is loaded."""
     return WireRequest("GET", "models")
+
+
+def class_gates_request(model: str, version: int | str, class_index: int) -> WireRequest:
+    """Asks what the gates of a version did over the photos of a class.
+
+    Raises:
+        InvalidArgument: for what is no name, version or index.
+    """
+    given = (("model", model), ("version", version), ("class_index", class_index))
+    (_, name), (_, number), (_, index) = _params(dict(given), {key for key, _ in given})
+    path = f"models/{quote(name, safe='')}/versions/{quote(number, safe='')}/gates/{index}"
+    return WireRequest("GET", path)
 
 
 def ready_request() -> WireRequest:

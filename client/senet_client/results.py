@@ -85,6 +85,36 @@ class LoadedModel(Model):
 
 
 @dataclass(frozen=True, slots=True)
+class BlockGates:
+    """What the gates of one SE block did over the photos of a class.
+
+    Attributes:
+        mean: float32 [channels], between 0 and 1.
+        spread: float32 [channels], the standard deviation over the photos.
+    """
+
+    mean: "Array"
+    spread: "Array"
+
+
+@dataclass(frozen=True, slots=True)
+class ClassGates:
+    """What the gates of all SE blocks did over the photos of a class at the export.
+
+    Attributes:
+        label: the class's readable name.
+        dataset: where the photos are from.
+        photos: how many there were.
+        blocks: by the block's name, as in `Classification.excitations`.
+    """
+
+    label: str
+    dataset: str
+    photos: int
+    blocks: Mapping[str, BlockGates] = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Prediction:
     """One class for one image.
 

@@ -84,6 +84,8 @@ class FakeService:
             return Reply(200, {"status": "ready"}, identity)
         if url.path == "/models":
             return Reply(200, {"models": [self._loaded()]}, identity)
+        if gates := re.fullmatch(r"/models/fake/versions/1/gates/(\d+)", url.path):
+            return self._class_gates(int(gates[1]), identity)
         if url.path == "/feedback":
             return self._feedback(json.loads(body), identity)
         if url.path != "/classify":
@@ -102,6 +104,17 @@ class FakeService:
         if self.server_timing:
             identity["server-timing"] = self.server_timing
         return Reply(200, {"model": self._model(), "results": items}, identity)
+
+    def _class_gates(self, class_index: int, identity: Mapping[str, str]) -> Reply:
+        """The photos had two classes, and the first block two channels."""
+        if class_index >= 2:
+            return problem(422, "output_not_available", x_request_id=identity["x-request-id"])
+        blocks = {
+            "layer1.0": {"mean": [0.25, 0.5], "spread": [0.1, 0]},
+            "layer2.0": {"mean": [1], "spread": [0.0]},
+        }
+        told = {"class_index": class_index, "label": f"class {class_index}", "dataset": "photos"}
+        return Reply(200, told | {"photos": 7, "blocks": blocks}, identity)
 
     def _feedback(self, labels: list[dict[str, Any]], identity: Mapping[str, str]) -> Reply:
         """Class 1 is right, 2 is wrong; no answer is kept for 3, and others are not accepted."""

@@ -44,6 +44,17 @@ def test_one_image(url: str) -> None:
     assert [len(answer.excitations[block]) for block in ("layer1.0", "layer4.1")] == [32, 256]
 
 
+async def test_what_is_usual_for_the_gates_of_a_class(url: str) -> None:
+    with Client(url) as client:
+        gates = client.class_gates("imagenette", 1, 0)
+    async with AsyncClient(url) as client_too:
+        assert await client_too.class_gates("imagenette", "1", 0) == gates
+    assert gates.label == "tench"
+    assert gates.photos > 0
+    assert [len(gates.blocks[block].mean) for block in ("layer1.0", "layer4.1")] == [32, 256]
+    assert len(gates.blocks["layer4.1"].spread) == 256
+
+
 def test_a_pillow_image_gets_the_same_answer_as_its_file(url: str, tmp_path: Path) -> None:
     path = tmp_path / "turned.png"
     exif = Image.Exif()

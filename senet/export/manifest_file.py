@@ -36,5 +36,6 @@ def replace(manifest: Manifest, directory: Path) -> None:
 
 
 def _write(manifest: Manifest, file: Path) -> None:
-    text = manifest.model_dump_json(indent=1)
+    requires = manifest.first_reader
+    text = manifest.model_copy(update={"requires": requires}).model_dump_json(indent=1)
     file.write_text(_NUMBERS.sub(lambda found: " ".join(found[0].split()), text) + "\n")

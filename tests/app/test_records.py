@@ -5,7 +5,7 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from threading import Event
 
@@ -86,10 +86,10 @@ class FullDisk:
         self.is_full = True
         self.written: list[bytes] = []
 
-    def write(self, lines: bytes) -> None:
+    def write(self, pieces: Iterable[bytes]) -> None:
         if self.is_full:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        self.written.append(lines)
+        self.written.append(b"".join(pieces))
 
 
 def record() -> Record:
@@ -122,8 +122,8 @@ def stuck() -> Iterator[Event]:
 
 def test_a_sink_that_hangs_holds_nobody_up(metrics: Metrics, stuck: Event) -> None:
     class Hanging:
-        def write(self, lines: bytes) -> None:
-            del lines
+        def write(self, pieces: Iterable[bytes]) -> None:
+            del pieces
             stuck.wait()
 
     recorder = Recorder(1, Hanging(), metrics, gather_seconds=0.01)
@@ -136,23 +136,68 @@ def test_a_sink_that_hangs_holds_nobody_up(metrics: Metrics, stuck: Event) -> No
     assert recorded(metrics, "dropped") == before + 1
 
 
+def test_what_records_hold_beside_their_images_counts_too(metrics: Metrics, stuck: Event) -> None:
+    class Hanging:
+        def write(self, pieces: Iterable[bytes]) -> None:
+            del pieces
+            stuck.wait()
+
+    recorder = Recorder(1, Hanging(), metrics, gather_seconds=0.01)
+    thousand_classes = Record({"predictions": [{}] * 1000}, b"image")
+    for _ in range(900):
+        recorder.put([thousand_classes])
+    # Each has 250 kB in its thousand predictions.
+    assert 600 <= recorded(metrics, "dropped") <= 700
+
+
+def test_a_long_image_is_recorded_in_pieces(metrics: Metrics) -> None:
+    class Longest:
+        def __init__(self) -> None:
+            self.line = b""
+            self.longest = 0
+
+        def write(self, pieces: Iterable[bytes]) -> None:
+            for piece in pieces:
+                self.line += piece
+                self.longest = max(self.longest, len(piece))
+
+    image = bytes(range(251)) * 20_001
+    sink = Longest()
+    recorder = Recorder(1, sink, metrics, with_images=True, gather_seconds=0.01)
+    recorder.put([Record({"index": 3}, image)])
+    recorder.close()
+    told = json.loads(sink.line)
+    assert (told["index"], base64.b64decode(told["image"])) == (3, image)
+    assert sink.longest < 2**20
+
+
+def test_a_file_of_64_mib_is_followed_by_another(tmp_path: Path) -> None:
+    sink = FolderSink(tmp_path)
+    sink.write([b"first\n"])
+    [first] = tmp_path.iterdir()
+    os.truncate(first, 64 * 2**20)
+    sink.write([b"second\n"])
+    [second] = [file for file in tmp_path.iterdir() if file != first]
+    assert second.read_bytes() == b"second\n"
+
+
 def test_records_go_on_where_their_file_or_folder_is_taken_away(tmp_path: Path) -> None:
     folder = tmp_path / "records"
     sink = FolderSink(folder)
-    sink.write(b"first\n")
+    sink.write([b"first\n"])
     next(folder.iterdir()).unlink()
-    sink.write(b"second\n")
+    sink.write([b"second\n"])
     [file] = folder.iterdir()
     assert file.read_bytes() == b"second\n"
     file.unlink()
     folder.rmdir()
-    sink.write(b"third\n")
+    sink.write([b"third\n"])
     assert [path.read_bytes() for path in folder.iterdir()] == [b"third\n"]
 
 
 def test_half_a_line_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sink = FolderSink(tmp_path)
-    sink.write(b"first\n")
+    sink.write([b"first\n"])
     [file] = tmp_path.iterdir()
 
     class Filling:
@@ -183,7 +228,7 @@ def test_half_a_line_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     filling = Filling(file)
     monkeypatch.setattr(Path, "open", lambda *_: filling)
     with pytest.raises(OSError, match="No space"):
-        sink.write(b"second\n")
+        sink.write([b"second\n"])
     monkeypatch.undo()
     assert file.read_bytes() == b"first\n"
 
@@ -197,8 +242,8 @@ def test_a_share_is_drawn(metrics: Metrics) -> None:
 
 def test_a_store_gets_a_file_for_each_write(tmp_path: Path) -> None:
     sink = StoreSink(open_store(f"file://{tmp_path}"))
-    sink.write(b'{"index": 0}\n')
-    sink.write(b'{"index": 1}\n')
+    sink.write([b'{"index": 0}\n'])
+    sink.write([b'{"index":', b" 1}\n"])
     assert [line["index"] for line in lines(tmp_path)] == [0, 1]
 
 

@@ -83,7 +83,7 @@ class _Classify:
         if isinstance(body, Exception):
             self._arrival.close()
             raise body
-        return await self._endpoint.answer(self._arrival, ReceivedBody(body))
+        return await self._endpoint.answer(self._arrival, ReceivedBody(body, self._arrival.visit()))
 
 
 def _is_read(arrival: Arrival) -> bool:

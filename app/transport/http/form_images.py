@@ -2,41 +2,50 @@
 
 import asyncio
 import binascii
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from app.contract.decoding import sniff
 from app.contract.errors import MalformedRequest, TooManyImages
 from app.transport.http.base64_text import decode_base64
 from app.transport.http.header_parameters import file_name, parameters
+from app.transport.http.json_text import LONG_TEXT
 from app.transport.http.multipart import Part, split_parts
+from app.transport.http.request_body import Body
 from app.transport.http.uploads import Upload
 
 OCTETS = frozenset({"application/octet-stream", "binary/octet-stream"})
 # Browsers and frameworks send a few of their own: tokens, buttons, captions.
 _MOST_FIELDS = 100
 _AS_IT_IS = frozenset({"", "binary", "8bit", "7bit"})
+_DECODERS: Mapping[str, Callable[[memoryview], bytes]] = MappingProxyType(
+    {"base64": decode_base64, "quoted-printable": binascii.a2b_qp}
+)
 
 
-async def read_form(pieces: list[bytes], content_type: str, max_images: int) -> list[Upload]:
+async def read_form(body: Body, content_type: str, max_images: int) -> list[Upload]:
     """Reads the images of a form; its text fields are ignored.
 
     Parts stay in memory: the body is bounded, disks may be read-only.
 
     Args:
-        pieces: the body; emptied.
+        body: is charged with more where parts are encoded.
         content_type: names the boundary.
         max_images: most images.
 
     Raises:
         MalformedRequest: if the body is no form, or holds text fields only.
+        Overloaded: if there is no memory for decoding it.
         TooManyImages: if there are more than `max_images`, or absurdly many text fields.
     """
     boundary = parameters(content_type).get("boundary")
     if not boundary:
         raise MalformedRequest("multipart/form-data without a boundary")
+    pieces = await body.pieces()
     uploads: list[Upload] = []
     fields = 0
     for number, part in enumerate(split_parts(pieces, boundary), start=1):
-        upload = _image(part, number)
+        upload = _image(part, number, await _decoded(part, number, body))
         if upload:
             uploads.append(upload)
         else:
@@ -46,7 +55,7 @@ async def read_form(pieces: list[bytes], content_type: str, max_images: int) -> 
                 f"at most {max_images} images and {_MOST_FIELDS} text fields are accepted in one"
                 " request"
             )
-        # Megabytes of base64 hold the event loop up; others get their turn between the images.
+        # Others get their turn between the images.
         await asyncio.sleep(0)
     if fields and not uploads:
         raise MalformedRequest(
@@ -56,14 +65,13 @@ async def read_form(pieces: list[bytes], content_type: str, max_images: int) -> 
     return uploads
 
 
-def _image(part: Part, number: int) -> Upload | None:
+def _image(part: Part, number: int, data: bytes) -> Upload | None:
     """The image in a part, or None if it is a text field or a file field left empty."""
     disposition = parameters(part.fields.get("content-disposition", ""))
     name = file_name(disposition)
     kind = part.fields.get("content-type", "").partition(";")[0].strip().lower()
     if kind.startswith("multipart/"):
         raise MalformedRequest(f"part {number} is {kind}; send each image as a part of its own")
-    data = _decoded(part, number)
     if name is None and not (kind.startswith("image/") or kind in OCTETS or sniff(data)):
         return None
     if name == "" and not data:
@@ -71,16 +79,21 @@ def _image(part: Part, number: int) -> Upload | None:
     return Upload.named(name, data)
 
 
-def _decoded(part: Part, number: int) -> bytes:
-    """A part's data without its transfer encoding (RFC 2045, section 6)."""
+async def _decoded(part: Part, number: int, body: Body) -> bytes:
+    """A part's data without its transfer encoding (RFC 2045, section 6).
+
+    It is removed beside the event loop where that takes long.
+    """
     encoding = part.fields.get("content-transfer-encoding", "").lower()
     if encoding in _AS_IT_IS:
-        return part.data
-    if encoding == "quoted-printable":
-        return binascii.a2b_qp(part.data)
-    if encoding != "base64":
+        return bytes(part.data)
+    decode = _DECODERS.get(encoding)
+    if decode is None:
         raise MalformedRequest(f"part {number} is in the transfer encoding {encoding!r}")
     try:
-        return decode_base64(part.data)
+        if len(part.data) > LONG_TEXT:
+            body.hold_decoding()
+            return await asyncio.to_thread(decode, part.data)
+        return decode(part.data)
     except ValueError as error:
         raise MalformedRequest(f"part {number}: {error}") from error

@@ -31,7 +31,7 @@ async def read_uploads(headers: Mapping[bytes, bytes], body: Body, max_images: i
     kind = media_type(headers)
     if kind == FORM:
         header = headers[b"content-type"].decode("latin-1")
-        uploads = await read_form(await body.pieces(), header, max_images)
+        uploads = await read_form(body, header, max_images)
     elif kind == JSON:
         uploads = await read_json(await body.read(), max_images)
     elif is_image(kind):

@@ -25,11 +25,11 @@ class Part:
 
     Attributes:
         fields: its header fields, by their names in lower case.
-        data: its body, not yet decoded.
+        data: its body, not yet decoded; a part of the form's, of which it is no copy.
     """
 
     fields: dict[str, str]
-    data: bytes
+    data: memoryview
 
 
 def split_parts(chunks: list[bytes], boundary: str) -> Iterator[Part]:
@@ -74,7 +74,7 @@ def split_parts(chunks: list[bytes], boundary: str) -> Iterator[Part]:
 def _part(body: bytes, start: int, end: int, number: int) -> Part:
     """The part between two delimiters, the first of which is followed by CR LF."""
     if start == end:
-        return Part({}, b"")
+        return Part({}, memoryview(b""))
     blank = body.find(b"\r\n\r\n", start, min(end, start + _LONGEST_HEAD))
     if blank < 0:
         raise MalformedRequest(
@@ -86,7 +86,7 @@ def _part(body: bytes, start: int, end: int, number: int) -> Part:
         if not colon and line:
             raise MalformedRequest(f"part {number} has a header field without a colon")
         fields[name.strip().lower().decode("latin-1")] = _text(value.strip())
-    return Part(fields, body[blank + 4 : end])
+    return Part(fields, memoryview(body)[blank + 4 : end])
 
 
 def _text(value: bytes) -> str:

@@ -1,6 +1,7 @@
 """The recorder that the settings ask for."""
 
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from app.remote.store import Store, open_store
@@ -23,7 +24,7 @@ class StoreSink:
         self._store = store
         self._number = 0
 
-    def write(self, lines: bytes) -> None:
+    def write(self, pieces: Iterable[bytes]) -> None:
         """Writes a file.
 
         Raises:
@@ -33,7 +34,8 @@ class StoreSink:
         self._number += 1
         with tempfile.TemporaryDirectory(prefix="senet-records-") as folder:
             file = Path(folder) / "records.jsonl"
-            file.write_bytes(lines)
+            with file.open("wb") as opened:
+                opened.writelines(pieces)
             self._store.write(file, record_name(self._number))
 
 

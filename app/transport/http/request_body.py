@@ -48,16 +48,27 @@ class Body(Protocol):
         """The whole."""
         ...
 
+    def hold_decoding(self) -> None:
+        """Charges the request with what decoding base64 in the body takes as well.
+
+        Raises:
+            Overloaded: if there is no memory for it.
+        """
+        ...
+
 
 class ReceivedBody:
     """A body that has come; see `Body`.
 
     Args:
-        pieces: emptied as the body is taken.
+        pieces: of the body.
+        visit: the request's.
     """
 
-    def __init__(self, pieces: list[bytes]) -> None:
+    def __init__(self, pieces: list[bytes], visit: Visit) -> None:
         self._pieces = pieces
+        self._size = sum(map(len, pieces))
+        self._visit = visit
 
     async def pieces(self) -> list[bytes]:
         """See `Body`."""
@@ -67,6 +78,10 @@ class ReceivedBody:
     async def read(self) -> bytes:
         """See `Body`."""
         return b"".join(await self.pieces())
+
+    def hold_decoding(self) -> None:
+        """See `Body`."""
+        self._visit.hold(MEMORY_PER_BODY_BYTE * self._size)
 
 
 class RequestBody:
@@ -127,6 +142,10 @@ class RequestBody:
     async def read(self) -> bytes:
         """See `Body`; raises what `pieces` does."""
         return b"".join(await self.pieces())
+
+    def hold_decoding(self) -> None:
+        """See `Body`."""
+        self._visit.hold(MEMORY_PER_BODY_BYTE * max(self._declared, self.received))
 
     def _take(self, size: int) -> None:
         self.received += size

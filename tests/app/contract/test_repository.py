@@ -98,11 +98,11 @@ def test_an_unknown_key_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("schema", "requires", "reader"),
     [
-        (3, "senet-serving>=0.4.0", "senet-serving>=0.4.0"),
+        (3, "senet-serving>=90.4.0", "senet-serving>=90.4.0"),
         (3, None, "a later version of senet-serving"),
         (3, "senet-serving>=0.2.0", "a later version of senet-serving"),
-        (17, "senet-serving>=0.4.0; rm -rf /", "a later version of senet-serving"),
-        (17, ["senet-serving>=0.4.0"], "a later version of senet-serving"),
+        (17, "senet-serving>=90.4.0; rm -rf /", "a later version of senet-serving"),
+        (17, ["senet-serving>=90.4.0"], "a later version of senet-serving"),
     ],
 )
 def test_a_schema_of_a_later_version_is_named_with_the_version_that_reads_it(
@@ -114,6 +114,22 @@ def test_a_schema_of_a_later_version_is_named_with_the_version_that_reads_it(
     assert error.option == "model_repository"
     assert f"has schema {schema}, this version of senet-serving reads 1 and 2" in error.cause
     assert error.remedy == f"serve it with {reader}, or export the model again with this version"
+
+
+@pytest.mark.parametrize(
+    ("requires", "remedy"),
+    [
+        ("senet-serving>=90.4", "serve it with senet-serving>=90.4 (this is "),
+        ("senet-serving>=0.2.0", "correct the manifest or export again"),
+        (7, "correct the manifest or export again"),
+    ],
+)
+def test_a_key_of_a_later_version_is_named_with_the_version_that_reads_it(
+    tmp_path: Path, requires: object, remedy: str
+) -> None:
+    later = {"requires": requires, "ensemble": ["unheard of"]}
+    write_model(tmp_path, change=lambda manifest: manifest.update(later))
+    assert refusal(lambda: find(tmp_path)).remedy.startswith(remedy)
 
 
 @pytest.mark.parametrize("schema", [0, -1, "2", None, [2], {"a": 1}, 1.5])

@@ -9,7 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from app.contract.signature import Signature
 from app.engines.engine import Layout
-from app.engines.freed_memory import return_freed_memory
+from app.engines.freed_memory import large_blocks_mapped, return_freed_memory
 from app.engines.onnx_engine import OnnxEngines
 
 _STATM = Path("/proc/self/statm")
@@ -33,6 +33,26 @@ def test_returns_what_lies_below_a_live_block() -> None:
     return_freed_memory()
     assert before - resident_bytes() > 50 * _MIB
     assert len(pin) == 100_000
+
+
+def test_what_is_freed_while_a_model_is_loaded_goes_back_at_once() -> None:
+    # Freed, it has glibc take smaller blocks from heaps, as a large photo does.
+    assert np.ones(31 * _MIB, np.uint8).all()
+    with large_blocks_mapped():
+        blocks = [np.ones(_MIB, np.uint8) for _ in range(64)]
+    before = resident_bytes()
+    del blocks
+    assert before - resident_bytes() > 60 * _MIB
+
+
+def test_pixels_of_photos_stay_for_the_next_one() -> None:
+    with large_blocks_mapped():
+        pass
+    return_freed_memory()
+    blocks = [np.ones(_MIB, np.uint8) for _ in range(16)]
+    before = resident_bytes()
+    del blocks
+    assert before - resident_bytes() < _MIB
 
 
 _SIDE = 16

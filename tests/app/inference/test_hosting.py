@@ -20,7 +20,7 @@ Make = Callable[..., Hosting]
 
 @pytest.fixture
 def make(metrics: Metrics) -> Make:
-    def make(limit_mib: int | None, free_bytes: int | None, **options: int) -> Hosting:
+    def make(limit_mib: int | None, free_bytes: int | None, **options: object) -> Hosting:
         return Hosting(
             Settings(**options),  # type: ignore[arg-type]
             metrics,
@@ -60,6 +60,21 @@ def test_a_model_that_does_not_fit_is_refused_with_figures(
     with pytest.raises(ConfigurationError, match=told) as raised:
         load(repository, make(limit_mib, 1000))
     assert "0 MiB are left for it" in raised.value.cause
+
+
+async def test_records_take_memory_from_requests(make: Make, tmp_path: Path) -> None:
+    free = []
+    for options in ({}, {"records_share": 1, "records_uri": tmp_path}):
+        hosting = make(1200, None, max_image_pixels=1_000_000, **options)
+        hosting.start()
+        hosting.take_stock()
+        free.append(hosting.room())
+        await hosting.stop()
+    without, with_records = free
+    assert without is not None
+    assert with_records is not None
+    assert "records 64 MiB" in with_records.told
+    assert 50 * MIB < without.left_bytes - with_records.left_bytes < 80 * MIB
 
 
 async def test_memory_of_requests_makes_way_and_comes_back(

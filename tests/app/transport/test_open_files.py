@@ -54,6 +54,12 @@ def test_the_grpc_port_has_as_many_connections_of_its_own(make_settings: Make) -
     assert open_files(make_settings(max_connections=100, grpc_port=0))[0] == needed + 100
 
 
+def test_each_process_that_decodes_has_a_socket(make_settings: Make) -> None:
+    needed, _ = open_files(make_settings(decode_threads=7, decode_by="threads"))
+    settings = make_settings(decode_threads=7, decode_by="processes")
+    assert open_files(settings)[0] == needed + 7
+
+
 def test_a_hard_limit_is_said_and_kept() -> None:
     # In a process of its own, for nobody gets a hard limit back.
     script = (

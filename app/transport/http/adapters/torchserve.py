@@ -49,7 +49,7 @@ def torchserve_adapter(service: Service, inference: Inference) -> Adapter:
                     raise MalformedRequest("JSON; send the photo's bytes, or a form with one file")
                 return [data]
             form = arrival.headers[b"content-type"].decode("latin-1")
-            uploads = await read_form(await body.pieces(), form, inference.max_images)
+            uploads = await read_form(body, form, inference.max_images)
             if len(uploads) != 1:
                 raise MalformedRequest(f"the form holds {len(uploads)} images; send one a request")
             return [uploads[0].data]

@@ -20,21 +20,22 @@ PIECE = 2**18
     "text",
     [
         pytest.param(TEXT, id="plain"),
-        pytest.param(TEXT.encode(), id="bytes"),
+        pytest.param(memoryview(TEXT.encode()), id="bytes"),
+        pytest.param(memoryview(base64.encodebytes(DATA)), id="bytes in lines"),
         pytest.param(TEXT.rstrip("="), id="without padding"),
         pytest.param(base64.urlsafe_b64encode(DATA).decode(), id="URL-safe"),
         pytest.param(base64.encodebytes(DATA).decode(), id="in lines"),
         pytest.param(base64.encodebytes(DATA).decode().replace("\n", " \r\n"), id="and spaces"),
     ],
 )
-def test_long_texts(text: str | bytes) -> None:
+def test_long_texts(text: str | memoryview) -> None:
     assert decode_base64(text) == DATA
 
 
 @pytest.mark.parametrize("pieces", [1, 2])
 def test_a_text_that_ends_with_a_piece(pieces: int) -> None:
     data = DATA[: pieces * PIECE // 4 * 3]
-    assert decode_base64(base64.b64encode(data)) == data
+    assert decode_base64(memoryview(base64.b64encode(data))) == data
 
 
 @pytest.mark.parametrize("place", [0, PIECE - 4, PIECE - 1, PIECE, 3 * PIECE + 5])

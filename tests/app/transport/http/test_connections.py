@@ -1,5 +1,6 @@
 """What comes before any request: connections and heads are bounded."""
 
+import base64
 import gc
 from collections.abc import Callable, Iterator
 
@@ -146,6 +147,33 @@ def test_all_bodies_together_are_bounded(make_settings: Callable[..., Settings])
             engine.gate.open()
             assert connection.read_answer().startswith(b"HTTP/1.1 200 ")
         assert top_classes(post_image(client, padded)) == [3]
+
+
+def test_decoding_a_form_s_base64_is_charged_as_well(
+    make_settings: Callable[..., Settings],
+) -> None:
+    engine = FakeEngine()
+    settings = make_settings(max_body_bytes=600_000, max_buffered_bytes=1_800_000)
+    padded = PICTURE + b"\x00" * (590_000 - len(PICTURE))  # held twice
+    text = base64.encodebytes(PICTURE + b"\x00" * 200_000)
+    form = (
+        b"--b\r\nContent-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n\r\n%s\r\n--b--"
+        % text
+    )
+    headers = {"content-type": "multipart/form-data; boundary=b"}
+    with running(settings, FakeEngines(engine)) as live, live.client() as client:
+        engine.gate.close()
+        with RawConnection(live.port) as connection:
+            connection.send_head("content-type: image/png", f"content-length: {len(padded)}")
+            connection.send(padded)
+            engine.gate.wait_until_held()
+            # There is room for it twice, but not three times.
+            assert_problem(
+                client.post("/classify", content=form, headers=headers), 429, "overloaded"
+            )
+            engine.gate.open()
+            assert connection.read_answer().startswith(b"HTTP/1.1 200 ")
+        assert top_classes(client.post("/classify", content=form, headers=headers)) == [3]
 
 
 def test_a_compressed_body_is_refused(client: httpx.Client) -> None:
