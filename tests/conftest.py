@@ -5,11 +5,16 @@ from pathlib import Path
 
 import onnxruntime
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.repository import write_model
 
 # They run in an environment of their own, by `make test-browser`.
 collect_ignore = ["browser"]
+
+# A machine that does other things as well is slow, and nothing is wrong with that.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 _TEST_DATA = pytest.StashKey[Path]()
 
