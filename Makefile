@@ -21,7 +21,7 @@ LOCK := $(COMPILE) pyproject.toml --overrides requirements/without-torch.txt --n
 REMOTE := $(COMPILE) pyproject.toml --extra cpu --extra https --extra s3 --extra gs --extra az --constraints requirements/cpu.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test slow test-timm test-client test-client-js test-browser test-adapters test-ray test-fetch test-remote check train export chaos fuzz images overload soak tune bench bench-gpu gpu-kit image-test arm-wheels audit sbom protocol lock wheel release-check lint-workflows docs clean
+.PHONY: help run test slow test-timm test-client test-client-js test-browser screenshots test-adapters test-ray test-fetch test-remote check train export chaos fuzz images overload soak tune bench bench-gpu gpu-kit image-test arm-wheels audit sbom protocol lock wheel release-check lint-workflows docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -51,6 +51,9 @@ test-client-js: .venv/.dev client-js/node_modules/.package-lock.json ## types an
 
 test-browser: .venv/.dev .venv-browser/.browser tests/browser/node_modules/.package-lock.json ## tests of the page at /, in Debian's Chromium
 	.venv-browser/bin/pytest --confcutdir=tests/browser tests/browser $(ARGS)
+
+screenshots: .venv/.dev .venv-browser/.browser ## take the documentation's pictures of the page anew, with Debian's Chromium
+	.venv-browser/bin/python -m tests.browser.screenshots $(PORT)
 
 test-adapters: .venv/.dev .venv-adapters/.adapters tests/foreign/node_modules/.package-lock.json ## real clients of other servers, in an environment of their own
 	.venv-adapters/bin/pytest --confcutdir=tests/foreign tests/foreign $(ARGS)
