@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,12 @@ class ModelVersion:
     folder: Path
     manifest: Manifest
 
-    def verified_file(self, variant: Variant) -> Path:
+    def verified_file(self, variant: Variant, pause: Callable[[], None] = lambda: None) -> Path:
         """The variant's ONNX file, after comparing its SHA-256 with the manifest's.
+
+        Args:
+            variant: one of the manifest's.
+            pause: see `check_self_contained`.
 
         Raises:
             ConfigurationError: if the file cannot be read, differs, or is not all there is to it.
@@ -38,7 +43,7 @@ class ModelVersion:
         path = self.folder / variant.file
         data = read_file(path)
         _check_digest(path, data, variant.sha256)
-        check_self_contained(data, path)
+        check_self_contained(data, path, pause)
         return path
 
     def golden(self) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:

@@ -7,7 +7,7 @@ ONNX Runtime might follow counts, wherever it stands: of a field that occurs aga
 and not only the last one, which is the one that a decoder keeps.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -53,19 +53,20 @@ class _Field(NamedTuple):
     end: int
 
 
-def check_self_contained(data: bytes, path: Path) -> None:
+def check_self_contained(data: bytes, path: Path, pause: Callable[[], None] = lambda: None) -> None:
     """Refuses a file that needs other files.
 
     Args:
         data: the whole ONNX file.
         path: where it lies, for the error.
+        pause: called between its messages, thousands of times; may let other threads run.
 
     Raises:
         ConfigurationError: if a tensor or a compiled network lies in another file, or if the bytes
             are no ONNX file.
     """
     try:
-        what = _found_outside(data)
+        what = _found_outside(data, pause)
     except _Malformed as error:
         raise ConfigurationError(
             "model_repository", f"{path} is no ONNX file ({error})", "export the model again"
@@ -78,10 +79,11 @@ def check_self_contained(data: bytes, path: Path) -> None:
         )
 
 
-def _found_outside(data: bytes) -> str | None:
+def _found_outside(data: bytes, pause: Callable[[], None]) -> str | None:
     """What lies outside of the file, in words; None if nothing does."""
     pending = [("model", 0, len(data))]
     while pending:
+        pause()
         kind, start, end = pending.pop()
         fields = list(_fields(data, start, end))
         if kind == "tensor" and any(

@@ -13,7 +13,7 @@ from app.contract.repository import ModelVersion, Repository, select_variant
 from app.engines.buckets import batch_buckets, largest_batch
 from app.engines.engine import Engine, Engines, Layout, Provider
 from app.engines.freed_memory import large_blocks_mapped
-from app.engines.gently import gently
+from app.engines.gently import Pauses, gently
 from app.hardware import processor
 from app.selection.cache import ChoiceCache
 from app.selection.candidates import Candidate, cpu_layouts, cpu_variants, gpu_variant
@@ -256,8 +256,10 @@ class _Loader:
         """The variant's file; its digest is computed once."""
         if variant.precision not in self._verified:
             self.checkpoint("verify")
-            self._verified[variant.precision] = self._beside_others(
-                lambda: self.found.verified_file(variant)
+            self._verified[variant.precision] = (
+                self.found.verified_file(variant)
+                if self.measures
+                else gently(lambda: self.found.verified_file(variant, Pauses()))
             )
         return self._verified[variant.precision]
 

@@ -113,6 +113,12 @@ def test_a_model_in_one_file_is_accepted() -> None:
     check_self_contained(colour_model(), PATH)
 
 
+def test_whoever_waits_gets_turns_between_the_messages() -> None:
+    turns: list[None] = []
+    check_self_contained(colour_model(), PATH, lambda: turns.append(None))
+    assert len(turns) > 10
+
+
 @pytest.mark.parametrize("place", PLACES)
 def test_a_tensor_outside_is_found_wherever_it_belongs(place: str) -> None:
     check_self_contained(PLACES[place](inside()).SerializeToString(), PATH)
