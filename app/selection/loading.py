@@ -19,18 +19,12 @@ from app.selection.cache import ChoiceCache
 from app.selection.candidates import Candidate, cpu_layouts, cpu_variants, gpu_variant
 from app.selection.choice import Choice, Chooser
 from app.selection.proof import Step, prove
+from app.selection.room import LOADING_BYTES_PER_BYTE, Room
 from app.selection.served_model import ServedModel
 
 logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
-
-# Measured: 82 MiB for the service itself; weights in ONNX Runtime take three times their file's
-# size while they are laid out (SE-ResNet-50, fp32: a file of 107 MiB, 388 MiB at the peak).
-SERVICE_BYTES = 80 * 2**20
-"""What the service takes without a model."""
-LOADING_BYTES_PER_BYTE = 3
-"""What a model takes at most while it is loaded, for each byte of its file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,27 +42,6 @@ class LoadedModel:
     engine: Engine
     choice: Choice
     file_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    """The memory that a model finds.
-
-    Attributes:
-        left_bytes: what it may take.
-        told: where that comes from, for a message: "the container's limit is ...".
-    """
-
-    left_bytes: int
-    told: str
-
-
-def room_of_start(limit_bytes: int | None) -> Room | None:
-    """What the container's limit leaves to the first model; None if there is no limit."""
-    if limit_bytes is None:
-        return None
-    told = f"the container's limit is {limit_bytes / 2**20:.0f} MiB"
-    return Room(limit_bytes - SERVICE_BYTES, told)
 
 
 def load_model(

@@ -11,8 +11,6 @@ from tests.browser.page import DemoPage
 from tests.browser.service import EXAMPLES, ROOT, serving
 
 _FOLDER = ROOT / "docs" / "images"
-_DESK = {"width": 1180, "height": 700}
-_PHONE = {"width": 390, "height": 844}
 _NOTES = FilePayload(name="notes.txt", mimeType="text/plain", buffer=b"no photo")
 
 
@@ -25,15 +23,12 @@ def main() -> None:
     with serving(*arguments, port=port) as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
         photos: list[Path | FilePayload] = sorted(EXAMPLES.glob("*.jpg"))
-        _take(browser, url, "page", [EXAMPLES / "church.jpg"], "church", viewport=_DESK)
+        _take(browser, url, "page", [EXAMPLES / "church.jpg"], "church")
         truck = [EXAMPLES / "garbage-truck.jpg"]
-        dark = {"viewport": _DESK, "color_scheme": "dark"}
-        _take(browser, url, "page-dark", truck, "garbage truck", **dark)
-        _take(
-            browser, url, "page-phone", [EXAMPLES / "parachute.jpg"], "parachute", viewport=_PHONE
-        )
-        _take(browser, url, "page-batch", [*photos, _NOTES], "church", viewport=_DESK)
-        _take(browser, url, "page-error", [_NOTES], None, viewport=_DESK)
+        _take(browser, url, "page-dark", truck, "garbage truck", is_dark=True)
+        _take(browser, url, "page-phone", [EXAMPLES / "parachute.jpg"], "parachute", width=390)
+        _take(browser, url, "page-batch", [*photos, _NOTES], "church")
+        _take(browser, url, "page-error", [_NOTES], None)
         browser.close()
 
 
@@ -43,9 +38,14 @@ def _take(
     name: str,
     files: list[Path | FilePayload],
     label: str | None,
-    **options: object,
+    *,
+    width: int = 1180,
+    is_dark: bool = False,
 ) -> None:
-    page = DemoPage(browser.new_context(**options).new_page(), url)  # type: ignore[arg-type]
+    context = browser.new_context(
+        viewport={"width": width, "height": 700}, color_scheme="dark" if is_dark else "light"
+    )
+    page = DemoPage(context.new_page(), url)
     page.may_be_refused = True
     page.choose(files)
     if len(files) > 1:

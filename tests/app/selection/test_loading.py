@@ -17,7 +17,8 @@ from app.contract.signature import Signature
 from app.engines.engine import Engines, Layout, Provider
 from app.engines.onnx_engine import OnnxEngines
 from app.selection.cache import ChoiceCache
-from app.selection.loading import LoadedModel, load_model, room_of_start
+from app.selection.loading import LoadedModel, load_model
+from app.selection.room import room_of_start
 from tests.support.colours import COLOURS, INPUT_SIDE, colour_outputs
 from tests.support.engines import FakeEngine, FakeEngines
 from tests.support.repository import COLOUR_SIGNATURE, ManifestDict, in_schema_1, write_model
