@@ -53,7 +53,8 @@ def configured_models(settings: Settings, repository: Repository) -> list[str]:
                 "the repository holds no model",
                 "export one, or set --model-repository (SENET_MODEL_REPOSITORY)",
             )
-    if "model" in settings.model_fields_set or settings.model in chosen:
+    is_named = "model" in settings.model_fields_set
+    if is_named or (ALL in settings.models and settings.model in chosen):
         chosen.insert(0, settings.model)
     return list(dict.fromkeys(chosen))
 

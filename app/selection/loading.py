@@ -242,23 +242,40 @@ class _Loader:
         Raises:
             ConfigurationError: if that is none: in words what the kernel would end without one.
         """
+        self.checkpoint("verify")
+        fitting = list(variants) if self.room is None else self._within(variants, self.room)
         # All digests are checked before anything is measured: a file that was damaged is no reason
-        # to serve another variant.
-        files = [self._file(variant) for variant in variants]
-        if self.room is None:
-            return list(variants)
+        # to serve another variant. But not of one that there is no memory to read.
+        for variant in fitting:
+            self._file(variant)
+        return fitting
+
+    def _within(self, variants: Sequence[Variant], room: Room) -> list[Variant]:
         needed = {
-            variant.precision: LOADING_BYTES_PER_BYTE * file.stat().st_size
-            for variant, file in zip(variants, files, strict=True)
+            variant.precision: LOADING_BYTES_PER_BYTE * self._size(variant) for variant in variants
         }
-        left = self.room.left_bytes
+        left = room.left_bytes
         fitting = [variant for variant in variants if needed[variant.precision] <= left]
         if not fitting:
             raise ConfigurationError(
                 "model",
                 f"{self.found.manifest.name} needs {min(needed.values()) / 2**20:.0f} MiB of"
-                f" memory, {max(0, left) / 2**20:.0f} MiB are left for it: {self.room.told}",
+                f" memory, {max(0, left) / 2**20:.0f} MiB are left for it: {room.told}",
                 "raise the limit, or serve a smaller --precision or --model (SENET_PRECISION,"
                 " SENET_MODEL)",
             )
+        for precision in needed.keys() - {variant.precision for variant in fitting}:
+            logger.warning(
+                "%s of %s is passed over: it needs %d MiB of memory, %d MiB are left",
+                precision,
+                self.found.manifest.name,
+                needed[precision] >> 20,
+                left >> 20,
+            )
         return fitting
+
+    def _size(self, variant: Variant) -> int:
+        try:
+            return (self.found.folder / variant.file).stat().st_size
+        except OSError:
+            return 0  # whoever reads it says what is wrong
