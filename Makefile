@@ -13,13 +13,15 @@ BENCH := runs/bench
 VENV := $(if $(filter gpu,$(EXTRA)),.venv-gpu,.venv)
 BIN := $(VENV)/bin
 PIP = $(@D)/bin/python -m pip --disable-pip-version-check install --quiet
+# In a fraction of pip's time; what another environment has is linked, not copied.
+UV = .venv/bin/uv pip install --quiet --compile-bytecode --python $(@D)/bin/python --require-hashes
 COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-annotate --no-strip-extras
 LOCK := $(COMPILE) pyproject.toml --overrides requirements/without-torch.txt --no-emit-package torch
 REMOTE := $(COMPILE) pyproject.toml --extra cpu --extra https --extra s3 --extra gs --extra az --constraints requirements/cpu.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test slow test-timm test-client test-client-js test-browser test-adapters test-ray test-fetch test-remote check train export chaos fuzz images overload soak tune bench bench-gpu gpu-kit image-test arm-wheels audit sbom protocol lock wheel release-check lint-workflows docs clean
+.PHONY: help run test slow test-timm test-client test-client-js test-browser screenshots test-adapters test-ray test-fetch test-remote check train export chaos fuzz images overload soak tune bench bench-gpu gpu-kit image-test arm-wheels audit sbom protocol lock wheel release-check lint-workflows docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -36,7 +38,7 @@ slow: .venv/.dev ## the tests that take minutes, with a JDK, curl, nginx and hap
 	.venv/bin/pytest -m slow $(ARGS)
 
 test-timm: ## prove agreement with timm's networks, in an environment of its own
-	PYTHON=$(PYTHON) scripts/timm_agreement.sh
+	PYTHON=$(PYTHON) scripts/timm_agreement.sh $(ARGS)
 
 test-client: .venv/.dev .venv-client/.client ## types and tests of the client, against this service
 	cd client && ../.venv-client/bin/mypy senet_client tests
@@ -50,17 +52,20 @@ test-client-js: .venv/.dev client-js/node_modules/.package-lock.json ## types an
 test-browser: .venv/.dev .venv-browser/.browser tests/browser/node_modules/.package-lock.json ## tests of the page at /, in Debian's Chromium
 	.venv-browser/bin/pytest --confcutdir=tests/browser tests/browser $(ARGS)
 
+screenshots: .venv/.dev .venv-browser/.browser ## take the documentation's pictures of the page anew, with Debian's Chromium
+	.venv-browser/bin/python -m tests.browser.screenshots $(PORT)
+
 test-adapters: .venv/.dev .venv-adapters/.adapters tests/foreign/node_modules/.package-lock.json ## real clients of other servers, in an environment of their own
 	.venv-adapters/bin/pytest --confcutdir=tests/foreign tests/foreign $(ARGS)
 
-test-ray: .venv-ray/.ray ## tests of scoring on a Ray cluster, in an environment of its own
+test-ray: .venv/.dev .venv-ray/.ray ## tests of scoring on a Ray cluster, in an environment of its own
 	.venv-ray/bin/python -c 'import ray'
 	.venv-ray/bin/pytest --confcutdir=tests/ray tests/ray $(ARGS)
 
-test-fetch: .venv-fetch/.fetch ## models fetched from a stand-in of each store, in an environment of its own
+test-fetch: .venv/.dev .venv-fetch/.fetch ## models fetched from a stand-in of each store, in an environment of its own
 	.venv-fetch/bin/pytest --confcutdir=tests/fetch tests/fetch $(ARGS)
 
-test-remote: .venv-remote/.remote ## models served from real stores, in an environment of its own
+test-remote: .venv/.dev .venv-remote/.remote ## models served from real stores, in an environment of its own
 	.venv-remote/bin/pytest --confcutdir=tests/remote tests/remote $(ARGS)
 
 check: .venv/.dev ## lint, types and import contracts
@@ -135,6 +140,7 @@ lock: .venv/.dev ## pin the requirements anew from pyproject.toml
 	$(LOCK) --extra gpu --extra grpc --extra otel -o requirements/gpu.txt
 	$(LOCK) --extra cpu --extra export -o requirements/export.txt
 	$(LOCK) --extra cpu --extra grpc --extra otel --extra export --group dev -o requirements/dev.txt
+	$(COMPILE) --group uv --constraints requirements/dev.txt -o requirements/uv.txt
 	$(COMPILE) --group audit -o requirements/audit.txt
 	$(COMPILE) --group mosec --constraints requirements/cpu.txt -o requirements/mosec.txt
 	$(COMPILE) client/pyproject.toml --group client/pyproject.toml:dev --extra score --extra parquet --extra remote \
@@ -194,31 +200,30 @@ clean: ## remove the environments and all caches
 	$(PIP) --require-hashes -r $<
 	@touch $@
 
-.venv-client/.client: client/requirements/dev.txt client/pyproject.toml | .venv-client/bin/python
-	$(PIP) --require-hashes -r $<
+.venv-client/.client: client/requirements/dev.txt client/pyproject.toml .venv/.dev | .venv-client/bin/python
+	$(UV) -r $<
 	$(PIP) --no-deps --no-build-isolation --editable client
 	@touch $@
 
-# A hundred packages, which uv installs in a tenth of the time.
 .venv-adapters/.adapters: tests/foreign/requirements.txt .venv/.dev | .venv-adapters/bin/python
-	.venv/bin/uv pip install --quiet --python $(@D)/bin/python --require-hashes -r $<
+	$(UV) -r $<
 	@touch $@
 
-.venv-ray/.ray: tests/ray/requirements.txt client/pyproject.toml | .venv-ray/bin/python
-	$(PIP) --require-hashes -r $<
+.venv-ray/.ray: tests/ray/requirements.txt client/pyproject.toml .venv/.dev | .venv-ray/bin/python
+	$(UV) -r $<
 	$(PIP) --no-deps --no-build-isolation --editable client
 	@touch $@
 
-.venv-fetch/.fetch: tests/fetch/requirements.txt | .venv-fetch/bin/python
-	$(PIP) --require-hashes -r $<
+.venv-fetch/.fetch: tests/fetch/requirements.txt .venv/.dev | .venv-fetch/bin/python
+	$(UV) -r $<
 	@touch $@
 
-.venv-remote/.remote: tests/remote/requirements.txt | .venv-remote/bin/python
-	$(PIP) --require-hashes -r $<
+.venv-remote/.remote: tests/remote/requirements.txt .venv/.dev | .venv-remote/bin/python
+	$(UV) -r $<
 	@touch $@
 
-.venv-browser/.browser: tests/browser/requirements.txt | .venv-browser/bin/python
-	$(PIP) --require-hashes -r $<
+.venv-browser/.browser: tests/browser/requirements.txt .venv/.dev | .venv-browser/bin/python
+	$(UV) -r $<
 	@touch $@
 
 # Nothing that a package would run at its installation is needed.
@@ -227,7 +232,8 @@ clean: ## remove the environments and all caches
 	@touch $@
 
 # torch stands apart, without hashes, so that whichever build of it is at hand satisfies the pin.
-.venv/.export .venv/.dev: .venv/.%: requirements/%.txt requirements/torch.txt | .venv/bin/python
-	$(PIP) --require-hashes -r $<
+.venv/.export .venv/.dev: .venv/.%: requirements/%.txt requirements/torch.txt requirements/uv.txt | .venv/bin/python
+	$(PIP) --require-hashes -r requirements/uv.txt
+	$(UV) -r $<
 	$(PIP) -r requirements/torch.txt
 	@touch $@

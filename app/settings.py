@@ -213,7 +213,10 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
-            return tuple(item.strip() for item in value.split(",") if item.strip())
+            items = tuple(item.strip() for item in value.split(",") if item.strip())
+            if value.strip() and not items:
+                raise ValueError("it names nothing")
+            return items
         return value
 
     @field_validator("model_repository", mode="before")

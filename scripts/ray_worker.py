@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from senet_client.errors import BY_CODE, ImageError, SenetClientError
 from senet_client.results import Model, Prediction
 from senet_client.score.frozen import FrozenList, Stretch
-from senet_client.score.listing import Input
+from senet_client.score.inputs import Input
 from senet_client.score.reading import read_patiently
 from senet_client.score.rows import INDEX, Answered, Row, Sending, Shape, columns, row
 

@@ -13,6 +13,8 @@ from app.version import VERSION
 
 MANIFEST = "manifest.json"
 """The file's name in the folder of a version."""
+MOST_MANIFEST_BYTES = 32 * 2**20
+"""Far more than the labels of any data set take; what is larger is not read."""
 _OPTION = "model_repository"
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,12 @@ from app.contract.manifest import Manifest, Precision, Variant
 from app.contract.self_contained import check_self_contained
 
 _OPTION = "model_repository"
+# A thousand images at 299 px.
+_MOST_GOLDEN_BYTES = 256 * 2**20
+# Of an array's head, which tells its shape.
+_HEAD_BYTES = 4096
+# So that an array of another type is told as that.
+_LARGEST_ITEM_BYTES = 8
 
 
 @dataclass(frozen=True)
@@ -53,8 +60,8 @@ class ModelVersion:
             ConfigurationError: if a file cannot be read or has another shape or type.
         """
         size = (self.manifest.input.height, self.manifest.input.width, 3)
-        inputs = self._array(self.manifest.golden.inputs)
-        logits = self._array(self.manifest.golden.logits)
+        inputs = self._array(self.manifest.golden.inputs, _MOST_GOLDEN_BYTES)
+        logits = self._array(self.manifest.golden.logits, _MOST_GOLDEN_BYTES)
         classes = len(self.manifest.labels)
         if (
             inputs.dtype != np.uint8
@@ -93,23 +100,24 @@ class ModelVersion:
         if manifest.excitations is None:
             return None
         path = self.folder / manifest.excitations.file
-        _check_digest(path, read_file(path), manifest.excitations.sha256)
         specs = manifest.signature.find_all("excitation")
         blocks = [(spec.block, spec.sizes[0]) for spec in specs]
-        stored = self._array(manifest.excitations.file)
         shape = (2, len(manifest.labels), sum(channels for _, channels in blocks))
+        limit = _LARGEST_ITEM_BYTES * math.prod(shape) + _HEAD_BYTES
+        _check_digest(path, read_file(path, limit), manifest.excitations.sha256)
+        stored = self._array(manifest.excitations.file, limit)
         if stored.dtype != np.uint8 or stored.shape != shape:
             raise ConfigurationError(
                 _OPTION, f"{path} is not uint8 {list(shape)}", "export the model again"
             )
         return ClassGates(blocks, stored)
 
-    def _array(self, name: str) -> NDArray[Any]:
+    def _array(self, name: str, limit_bytes: int) -> NDArray[Any]:
         path = self.folder / name
         try:
             # Not `np.load`, which also opens zip archives and pickles.
             array: NDArray[Any] = np.lib.format.read_array(
-                io.BytesIO(read_file(path)), allow_pickle=False
+                io.BytesIO(read_file(path, limit_bytes)), allow_pickle=False
             )
         except (ValueError, MemoryError) as error:  # whatever size its head claims
             raise ConfigurationError(
@@ -145,16 +153,35 @@ def _check_digest(path: Path, data: bytes, expected: str) -> None:
         )
 
 
-def read_file(path: Path) -> bytes:
-    """A file of a model version, read once, so that what is checked is what was read."""
+def read_file(path: Path, limit_bytes: int | None = None) -> bytes:
+    """A file of a model version, read once, so that what is checked is what was read.
+
+    Args:
+        path: the file.
+        limit_bytes: if it is larger, it is not read.
+
+    Raises:
+        ConfigurationError: if it cannot be read, or is too large for that.
+    """
     try:
         # A pipe or a device might never end, a link to a file is as good as the file.
         if path.exists() and not path.is_file():
             raise ConfigurationError(
                 _OPTION, f"{path} is not a regular file", "restore it or export again"
             )
+        size = path.stat().st_size
+        if limit_bytes is not None and size > limit_bytes:
+            raise ConfigurationError(
+                _OPTION,
+                f"{path} has {size} bytes, at most {limit_bytes} are read",
+                "restore it or export again",
+            )
         return path.read_bytes()
     except OSError as error:
         raise ConfigurationError(
             _OPTION, f"{path} cannot be read ({error.strerror})", "restore it or export again"
+        ) from error
+    except MemoryError as error:
+        raise ConfigurationError(
+            _OPTION, f"{path} is larger than the memory", "restore it or export again"
         ) from error

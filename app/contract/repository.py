@@ -7,7 +7,7 @@ from typing import Protocol
 
 from app.contract.errors import ConfigurationError
 from app.contract.manifest import MODEL_NAME, Manifest
-from app.contract.manifest_file import MANIFEST, parse_manifest
+from app.contract.manifest_file import MANIFEST, MOST_MANIFEST_BYTES, parse_manifest
 from app.contract.model_version import ModelVersion as ModelVersion
 from app.contract.model_version import read_file
 from app.contract.model_version import select_variant as select_variant
@@ -145,7 +145,9 @@ class ModelRepository:
                 "set --model (SENET_MODEL) to one that is there",
             )
         folder = self._root / name / str(version)
-        manifest = parse_manifest(read_file(folder / MANIFEST), folder / MANIFEST, name, version)
+        manifest = parse_manifest(
+            read_file(folder / MANIFEST, MOST_MANIFEST_BYTES), folder / MANIFEST, name, version
+        )
         return ModelVersion(folder, manifest)
 
     def close(self) -> None:

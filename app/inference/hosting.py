@@ -23,7 +23,8 @@ from app.inference.host import ModelHost
 from app.inference.memory import Memory
 from app.inference.observer import MetricsObserver
 from app.inference.workers import Workers
-from app.selection.loading import LoadedModel, Room, room_of_start
+from app.selection.loading import LoadedModel
+from app.selection.room import Room, room_of_start
 from app.selection.served_model import ServedModel
 from app.settings import Settings
 from app.telemetry.metrics import Metrics

@@ -13,8 +13,9 @@ from app.inference.jobs import Job, Jobs
 from app.inference.shadow import Shadow
 from app.inference.table import ModelTable, VersionLabel
 from app.selection.configured import configured_models, configured_repository, load_configured
-from app.selection.loading import LoadedModel, Room
+from app.selection.loading import LoadedModel
 from app.selection.proof import Step
+from app.selection.room import Room
 from app.selection.served_model import ServedModel
 from app.settings import Settings
 

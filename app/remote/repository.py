@@ -8,13 +8,12 @@ from pathlib import Path
 
 from app.contract.errors import ConfigurationError
 from app.contract.manifest import Manifest
-from app.contract.manifest_file import MANIFEST, parse_manifest
+from app.contract.manifest_file import MANIFEST, MOST_MANIFEST_BYTES, parse_manifest
 from app.contract.repository import ModelVersion, is_model_name, told, version_number
 from app.remote.copies import Copies
 from app.remote.store import Store
 
 _OPTION = "model_repository"
-_MOST_MANIFEST_BYTES = 32 * 2**20
 _KEY_DIGITS = 16
 _FOR_PEOPLE = re.compile(r"README\.md|report\.(json|md)|[a-z]+\.svg")
 
@@ -130,7 +129,7 @@ class RemoteRepository:
         # A web server that does not list can still be asked for a version by its name.
         if not self._store.has(path):
             raise self._absent(f"{name}:{version}")
-        data = self._store.read(path, _MOST_MANIFEST_BYTES)
+        data = self._store.read(path, MOST_MANIFEST_BYTES)
         return parse_manifest(data, self._store.where(path), name, version), data
 
     def _absent(self, wanted: str) -> ConfigurationError:

@@ -10,8 +10,9 @@ from app.remote.copies import Copies, cache_folder
 from app.remote.repository import RemoteRepository
 from app.remote.store import open_store
 from app.selection.cache import choice_cache, user_cache_directory
-from app.selection.loading import LoadedModel, Room, load_model, room_of_start
+from app.selection.loading import LoadedModel, load_model
 from app.selection.proof import Step
+from app.selection.room import Room, room_of_start
 from app.selection.served_model import ServedModel
 from app.settings import Settings
 
@@ -52,7 +53,8 @@ def configured_models(settings: Settings, repository: Repository) -> list[str]:
                 "the repository holds no model",
                 "export one, or set --model-repository (SENET_MODEL_REPOSITORY)",
             )
-    if "model" in settings.model_fields_set or settings.model in chosen:
+    is_named = "model" in settings.model_fields_set
+    if is_named or (ALL in settings.models and settings.model in chosen):
         chosen.insert(0, settings.model)
     return list(dict.fromkeys(chosen))
 

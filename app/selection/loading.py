@@ -19,18 +19,12 @@ from app.selection.cache import ChoiceCache
 from app.selection.candidates import Candidate, cpu_layouts, cpu_variants, gpu_variant
 from app.selection.choice import Choice, Chooser
 from app.selection.proof import Step, prove
+from app.selection.room import LOADING_BYTES_PER_BYTE, Room
 from app.selection.served_model import ServedModel
 
 logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
-
-# Measured: 82 MiB for the service itself; weights in ONNX Runtime take three times their file's
-# size while they are laid out (SE-ResNet-50, fp32: a file of 107 MiB, 388 MiB at the peak).
-SERVICE_BYTES = 80 * 2**20
-"""What the service takes without a model."""
-LOADING_BYTES_PER_BYTE = 3
-"""What a model takes at most while it is loaded, for each byte of its file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,27 +42,6 @@ class LoadedModel:
     engine: Engine
     choice: Choice
     file_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    """The memory that a model finds.
-
-    Attributes:
-        left_bytes: what it may take.
-        told: where that comes from, for a message: "the container's limit is ...".
-    """
-
-    left_bytes: int
-    told: str
-
-
-def room_of_start(limit_bytes: int | None) -> Room | None:
-    """What the container's limit leaves to the first model; None if there is no limit."""
-    if limit_bytes is None:
-        return None
-    told = f"the container's limit is {limit_bytes / 2**20:.0f} MiB"
-    return Room(limit_bytes - SERVICE_BYTES, told)
 
 
 def load_model(
@@ -269,23 +242,40 @@ class _Loader:
         Raises:
             ConfigurationError: if that is none: in words what the kernel would end without one.
         """
+        self.checkpoint("verify")
+        fitting = list(variants) if self.room is None else self._within(variants, self.room)
         # All digests are checked before anything is measured: a file that was damaged is no reason
-        # to serve another variant.
-        files = [self._file(variant) for variant in variants]
-        if self.room is None:
-            return list(variants)
+        # to serve another variant. But not of one that there is no memory to read.
+        for variant in fitting:
+            self._file(variant)
+        return fitting
+
+    def _within(self, variants: Sequence[Variant], room: Room) -> list[Variant]:
         needed = {
-            variant.precision: LOADING_BYTES_PER_BYTE * file.stat().st_size
-            for variant, file in zip(variants, files, strict=True)
+            variant.precision: LOADING_BYTES_PER_BYTE * self._size(variant) for variant in variants
         }
-        left = self.room.left_bytes
+        left = room.left_bytes
         fitting = [variant for variant in variants if needed[variant.precision] <= left]
         if not fitting:
             raise ConfigurationError(
                 "model",
                 f"{self.found.manifest.name} needs {min(needed.values()) / 2**20:.0f} MiB of"
-                f" memory, {max(0, left) / 2**20:.0f} MiB are left for it: {self.room.told}",
+                f" memory, {max(0, left) / 2**20:.0f} MiB are left for it: {room.told}",
                 "raise the limit, or serve a smaller --precision or --model (SENET_PRECISION,"
                 " SENET_MODEL)",
             )
+        for precision in needed.keys() - {variant.precision for variant in fitting}:
+            logger.warning(
+                "%s of %s is passed over: it needs %d MiB of memory, %d MiB are left",
+                precision,
+                self.found.manifest.name,
+                needed[precision] >> 20,
+                left >> 20,
+            )
         return fitting
+
+    def _size(self, variant: Variant) -> int:
+        try:
+            return (self.found.folder / variant.file).stat().st_size
+        except OSError:
+            return 0  # whoever reads it says what is wrong

@@ -33,6 +33,7 @@ def test_both_clients_have_the_same_surface() -> None:
     asynchronous["classify_many"][1] = surface(Client)["classify_many"][1]
     assert surface(Client) == asynchronous
     assert set(surface(Client)) == {
+        "class_gates",
         "feedback",
         "classify",
         "classify_batch",

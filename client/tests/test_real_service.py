@@ -14,7 +14,8 @@ from PIL import Image
 from pyarrow import parquet
 
 from senet_client import AsyncClient, Classification, Client, errors
-from senet_client.score.job import Exit, JobOptions, run_job
+from senet_client.score.ending import Exit
+from senet_client.score.job import JobOptions, run_job
 from tests.real_service import draw, needs_service, serving
 from tests.score.conftest import read_rows
 

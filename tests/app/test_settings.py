@@ -38,6 +38,14 @@ def test_the_environment_has_the_same_names(monkeypatch: pytest.MonkeyPatch) -> 
     assert settings.model_repository == Path("/somewhere")
 
 
+@pytest.mark.parametrize("option", ["models", "cors-origins"])
+def test_a_list_of_commas_names_nothing(option: str) -> None:
+    error = refusal([f"--{option}", " , ,"])
+    assert error.option == option.replace("-", "_")
+    assert "it names nothing" in error.cause
+    assert load_settings([f"--{option}="]) == Settings()
+
+
 def test_a_flag_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SENET_PORT", "1")
     assert load_settings(["--port", "2"]).port == 2

@@ -7,9 +7,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tests.browser.page import DemoPage
 from tests.browser.service import serving
 
-_BROWSERS = ("chromium", "google-chrome")
+BROWSERS = ("chromium", "google-chrome")
 # Nobody is asked, and the camera is the browser's own test picture. CI's user is root.
-_ARGUMENTS = [
+ARGUMENTS = [
     "--no-sandbox",
     "--use-fake-ui-for-media-stream",
     "--use-fake-device-for-media-stream",
@@ -18,10 +18,10 @@ _ARGUMENTS = [
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    found = [path for path in map(shutil.which, _BROWSERS) if path]
-    assert found, f"install one of {', '.join(_BROWSERS)}"
+    found = [path for path in map(shutil.which, BROWSERS) if path]
+    assert found, f"install one of {', '.join(BROWSERS)}"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found[0], args=_ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=found[0], args=ARGUMENTS)
         yield browser
         browser.close()
 

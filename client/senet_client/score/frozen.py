@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from senet_client.score.failures import Stopped
-from senet_client.score.listing import Input
+from senet_client.score.inputs import Input
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,26 +1,22 @@
 """One `score` command from its options to its exit code."""
 
 import asyncio
-import shlex
 import signal
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import IntEnum
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from senet_client.async_client import AsyncClient
 from senet_client.client import Client
 from senet_client.errors import Overloaded, SenetClientError, UnexpectedAnswer
 from senet_client.flow import Retries, Retry, Timeouts
 from senet_client.results import Model
+from senet_client.score.ending import Exit, how_to_resume, say
 from senet_client.score.failures import ScoreError, WrongOption
-from senet_client.score.formats import FORMATS
+from senet_client.score.finished import is_finished, tell
 from senet_client.score.journal import Header
-from senet_client.score.listing import displayed, list_inputs
+from senet_client.score.listing import list_inputs
 from senet_client.score.lock import OutputLock
 from senet_client.score.output import Output
 from senet_client.score.pace import AutomaticPace, FixedPace, Pace
@@ -29,7 +25,7 @@ from senet_client.score.reading import Reading
 from senet_client.score.rows import Shape, columns
 from senet_client.score.run import Run, RunOptions
 from senet_client.score.target import Target
-from senet_client.score.upload import fetch, is_there, remove_parts
+from senet_client.score.upload import remove_parts
 
 # How long the service may take to say which model it serves, before anything is begun.
 _FIRST_ANSWER_SECONDS = 30.0
@@ -39,21 +35,6 @@ _READ_SECONDS = 60.0
 _ATTEMPTS = 1_000_000
 # The most that `AutomaticPace` allows.
 _MOST_REQUESTS = 64
-
-
-class Exit(IntEnum):
-    """Exit codes of `senet-client score`."""
-
-    COMPLETE = 0
-    """Every input has a row, and no row tells of an error."""
-    FAILED = 1
-    """Stopped before any row was on disk."""
-    WRONG_OPTION = 2
-    """Nothing was tried."""
-    PARTIAL = 3
-    """Rows tell of errors (`--retry-errors`), or the run stopped early (`--resume`)."""
-    INTERRUPTED = 130
-    """Ctrl-C or SIGTERM; `--resume` goes on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,12 +81,12 @@ def run_job(options: JobOptions, command: Sequence[str]) -> Exit:
         with _terminable():
             return job.run()
     except WrongOption as error:
-        return _say(Exit.WRONG_OPTION, f"error: {error}")
+        return say(Exit.WRONG_OPTION, f"error: {error}")
     except (ScoreError, SenetClientError, OSError) as error:
         code = Exit.PARTIAL if job.rows else Exit.FAILED
-        return _say(code, f"stopped: {error}", *_how_to_resume(job, command))
+        return say(code, f"stopped: {error}", *job.how_to_resume(command))
     except (KeyboardInterrupt, asyncio.CancelledError):
-        return _say(Exit.INTERRUPTED, "interrupted", *_how_to_resume(job, command))
+        return say(Exit.INTERRUPTED, "interrupted", *job.how_to_resume(command))
     finally:
         job.close()
 
@@ -115,10 +96,9 @@ class _Job:
         self._options = options
         self._output: Output | None = None
 
-    @property
-    def is_begun(self) -> bool:
-        """Whether there is anything to resume."""
-        return self._output is not None
+    def how_to_resume(self, command: Sequence[str]) -> list[str]:
+        """What to say of that; nothing if there is nothing to resume."""
+        return [] if self._output is None else how_to_resume(command)
 
     @property
     def rows(self) -> int:
@@ -145,8 +125,8 @@ class _Job:
     def _run(self, target: Target) -> Exit:
         options = self._options
         going_on = options.resume or options.retry_errors
-        if going_on and not target.is_begun and self._is_finished(target):
-            return self._finished(target)
+        if going_on and not target.is_begun and is_finished(target):
+            return tell(target, retry_errors=options.retry_errors)
         if target.is_taken and not (going_on and target.is_begun) and not options.overwrite:
             raise WrongOption(
                 "--output",
@@ -159,56 +139,12 @@ class _Job:
         with _terminable():  # the event loop has taken its handler along
             output.finish()
         if not output.errors:
-            return _say(Exit.COMPLETE, f"{output.rows} rows in {target.shown}")
-        return _say(
+            return say(Exit.COMPLETE, f"{output.rows} rows in {target.shown}")
+        return say(
             Exit.PARTIAL,
             f"{output.rows} rows in {target.shown}, {output.errors} of them tell of an error;"
             " add --retry-errors to try those again",
         )
-
-    def _is_finished(self, target: Target) -> bool:
-        """Whether there is an output whose parts are gone."""
-        if target.url is not None:
-            return is_there(target.url, is_file=target.is_file)
-        return target.is_file and target.path.exists()
-
-    def _finished(self, target: Target) -> Exit:
-        """What to say of an output whose parts are gone."""
-        if target.url is not None and not target.is_file:
-            # Without errors alone the parts are removed here.
-            return _say(Exit.COMPLETE, f"{target.shown} is complete already")
-        try:
-            codes = list(map(bool, self._error_codes(target)))
-        except WrongOption:
-            raise
-        except Exception as error:  # of three formats' readers
-            raise WrongOption(
-                "--resume",
-                f"{target.shown} was not written by a scoring run ({error!r})",
-                "choose another --output, or replace it with --overwrite",
-            ) from error
-        errors = sum(codes)
-        if not errors:
-            return _say(Exit.COMPLETE, f"{target.shown} is complete already")
-        if self._options.retry_errors:
-            raise WrongOption(
-                "--retry-errors",
-                f"{errors} rows of {target.shown} tell of an error, and {target.folder}, in whose"
-                " parts they would be replaced, is gone",
-                "score those images to another --output, or all of them with --overwrite",
-            )
-        return _say(
-            Exit.PARTIAL, f"{target.shown} has all rows already, {errors} of them tell of an error"
-        )
-
-    def _error_codes(self, target: Target) -> list[str | None]:
-        form = FORMATS[target.format]()
-        if target.url is None:
-            return list(form.error_codes(target.path))
-        with TemporaryDirectory() as folder:
-            file = Path(folder) / target.path.name
-            fetch(target.url, file)
-            return list(form.error_codes(file))
 
     def _served_model(self) -> Model:
         timeouts = Timeouts(total=_FIRST_ANSWER_SECONDS)
@@ -315,29 +251,3 @@ def _header(options: JobOptions, target: Target, model: Model) -> Header:
         "preprocessing": model.preprocessing,
         **{name: value for name, value in added.items() if value not in (False, None, [])},
     }
-
-
-def _how_to_resume(job: _Job, command: Sequence[str]) -> list[str]:
-    if not job.is_begun:
-        return []
-    keyless = _without_key(command)
-    words = [word for word in keyless if word not in ("--overwrite", "--resume")]
-    lines = [f"go on with: {displayed(shlex.join([*words, '--resume']))}"]
-    if len(keyless) < len(command):
-        lines.insert(0, "the key is not repeated here: set SENET_API_KEY, or add --api-key")
-    return lines
-
-
-def _without_key(command: Sequence[str]) -> list[str]:
-    """The command without the key, which must not get into a log."""
-    return [
-        word
-        for before, word in zip(("", *command), command, strict=False)
-        if "--api-key" not in (before, word) and not word.startswith("--api-key=")
-    ]
-
-
-def _say(code: Exit, *lines: str) -> Exit:
-    for line in lines:
-        print(line, file=sys.stderr)  # noqa: T201 - the command's answer to a person
-    return code

@@ -2,63 +2,24 @@
 
 import hashlib
 import os
-import re
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from senet_client.errors import UnreadableImage
-from senet_client.score import archives, braces, fetch, manifest, parquet_images, stdin, storage
+from senet_client.score import archives, braces, manifest, parquet_images, stdin, storage
 from senet_client.score.failures import ScoreError, WrongOption
+from senet_client.score.inputs import Input
+from senet_client.score.names import (
+    IMAGE_SUFFIXES,
+    displayed,
+    is_companion,
+    is_image,
+    unescaped,
+)
 from senet_client.score.outages import is_outage
 
-IMAGE_SUFFIXES = (
-    ".avif", ".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp",
-)  # fmt: skip
 _ZIP = ".zip"
 _COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst")
-
-
-@dataclass(frozen=True, slots=True)
-class Input:
-    """One image to score.
-
-    Attributes:
-        path: its name in the output: the path as the argument gives it, `file.tar::member`'s
-            URL in fsspec's chained form for members of archives.
-        file: absolute path or URL of the file that holds it.
-        offset: where in the file the image begins, in bytes; None for a whole file.
-        length: of the image in bytes; None for a whole file whose size the listing does not tell.
-        error: why it cannot be read, where listing it has shown that.
-        column: of a Parquet file, if the image stands in one.
-        row: its place there, from 0.
-        kept: values of the columns of its manifest that are kept; None if it is of none.
-    """
-
-    path: str
-    file: str
-    offset: int | None = None
-    length: int | None = None
-    error: str | None = None
-    column: str | None = None
-    row: int | None = None
-    kept: tuple[str | None, ...] | None = None
-
-    def read(self, max_bytes: int) -> bytes:
-        """The encoded image.
-
-        Raises:
-            ImageError: if it cannot be read or has more than `max_bytes` bytes.
-            OutOfReach: if its storage does not answer.
-        """
-        if self.error is not None:
-            raise UnreadableImage(self.error)
-        if self.column is not None and self.row is not None:
-            column, row = self.column, self.row
-            return fetch.telling(
-                self.file, lambda: parquet_images.read(self.file, column, row, max_bytes)
-            )
-        return fetch.read(self.file, self.offset, self.length, max_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +71,6 @@ def list_inputs(arguments: Sequence[str], column: str, keep: Sequence[str] = ())
         listed.update(here)
 
 
-def displayed(location: str) -> str:
-    r"""A path as text: bytes that are not UTF-8 become `\xNN`, half a surrogate pair `\uNNNN`."""
-    try:
-        return os.fsencode(location).decode("utf-8", "backslashreplace")
-    except UnicodeEncodeError:  # no file's name; a JSON manifest may hold it all the same
-        return location.encode("utf-8", "backslashreplace").decode()
-
-
 def _names(argument: str) -> Iterable[str]:
     """What an argument with braces stands for, unless something has that very name."""
     braced = "{" in argument and not os.path.lexists(argument)
@@ -146,14 +99,14 @@ def _inputs_of(argument: str, reader: _Reader) -> Iterator[Input]:
             yield _of_row("", manifest.Entry(name, (), ours=False), reader)
     elif storage.is_pattern(argument):
         for found in storage.matching(argument):
-            if not _is_companion(found.name):
+            if not is_companion(found.name):
                 yield from _of_file(found, reader, alone=False)
     elif (place := parquet_images.of_name(argument)) is not None:
         yield _in_parquet(argument, *place)
     elif storage.is_folder(argument):
         for found in storage.files_below(argument):
             # A folder is given by its name if it cannot be listed.
-            if _is_image(found.name) or storage.is_local_folder(found.name):
+            if is_image(found.name) or storage.is_local_folder(found.name):
                 yield _whole(found, reader)
     elif storage.exists(argument) or os.path.lexists(argument):
         yield from _of_file(storage.Found(argument), reader, alone=True)
@@ -202,7 +155,7 @@ def _of_zip(name: str, reader: _Reader, *, alone: bool) -> Iterator[Input]:
         )
         return
     for member in members:
-        if _is_image(member.name):
+        if is_image(member.name):
             yield _whole(member, reader)
 
 
@@ -216,7 +169,7 @@ def _of_archive(name: str, *, alone: bool) -> Iterator[Input]:
     empty = True
     try:
         for member in archives.members(name):
-            if _is_image(member.name):
+            if is_image(member.name):
                 empty = False
                 path = displayed(f"tar://{member.name}::{name}")
                 yield Input(path, file, member.offset, member.size)
@@ -234,7 +187,7 @@ def _of_row(manifest_name: str, entry: manifest.Entry, reader: _Reader) -> Input
     """
     location = str(entry.location)
     beside = storage.beside(manifest_name, location)
-    meanings = [location, beside, _unescaped(location)] if entry.ours else [beside]
+    meanings = [location, beside, unescaped(location)] if entry.ours else [beside]
     path = displayed(location)
     for meaning in meanings:
         member = _member(path, meaning, reader)
@@ -246,29 +199,6 @@ def _of_row(manifest_name: str, entry: manifest.Entry, reader: _Reader) -> Input
         if len(meanings) == 1 or storage.is_remote(meaning) or os.path.lexists(meaning)
     )
     return Input(path, storage.absolute(next(existing, meanings[0])), kept=entry.kept or None)
-
-
-def _unescaped(text: str) -> str:
-    """Undoes `displayed` where it escaped bytes."""
-
-    def byte(match: re.Match[bytes]) -> bytes:
-        return bytes([int(match[1], 16)])
-
-    try:
-        return os.fsdecode(re.sub(rb"\\x([89a-f][0-9a-f])", byte, os.fsencode(text)))
-    except UnicodeEncodeError:  # no file's name
-        return text
-
-
-def _is_image(name: str) -> bool:
-    suffixed = storage.inner_name(name).lower()
-    return suffixed.endswith(IMAGE_SUFFIXES) and not _is_companion(name)
-
-
-def _is_companion(name: str) -> bool:
-    """Whether macOS put it beside a file, to hold what other systems have no place for."""
-    *folders, last = storage.inner_name(name).split("/")
-    return last.startswith("._") or "__MACOSX" in folders
 
 
 def _whole(found: storage.Found, reader: _Reader) -> Input:

@@ -10,8 +10,8 @@ from pathlib import Path
 from senet_client.score.failures import ScoreError, Stopped, WrongOption
 from senet_client.score.formats import FORMATS, Format
 from senet_client.score.frozen import FrozenList
+from senet_client.score.inputs import Input
 from senet_client.score.journal import Commit, Header, Journal, differences, sync_folder
-from senet_client.score.listing import Input
 from senet_client.score.rows import ERROR_CODE, INDEX, Column, Row
 from senet_client.score.target import JOURNAL, LIST, Target
 from senet_client.score.upload import upload

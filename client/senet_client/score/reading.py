@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from senet_client.errors import ImageError
 from senet_client.images import EncodedImage
 from senet_client.score.failures import OutOfReach, Stopped
-from senet_client.score.listing import Input
+from senet_client.score.inputs import Input
 from senet_client.score.readers import Readers
 
 Task = tuple[int, Input]

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from pyarrow import parquet
 
-from senet_client.score.job import Exit, JobOptions, run_job
+from senet_client.score.ending import Exit
+from senet_client.score.job import JobOptions, run_job
 from tests.fake_service import FakeService, best_class, listening, url_of
 
 Rows = list[dict[str, Any]]

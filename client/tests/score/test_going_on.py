@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from senet_client.score.job import Exit
+from senet_client.score.ending import Exit
 from tests.fake_service import FakeService
 from tests.score.conftest import Score, check, read_rows, stop_after
 

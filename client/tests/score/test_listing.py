@@ -15,7 +15,8 @@ from pyarrow import parquet
 
 from senet_client import errors
 from senet_client.score.failures import WrongOption
-from senet_client.score.listing import Input, list_inputs
+from senet_client.score.inputs import Input
+from senet_client.score.listing import list_inputs
 
 
 @pytest.fixture(autouse=True)

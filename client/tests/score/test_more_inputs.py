@@ -15,9 +15,10 @@ from pyarrow import parquet
 
 from senet_client import errors
 from senet_client.score.braces import expanded
+from senet_client.score.ending import Exit
 from senet_client.score.failures import WrongOption
-from senet_client.score.job import Exit
-from senet_client.score.listing import Input, list_inputs
+from senet_client.score.inputs import Input
+from senet_client.score.listing import list_inputs
 from tests.fake_service import best_class
 from tests.score.conftest import Score, read_rows
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from senet_client.score.job import Exit
+from senet_client.score.ending import Exit
 from tests.fake_service import FakeService
 from tests.score.conftest import check, read_rows
 

@@ -14,9 +14,10 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from senet_client.errors import ImageError
 from senet_client.images import EncodedImage
+from senet_client.score.ending import Exit
 from senet_client.score.failures import OutOfReach, Stopped
-from senet_client.score.job import Exit
-from senet_client.score.listing import Input, list_inputs
+from senet_client.score.inputs import Input
+from senet_client.score.listing import list_inputs
 from senet_client.score.outages import is_outage
 from senet_client.score.reading import Reading, Task, read_patiently
 from tests.conftest import Clock

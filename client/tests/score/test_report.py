@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from senet_client.report_command import add_commands
 from senet_client.score.command import application
-from senet_client.score.job import Exit
+from senet_client.score.ending import Exit
 from tests.fake_service import scores
 from tests.score.conftest import Score
 

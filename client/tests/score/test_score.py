@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import trustme
 
-from senet_client.score.job import Exit, JobOptions, run_job
+from senet_client.score.ending import Exit
+from senet_client.score.job import JobOptions, run_job
 from tests.fake_service import FakeService, Reply, listening, problem, url_of
 from tests.score.conftest import Score, check, read_rows, stop_after
 

@@ -9,7 +9,7 @@ import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from senet_client.score.job import Exit
+from senet_client.score.ending import Exit
 from tests.fake_service import FakeService
 from tests.score.conftest import Score, check, read_rows, stop_after
 

@@ -156,6 +156,13 @@ def test_a_file_that_is_missing_or_cannot_be_read(tmp_path: Path, name: str) -> 
     assert f"{path} is not a regular file" in refusal(lambda: read(found)).cause
 
 
+@pytest.mark.parametrize("name", ["manifest.json", "golden.inputs.npy", "golden.logits.npy"])
+def test_what_is_far_too_large_is_not_read(tmp_path: Path, name: str) -> None:
+    path = write_model(tmp_path) / name
+    os.truncate(path, 2**40)  # takes no space on a disk
+    assert f"{path} has {2**40} bytes" in refusal(lambda: read(find(tmp_path))).cause
+
+
 @pytest.mark.parametrize("name", ["model.fp32.onnx", "golden.inputs.npy"])
 def test_what_may_never_end_is_not_read(tmp_path: Path, name: str) -> None:
     path = write_model(tmp_path) / name

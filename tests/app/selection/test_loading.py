@@ -17,7 +17,8 @@ from app.contract.signature import Signature
 from app.engines.engine import Engines, Layout, Provider
 from app.engines.onnx_engine import OnnxEngines
 from app.selection.cache import ChoiceCache
-from app.selection.loading import LoadedModel, load_model, room_of_start
+from app.selection.loading import LoadedModel, load_model
+from app.selection.room import room_of_start
 from tests.support.colours import COLOURS, INPUT_SIDE, colour_outputs
 from tests.support.engines import FakeEngine, FakeEngines
 from tests.support.repository import COLOUR_SIGNATURE, ManifestDict, in_schema_1, write_model
@@ -317,6 +318,21 @@ def test_a_memory_limit_that_is_too_small_is_told_before_the_model_is_loaded(
     assert raised.value.option == "model"
     assert engines.loaded == []
     load(repository, engines, memory_limit_bytes=128 * 2**20)
+
+
+def test_a_file_that_memory_is_not_enough_for_is_not_read(tmp_path: Path) -> None:
+    def with_int8(manifest: ManifestDict) -> None:
+        _with_variants(manifest)
+        manifest["variants"][2]["file"] = "model.int8.onnx"
+
+    folder = write_model(tmp_path, change=with_int8)
+    (folder / "model.int8.onnx").touch()
+    os.truncate(folder / "model.int8.onnx", 2**40)  # takes no space on a disk
+    served = load(tmp_path, FakeEngines(), memory_limit_bytes=128 * 2**20).model
+    assert served.variant.precision == "fp32"
+    os.truncate(folder / "model.fp32.onnx", 2**40)
+    with pytest.raises(ConfigurationError, match="needs 3145728 MiB of memory, 48 MiB are left"):
+        load(tmp_path, FakeEngines(), memory_limit_bytes=128 * 2**20)
 
 
 def test_a_gpu_has_a_memory_of_its_own(repository: Path) -> None:

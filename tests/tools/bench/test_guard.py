@@ -10,7 +10,7 @@ from tools.bench.subject import Subject, find
 from tools.loadtools import pictures
 from tools.loadtools.generator import Generator
 
-_ROUNDS = 4
+_ROUNDS = 12
 _SECONDS = 0.7
 _CLIENTS = 8
 # On an idle machine of two cores it is 0.85 and more. What else runs there disturbs single rounds,
