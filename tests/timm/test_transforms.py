@@ -152,16 +152,21 @@ def test_photos_of_original_sizes_are_timm_s(
 # A level more or less can lie in another step of int8, so of two classes that are nearer to each
 # other than the tolerance either may lead; fp32 has to agree on every photo.
 @pytest.mark.needs_data("imagenet-samples")
-@pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 0.04), ("int8", 0.2)])
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
 @pytest.mark.parametrize(("crop_pct", "interpolation"), [(0.875, "bicubic"), (1.0, "bilinear")])
 def test_the_default_model_answers_as_behind_timm_s_transform(
-    data_sets: Path, crop_pct: float, interpolation: str, precision: str, tolerance: float
+    data_sets: Path, crop_pct: float, interpolation: str, precision: str
 ) -> None:
     stated = pretrained_cfg(crop_pct=crop_pct, interpolation=interpolation)
     photos = samples(data_sets)
     preprocessing = contract(stated)
     actual = default_model(precision, [ours(photo, preprocessing) for photo in photos])
-    expected = default_model(precision, [by_timm(photo, stated) for photo in photos])
+    transformed = [by_timm(photo, stated) for photo in photos]
+    expected = default_model(precision, transformed)
+    # A level may lie in another of int8's steps: it counts no more than those steps do themselves.
+    tolerance = 0.04
+    if precision == "int8":
+        tolerance = float(np.abs(expected - default_model("fp32", transformed)).max())
     differ = actual.argmax(1) != expected.argmax(1)
     runner_up, first = np.sort(expected, axis=1)[:, -2:].T
     ties = tolerance if precision == "int8" else 0.0
