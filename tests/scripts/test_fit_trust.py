@@ -44,7 +44,8 @@ def test_a_published_version_gets_sets_and_keeps_its_files(tmp_path: Path, photo
     assert after.sets.dataset == "photos, 128 photos"
     assert after.reference is not None
     assert after.reference.images == 128
-    assert after.model_copy(update=NOTHING_FITTED) == before
+    assert after.requires == after.first_reader != before.requires
+    assert after.model_copy(update=NOTHING_FITTED | {"requires": before.requires}) == before
     assert (folder / "model.fp32.onnx").read_bytes() == model
     assert {path.name for path in folder.iterdir()} == {
         "manifest.json", "model.fp32.onnx", "golden.inputs.npy", "golden.logits.npy",
