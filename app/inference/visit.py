@@ -10,7 +10,7 @@ from app.inference.admission import Admission, Caller
 from app.inference.classification import ClassifyOptions
 from app.inference.host import ModelHost
 from app.inference.memory import Memory
-from app.inference.queued_image import Answer, Answers
+from app.inference.queued_image import Answer, Answers, ClientLeft
 
 if TYPE_CHECKING:
     from app.inference.shadow import Shadow
@@ -53,6 +53,7 @@ class Visit:
         self._images = 0
         self._answers: Answers | None = None
         self._is_open = True
+        self._has_left = False
         self.shadow: Shadow | None = None
         """What classifies its images too, once they are answered."""
 
@@ -94,6 +95,8 @@ class Visit:
             Unavailable: if a drain has begun, or the service has failed.
             ClientLeft: if the client has left.
         """
+        if self._has_left:
+            raise ClientLeft
         self.hold(held)
         self.deadline = min(self.deadline, time.monotonic() + seconds)
         self.admit(len(images))
@@ -105,6 +108,7 @@ class Visit:
 
     def leave(self) -> None:
         """The client has left: nobody waits for the answers any more."""
+        self._has_left = True
         if self._answers is not None:
             self._answers.leave()
 

@@ -90,7 +90,8 @@ def _is_read(arrival: Arrival) -> bool:
     """Whether the type of its body is one that is read; otherwise it is refused before it comes."""
     if b"content-encoding" in arrival.headers:
         return False
-    return _is_type_read(arrival.headers.get(b"content-type", b""))
+    # Without its parameters: every form has a boundary of its own.
+    return _is_type_read(arrival.headers.get(b"content-type", b"").partition(b";")[0])
 
 
 @lru_cache(maxsize=64)  # clients send few

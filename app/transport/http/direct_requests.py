@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from app.transport.http.body_pieces import add_piece
 from app.transport.http.early_answers import EarlyAnswers, WireAnswer
 from app.transport.http.pace_clock import PaceClock
 from app.transport.http.sequential_protocol import SequentialProtocol
@@ -71,7 +72,7 @@ class DirectRequests(EarlyAnswers):
             super().on_body(body)
         elif not self._is_over:
             self._content_bytes += len(body)
-            self._pieces.append(body)  # type: ignore[arg-type]  # what joins bytes takes any
+            add_piece(self._pieces, body)
 
     def on_message_complete(self) -> None:
         """A body is in."""

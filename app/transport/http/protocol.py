@@ -19,6 +19,9 @@ PROBES = (b"/livez", b"/readyz", b"/startupz", b"/metrics")
 _ALL_ARE_TAKEN = "as many connections are open as one address, or all together, may have"
 _MADE_WAY = "another connection took its place"
 
+# Longer ones httptools parses as heads, and refuses as URLs.
+_MAX_TARGET_BYTES = 2**16 - 1
+
 CLIENT_LEFT = "client_left"
 """Under this name the state of a request's scope may hold what to call when its client leaves."""
 
@@ -131,6 +134,12 @@ class BoundedHttpProtocol(RefusingProtocol):
         if len(self.headers) > self.max_fields:
             self.refuse(431, "head_too_large", f"at most {self.max_fields} headers are accepted")
             return
+        if len(self.url) > _MAX_TARGET_BYTES:
+            most = _MAX_TARGET_BYTES
+            self.refuse(
+                431, "head_too_large", f"at most {most} bytes of request target are accepted"
+            )
+            return
         version = self.parser.get_http_version()
         try:
             length = body_length(self.parser.get_method(), version, self.headers)
@@ -208,6 +217,7 @@ class BoundedHttpProtocol(RefusingProtocol):
             self.flow.write_paused
             or self.expect_100_continue
             or not self.parser.should_keep_alive()
+            or b"#" in self.url  # which only a URL's parser takes apart
         ):
             return None
         path, _, query = self.url.partition(b"?")

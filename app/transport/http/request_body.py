@@ -11,6 +11,7 @@ from app.contract.errors import BodyTooLarge
 from app.inference.visit import Visit
 from app.pace import Pace
 from app.settings import MEMORY_PER_BODY_BYTE
+from app.transport.http.body_pieces import add_piece
 
 COPIES = 2
 """How often a body is in memory while it is put together from its pieces, and an image while its
@@ -77,7 +78,10 @@ class ReceivedBody:
 
     async def read(self) -> bytes:
         """See `Body`."""
-        return b"".join(await self.pieces())
+        pieces = await self.pieces()
+        whole = b"".join(pieces)
+        pieces.clear()  # whoever gave them may still have the list
+        return whole
 
     def hold_decoding(self) -> None:
         """See `Body`."""
@@ -136,7 +140,7 @@ class RequestBody:
             is_complete = not message.get("more_body", False)
             if piece:
                 self._take(len(piece))
-                pieces.append(piece)
+                add_piece(pieces, piece)
         return pieces
 
     async def read(self) -> bytes:

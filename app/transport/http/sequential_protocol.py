@@ -1,6 +1,7 @@
 """uvicorn's HTTP/1.1 protocol, made to take one request at a time."""
 
 import asyncio
+import contextvars
 from typing import Any, ClassVar
 
 import httptools
@@ -46,6 +47,12 @@ class SequentialProtocol(HttpToolsProtocol):
         """A client has come."""
         super().connection_made(transport)
         self.flow = HeldFlow(transport)
+        self._context = contextvars.copy_context()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stops uvicorn's clock as well, which after a reset would keep all this for a minute."""
+        super().connection_lost(exc)
+        self._unset_keepalive_if_required()
 
     def data_received(self, data: bytes) -> None:
         """Parses what belongs to the request that is being received."""
@@ -110,7 +117,8 @@ class SequentialProtocol(HttpToolsProtocol):
         """Goes on with what is unread, after others."""
         if self._unread and not self._is_next_awaited():
             self._unset_keepalive_if_required()
-            self.loop.call_soon(self._read_on)
+            # Not as a part of the request that is over, by whose id its log lines go.
+            self.loop.call_soon(self._read_on, context=self._context)
 
     def _is_next_awaited(self) -> bool:
         """Whether the next message has to wait for an answer to the last."""

@@ -243,6 +243,17 @@ async def test_a_client_that_leaves_ends_the_wait(
     assert left._value.get() == 2
 
 
+async def test_nothing_is_done_for_who_left_before_the_images_were_read(
+    make: Make, engine: FakeEngine, metrics: Metrics
+) -> None:
+    own = visit(await make(engine), metrics)
+    own.leave()
+    with pytest.raises(ClientLeft):
+        await own.classify(PICTURES[:3], held=0, seconds=30)
+    assert not engine.batches
+    own.close()
+
+
 async def test_what_is_late_is_told_at_its_deadline(
     make: Make, engine: FakeEngine, metrics: Metrics
 ) -> None:

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from app.settings import MEMORY_PER_BODY_BYTE, Settings
+from app.transport.http.body_pieces import add_piece
 from tests.support.colours import COLOURS
 from tests.support.engines import FakeEngines
 from tests.support.http import RawConnection, assert_raw_problem
@@ -115,6 +116,35 @@ def test_a_client_that_leaves_while_it_sends_is_counted_and_holds_nothing(
         eventually(is_refused)
     eventually(lambda: not is_refused())
     eventually(lambda: value(client, "senet_requests_total", **left) == before + 1)
+
+
+def test_a_target_that_is_no_url_holds_nothing(make_settings: Callable[..., Settings]) -> None:
+    settings = make_settings(
+        max_head_bytes=200_000,
+        max_body_bytes=BODY_BYTES,
+        max_buffered_bytes=MEMORY_PER_BODY_BYTE * BODY_BYTES,
+    )
+    with running(settings, FakeEngines()) as live:
+        for _ in range(4):
+            with RawConnection(live.port) as connection:
+                connection.send_head(
+                    "content-type: application/json",
+                    f"content-length: {BODY_BYTES}",
+                    path="/classify?" + "&" * 70_000,
+                )
+                assert_raw_problem(connection.read_answer(), 431, "head_too_large")
+        with RawConnection(live.port) as connection:
+            connection.send_head("content-type: application/json", f"content-length: {BODY_BYTES}")
+            connection.send(b" " * BODY_BYTES)
+            assert_raw_problem(connection.read_answer(), 400, "malformed_request")
+
+
+def test_pieces_of_a_few_bytes_are_kept_together() -> None:
+    pieces: list[bytes] = []
+    for piece in (b"a" * 5000, b"b", memoryview(b"cd"), b"e" * 5000, b"f"):
+        add_piece(pieces, piece)
+    assert [len(piece) for piece in pieces] == [5000, 3, 5000, 1]
+    assert b"".join(pieces) == b"a" * 5000 + b"bcd" + b"e" * 5000 + b"f"
 
 
 def test_a_body_that_is_too_slow_is_told_so(
