@@ -86,6 +86,7 @@ class DirectRequests(EarlyAnswers):
         self.cycle.message_event.set()
         self._abandon()
 
+    # uvicorn has types of its own for ASGI, which it does not export.
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGIApp) -> None:  # type: ignore[override]
         if self._direct is None:
             super()._start_asgi_task(cycle, app)  # type: ignore[arg-type]
