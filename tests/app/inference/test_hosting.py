@@ -1,5 +1,7 @@
 """What one more model finds of memory, beside those that serve."""
 
+import gc
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -97,4 +99,20 @@ async def test_memory_of_requests_makes_way_and_comes_back(
         await hosting.close(first)
         assert metrics.registry.get_sample_value("senet_model_state", {}) is None
     finally:
+        await hosting.stop()
+
+
+async def test_nothing_is_left_of_a_model_that_is_gone(make: Make, repository: Path) -> None:
+    hosting = make(None, None)
+    hosting.start()
+    gc.disable()
+    try:
+        host = hosting.open(load(repository, hosting))
+        gone = weakref.ref(host)
+        await hosting.close(host)
+        host = hosting.open(load(repository, hosting))
+        await hosting.close(host)
+        assert gone() is None
+    finally:
+        gc.enable()
         await hosting.stop()
