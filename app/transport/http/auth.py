@@ -76,7 +76,9 @@ class ApiKeys(BaseModel):
             ) from error
         if (repeated := repeated_key(text)) is not None:
             raise ConfigurationError(
-                "api_keys_file", f"{path}, {repeated}: stands twice in one object", "correct the file"
+                "api_keys_file",
+                f"{path}, {repeated}: stands twice in one object",
+                "correct the file",
             )
         return keys
 
