@@ -48,9 +48,9 @@ def parse_manifest(data: bytes, where: Path | str, name: str, version: int) -> M
         if (reader := _later_reader(data)) is not None:
             remedy = f"serve it with {reader} (this is {VERSION}), or {remedy} with this version"
         raise ConfigurationError(_OPTION, f"{where}, {key}: {first['msg']}", remedy) from error
-    if (key := repeated_key(data)) is not None:
+    if (repeated := repeated_key(data)) is not None:
         raise ConfigurationError(
-            _OPTION, f"{where}, {key}: stands twice in one object", "correct the manifest"
+            _OPTION, f"{where}, {repeated}: stands twice in one object", "correct the manifest"
         )
     if (manifest.name, manifest.version) != (name, version):
         raise ConfigurationError(
