@@ -28,10 +28,10 @@ def exposures(images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:
     pixels = [np.ascontiguousarray(image).view(_PIXEL) for image in images]
     seen = [image[first::step, first::step].tobytes() for image in pixels]
     levels = np.frombuffer(b"".join(seen), np.uint8).reshape(len(images), -1, 3)
-    levels = levels.astype(np.float32)
+    levels = levels.astype(np.float64)
     count = levels.shape[1]
-    means = (np.ones(count, np.float32) @ levels).astype(np.float64) / count
+    means = np.ones(count) @ levels / count
     flat = levels.reshape(len(images), -1)
-    squares = np.vecdot(flat, flat).astype(np.float64) / (3 * count)
+    squares = np.vecdot(flat, flat) / (3 * count)
     contrast = np.sqrt(np.maximum(0.0, squares - means.mean(axis=1) ** 2))
     return np.column_stack([means, contrast])

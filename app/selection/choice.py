@@ -184,9 +184,7 @@ class Chooser:
         chosen = fastest_layout.with_lone_threads(_lone_threads(fastest_layout, speeds))
         return Choice(chosen, "measurement", self._engine(chosen), enough, table)
 
-    def _confirm(
-        self, expected: Candidate, speeds: dict[Candidate, Speed], seconds: float
-    ) -> None:
+    def _confirm(self, expected: Candidate, speeds: dict[Candidate, Speed], seconds: float) -> None:
         """Measures what was expected to be the fastest once more, if it was not.
 
         Another program may have slowed it down, and the choice is kept for later starts.
