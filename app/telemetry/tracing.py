@@ -12,6 +12,7 @@ from typing import cast
 from fastapi.telemetry import TelemetryConfig
 from opentelemetry.trace import (
     INVALID_SPAN,
+    INVALID_SPAN_CONTEXT,
     Link,
     NonRecordingSpan,
     NoOpTracerProvider,
@@ -74,6 +75,8 @@ class Tracing:
 
     def parent(self) -> object:
         """The current request's span, to be handed back later, from whichever thread."""
+        if not self.is_on:  # looking it up costs more than what follows
+            return INVALID_SPAN_CONTEXT
         return get_current_span().get_span_context()
 
     def stage(self, name: str, parent: object, started: float, ended: float) -> None:
