@@ -12,6 +12,7 @@ from app.inference.admission import Admission, Caller
 from app.inference.classification import ClassifyOptions
 from app.inference.host import ModelHost
 from app.inference.hosting import Hosting
+from app.inference.loader import Loader
 from app.inference.memory import Memory
 from app.inference.models import Models
 from app.inference.poll import RepositoryPoll
@@ -69,8 +70,7 @@ class Service:
         )
         self._request_seconds = settings.request_timeout_ms / 1000
         self.models = Models(
-            settings,
-            engines,
+            Loader(settings, engines, self._hosting),
             self._hosting,
             shadow=self._make_shadow,
             check=self._check_ready,
