@@ -96,7 +96,9 @@ def _versions(repository: Repository, models: Sequence[str]) -> Iterator[tuple[s
 def _name_and_version(model: str) -> tuple[str, int | None]:
     name, colon, version = model.partition(":")
     if colon and not (version.isascii() and version.isdigit()):
-        raise ConfigurationError("MODEL", f"{model!r} is no model", "give a name, or name:version")
+        raise ConfigurationError(
+            "MODEL", f"{model!r} is not the name of a model", "give a name, or name:version"
+        )
     return name, int(version) if colon else None
 
 

@@ -100,8 +100,8 @@ class Loader:
         except Draining:
             raise
         except Exception:
-            logger.exception("unforeseen error")
-            refused = LoadRefused(f"{job.step}: an unforeseen error; it is in the log")
+            logger.exception("unexpected error")
+            refused = LoadRefused(f"{job.step}: an unexpected error; it is in the log")
         else:
             return host
         raise refused  # here, where it has no context that would keep an engine in memory

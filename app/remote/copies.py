@@ -175,7 +175,8 @@ def cache_folder(directory: Path | None) -> Path:
     if directory is None:
         raise ConfigurationError(
             "cache_directory",
-            "a model repository elsewhere is copied to a folder, and the user has no home",
+            "a remote model repository is copied to a local folder, and the user has no home"
+            " directory",
             "set --cache-directory (SENET_CACHE_DIRECTORY)",
         )
     return directory / "models"

@@ -82,7 +82,7 @@ def parse_picture(response: httpx.Response) -> bytes:
     """Reads the answer of `POST /explain`.
 
     Raises:
-        UnexpectedAnswer: if it is no PNG picture.
+        UnexpectedAnswer: if it is not a PNG picture.
     """
     if response.headers.get("content-type") != "image/png":
         raise UnexpectedAnswer(f"{response.url} did not answer with a PNG picture")

@@ -90,7 +90,7 @@ def change_flow(policy: Policy, request: WireRequest, seconds: float) -> Flow[Mo
 def _word(value: int | str) -> str:
     text = str(value)
     if not text or isinstance(value, bool) or not isinstance(value, int | str):
-        raise InvalidArgument(f"{value!r} is no name of a model, a version or a label")
+        raise InvalidArgument(f"{value!r} is not the name of a model, a version or a label")
     return quote(text, safe="")
 
 

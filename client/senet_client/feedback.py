@@ -64,9 +64,9 @@ _OF_A_LABEL = frozenset({"feedback_conflict", "invalid_parameter"})
 def _checked(label: Label) -> Label:
     for value in (label.index, label.class_index):
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise InvalidArgument(f"{value!r} is no index; it counts from 0")
+            raise InvalidArgument(f"{value!r} is not an index, which counts from 0")
     if not isinstance(label.request_id, str) or not label.request_id:
-        raise InvalidArgument(f"{label.request_id!r} is no request's id")
+        raise InvalidArgument(f"{label.request_id!r} is not a request ID")
     return label
 
 

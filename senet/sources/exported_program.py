@@ -49,7 +49,9 @@ def _refuse_code(file: Path) -> None:
         # Of a truncated program, whose list of members is lost, zipfile finds that of its samples.
         whole = any(entry.header_offset == 0 for entry in archive.infolist())
         if whole and any(Path(name).name == "data.pkl" for name in archive.namelist()):
-            raise _refusal(f"{file} is no exported program, but what torch.save wrote", _WEIGHTS)
+            raise _refusal(
+                f"{file} is not an exported program but was written by torch.save", _WEIGHTS
+            )
         for name in archive.namelist():
             member = Path(name)
             if member.suffix == ".pt":

@@ -3,7 +3,7 @@
 import logging
 import os
 
-# What hostile connections do wrong is no matter for standard error; must be set before the import.
+# Mistakes of hostile connections do not belong on standard error. Must be set before the import.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 import grpc

@@ -88,7 +88,7 @@ def client_timeout_ms(headers: Mapping[bytes, bytes]) -> int | None:
     """The time in milliseconds that the client itself sets; None if it sets none.
 
     Raises:
-        InvalidParameter: if the header is no positive whole number.
+        InvalidParameter: if the header is not a positive whole number.
     """
     asked = headers.get(_TIMEOUT_FIELD)
     if asked is None:

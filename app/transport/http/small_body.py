@@ -34,7 +34,7 @@ async def read_small(
     Raises:
         BodyTooLarge: if it is larger.
         BodyTimeout: if it comes too slowly.
-        MalformedRequest: if it is no JSON.
+        MalformedRequest: if it is not valid JSON.
         InvalidParameter: if it is something else than `content`.
         ClientDisconnect: if the client leaves before its end.
     """
@@ -52,6 +52,6 @@ async def read_small(
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         if first["type"] == "json_invalid":
-            raise MalformedRequest(f"the body is no JSON: {first['msg']}") from error
+            raise MalformedRequest(f"the body is not valid JSON: {first['msg']}") from error
         where = ".".join(str(part) for part in first["loc"]) or "the body"
         raise InvalidParameter(f"{where[:80]}: {first['msg']}") from error

@@ -94,7 +94,7 @@ class _Job:
             return say(Exit.COMPLETE, f"{output.rows} rows in {target.shown}")
         return say(
             Exit.PARTIAL,
-            f"{output.rows} rows in {target.shown}, {output.errors} of them tell of an error;"
+            f"{output.rows} rows in {target.shown}, {output.errors} of them hold an error;"
             " add --retry-errors to try those again",
         )
 

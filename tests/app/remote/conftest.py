@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 
+from app.remote.connection import Connection
 from app.remote.copies import Copies
 from app.remote.repository import RemoteRepository
-from app.remote.connection import Connection
 from app.remote.store import Store
 from tests.support.repository import write_model
 

@@ -95,7 +95,7 @@ class _InferEndpoint:
 
 
 class _Metadata:
-    """Answers what is no inference.
+    """Answers what is not an inference.
 
     Args:
         service: whose state and models are told.
