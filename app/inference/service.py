@@ -102,6 +102,10 @@ class Service:
             raise NotReady("no model is loaded")
         return table
 
+    def check_serving(self) -> None:
+        """Raises what `table` raises."""
+        _ = self.table
+
     def start(self) -> None:
         """Begins to load the models; `state` tells when they are ready."""
         self._hosting.start()

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from app.contract.errors import ConfigurationError
+from app.contract.publishing import sync
 from app.remote.failures import writing
 
 _DIGESTS = "copied.json"
@@ -75,7 +76,7 @@ class Copies:
             digests = {path.name: _digest(path) for path in stage.iterdir()}
             (stage / _DIGESTS).write_text(json.dumps(digests))
             for path in (*stage.iterdir(), stage):
-                _sync(path)
+                sync(path)
             stage.chmod(0o755)
             try:
                 stage.rename(target)
@@ -153,14 +154,6 @@ def _discard(copy: Path) -> None:
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def cache_folder(directory: Path | None) -> Path:

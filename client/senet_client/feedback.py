@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import httpx
 
-from senet_client.answers import parse_item_error
+from senet_client.error_answers import parse_item_error
 from senet_client.errors import InvalidArgument, SenetClientError, ServiceError, UnexpectedAnswer
 from senet_client.flow import Flow, Policy, Retries
 from senet_client.requests import WireRequest

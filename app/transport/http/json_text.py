@@ -8,6 +8,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from app.contract.errors import MalformedRequest
+from app.contract.strict import first_fault
 from app.transport.http.base64_text import decode_base64
 
 # A value of two bytes of JSON takes a hundred bytes and more of memory when parsed.
@@ -84,10 +85,8 @@ def _bounded(text: bytes) -> bytes:
 
 
 def _other_kind(error: ValidationError, text: bytes) -> MalformedRequest:
-    first = error.errors(include_input=False, include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"]) or "body"
     hint = f" ({_NOT_FETCHED})" if _NAMES_AN_ADDRESS.search(text[:4096]) else ""
-    return MalformedRequest(f"{where}: {first['msg']}{hint}")
+    return MalformedRequest(f"{first_fault(error, 'body')}{hint}")
 
 
 def decode_image(text: str, where: str) -> bytes:
