@@ -132,7 +132,7 @@ class Service:
             version: its version or a label; None for whichever is served.
 
         Raises:
-            Unavailable: if the service is not ready, or has no room.
+            Unavailable: if the service is not ready, or at capacity.
             ModelNotFound: if only other models or versions are served.
         """
         if self._state is not State.READY:

@@ -23,7 +23,7 @@ def load(file: Path) -> Loaded:
     kind = kind_of(file)
     if kind not in (None, FileKind.EXPORTED_PROGRAM):
         remedy = _WEIGHTS if kind is FileKind.SAFETENSORS else REMEDIES[kind]
-        raise _refusal(f"{file} is {kind} and no exported program", remedy)
+        raise _refusal(f"{file} is {kind}, not an exported program", remedy)
     try:
         _refuse_code(file)
         program = torch.export.load(file)
@@ -32,7 +32,7 @@ def load(file: Path) -> Loaded:
     except Exception as error:
         # Damaged archives fail in zip, JSON, pickle and PyTorch's own readers.
         raise _refusal(
-            f"{file} is missing, truncated or no exported program",
+            f"{file} is missing, truncated or not an exported program",
             "write it with torch.export.save, by the PyTorch that is installed here; weights go to"
             " --checkpoint",
         ) from error

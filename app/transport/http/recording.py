@@ -29,7 +29,7 @@ class StoreSink:
         """Writes a file.
 
         Raises:
-            OSError: if there is no room for it here.
+            OSError: if there is no space for it here.
             ConfigurationError: if the store does not take it.
         """
         self._number += 1
