@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 
 from app.contract.errors import ConfigurationError
 from app.contract.manifest import SCHEMAS, Manifest, Requirement
+from app.contract.repeated_keys import repeated_key
 from app.contract.strict import first_fault
 from app.version import VERSION
 
@@ -46,6 +47,10 @@ def parse_manifest(data: bytes, where: Path | str, name: str, version: int) -> M
         if (reader := _later_reader(data)) is not None:
             remedy = f"serve it with {reader} (this is {VERSION}), or {remedy} with this version"
         raise ConfigurationError(_OPTION, f"{where}, {first_fault(error)}", remedy) from error
+    if (repeated := repeated_key(data)) is not None:
+        raise ConfigurationError(
+            _OPTION, f"{where}, {repeated}: stands twice in one object", "correct the manifest"
+        )
     if (manifest.name, manifest.version) != (name, version):
         raise ConfigurationError(
             _OPTION,

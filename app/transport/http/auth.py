@@ -15,6 +15,7 @@ from starlette.datastructures import Headers
 from starlette.types import Scope as ConnectionScope
 
 from app.contract.errors import ConfigurationError, Forbidden, Unauthenticated
+from app.contract.repeated_keys import repeated_key
 from app.contract.strict import first_fault
 from app.telemetry.log import annotate
 
@@ -62,7 +63,8 @@ class ApiKeys(BaseModel):
             ConfigurationError: if it cannot be read or is not valid.
         """
         try:
-            return cls.model_validate_json(path.read_bytes())
+            text = path.read_bytes()
+            keys = cls.model_validate_json(text)
         except OSError as error:
             raise ConfigurationError(
                 "api_keys_file", f"{path} cannot be read ({error.strerror})", "make it readable"
@@ -71,6 +73,13 @@ class ApiKeys(BaseModel):
             raise ConfigurationError(
                 "api_keys_file", f"{path}, {first_fault(error)}", "correct the file"
             ) from error
+        if (repeated := repeated_key(text)) is not None:
+            raise ConfigurationError(
+                "api_keys_file",
+                f"{path}, {repeated}: stands twice in one object",
+                "correct the file",
+            )
+        return keys
 
     def find(self, key: str) -> ApiKey | None:
         """The entry of a key, or None.

@@ -7,12 +7,15 @@ from fastapi import Request
 from pydantic import TypeAdapter, ValidationError
 
 from app.contract.errors import BodyTimeout, BodyTooLarge, InvalidParameter, MalformedRequest
+from app.contract.repeated_keys import repeated_key
 from app.contract.strict import first_fault
 from app.pace import Pace
 
 Content = TypeVar("Content")
 
 _MOST_BYTES = 16 * 1024
+# RFC 8259, section 8.1: it may be ignored.
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 async def read_small(
@@ -36,7 +39,7 @@ async def read_small(
         BodyTooLarge: if it is larger.
         BodyTimeout: if it comes too slowly.
         MalformedRequest: if it is not valid JSON.
-        InvalidParameter: if it is something else than `content`.
+        InvalidParameter: if it is something else than `content`, or a key stands twice in it.
         ClientDisconnect: if the client leaves before its end.
     """
     data = bytearray()
@@ -48,10 +51,14 @@ async def read_small(
                     raise BodyTooLarge(f"at most {most_bytes} bytes are accepted here")
     except TimeoutError:
         raise BodyTimeout(f"only {len(data)} bytes of the body came") from None
+    text = bytes(data).removeprefix(_BYTE_ORDER_MARK) or nothing
     try:
-        return content.validate_json(bytes(data) or nothing)
+        read = content.validate_json(text)
     except ValidationError as error:
         told = first_fault(error, "the body")
         if error.errors(include_url=False)[0]["type"] == "json_invalid":
             raise MalformedRequest(told) from error
         raise InvalidParameter(told) from error
+    if (key := repeated_key(text)) is not None:
+        raise InvalidParameter(f"{key[:80]}: stands twice in one object of the body")
+    return read

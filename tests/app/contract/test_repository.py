@@ -90,6 +90,15 @@ def test_a_manifest_that_is_not_valid(tmp_path: Path, text: str, cause: str) -> 
     assert "\n" not in str(error)
 
 
+def test_a_key_that_stands_twice_is_named(tmp_path: Path) -> None:
+    manifest = write_model(tmp_path) / "manifest.json"
+    tolerance = '"tolerance": {"fp32": 0.001'
+    text = manifest.read_text()
+    assert tolerance in text
+    manifest.write_text(text.replace(tolerance, f'{tolerance}, "fp32": 9'))
+    assert "manifest.json, fp32: stands twice" in refusal(lambda: find(tmp_path)).cause
+
+
 def test_an_unknown_key_is_named(tmp_path: Path) -> None:
     write_model(tmp_path, change=lambda manifest: manifest.update(colour="blue"))
     assert "manifest.json, colour: Extra inputs" in refusal(lambda: find(tmp_path)).cause

@@ -123,6 +123,7 @@ def test_health_needs_no_key(client: httpx.Client) -> None:
         ('{"keys": [{"name": "a", "sha256": "short", "scopes": []}]}', "keys.0.sha256"),
         (keys_document(a=["everything"]), "keys.0.scopes"),
         ('{"keys": [], "more": 1}', "more"),
+        ('{"keys": [], "keys": []}', "keys: stands twice"),
     ],
 )
 def test_a_bad_keys_file_is_a_configuration_error(

@@ -92,6 +92,11 @@ def test_what_is_no_label_is_refused(client: httpx.Client, labels: object) -> No
     assert_problem(client.post("/feedback", json=labels), 422, "invalid_parameter")
 
 
+def test_a_label_that_names_two_classes_is_refused(client: httpx.Client) -> None:
+    body = b'[{"request_id": "a", "index": 0, "class_index": 1, "class_index": 2}]'
+    assert_problem(client.post("/feedback", content=body), 422, "invalid_parameter")
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff"])
 def test_what_is_not_json_is_refused(client: httpx.Client, body: bytes) -> None:
     assert_problem(client.post("/feedback", content=body), 400, "malformed_request")

@@ -211,6 +211,31 @@ def test_bodies_that_are_none(serve: Serve) -> None:
             assert_problem(operator.client.put(path, json=body), 422, "invalid_parameter")
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("split", b'{"1": 90, "2": 10, "2": 10}'),
+        ("split", rb'{"1": 50, "\u0031": 90, "2": 10}'),
+        ("labels/stable", b'{"version": "1", "version": "2"}'),
+        ("shadow", b'{"version": "2", "share": 1, "share": 100}'),
+    ],
+)
+def test_what_is_said_twice_is_refused(serve: Serve, path: str, body: bytes) -> None:
+    with serve(models="colours:1,colours:2") as (_, operator):
+        before = operator.status("colours")
+        response = operator.client.put(f"/models/colours/{path}", content=body)
+        assert_problem(response, 422, "invalid_parameter")
+        assert "stands twice" in response.json()["detail"]
+        assert operator.status("colours") == before
+
+
+def test_a_body_may_begin_with_a_byte_order_mark(serve: Serve) -> None:
+    with serve(models="colours:1,colours:2") as (_, operator):
+        body = b'\xef\xbb\xbf{"1": 90, "2": 10}'
+        assert operator.client.put("/models/colours/split", content=body).status_code == 202
+        assert operator.status("colours")["split"] == {"1": 90, "2": 10}
+
+
 def test_a_label_on_a_version_that_is_not_ready(serve: Serve) -> None:
     engines = FakeEngines()
     with serve(engines) as (_, operator):
