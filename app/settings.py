@@ -128,7 +128,7 @@ class Settings(BaseSettings):
     max_image_pixels: Annotated[int, Field(ge=1, le=89_000_000)] = 40_000_000
     """Largest width * height of an image."""
     decode_threads: Annotated[int, Field(ge=0, le=1024)] = 0
-    """Threads that decode images; 0: one per available core."""
+    """Threads that decode images, and on a CPU run batches too; 0: one per available core."""
     decode_by: Literal["auto", "threads", "processes"] = "auto"
     """What those threads do with an image: decode it, or have it decoded by a process of its own
     each; auto takes processes from 5 on where memory is plenty, for the threads of one process then

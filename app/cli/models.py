@@ -8,12 +8,15 @@ from pathlib import Path
 
 from app.contract.errors import ConfigurationError
 from app.contract.publishing import refuse_existing, staged
-from app.contract.repository import ModelRepository, Repository
+from app.contract.repository import ModelRepository, Repository, is_model_name, version_number
 from app.remote.copies import Copies
 from app.remote.location import Location, parse_location
 from app.remote.publishing import publish
 from app.remote.repository import RemoteRepository
 from app.remote.store import open_store
+
+# Of an argument, in a message.
+_MOST_TOLD = 100
 
 
 def manage_models(arguments: Sequence[str]) -> tuple[int, str]:
@@ -94,12 +97,14 @@ def _versions(repository: Repository, models: Sequence[str]) -> Iterator[tuple[s
 
 
 def _name_and_version(model: str) -> tuple[str, int | None]:
-    name, colon, version = model.partition(":")
-    if colon and not (version.isascii() and version.isdigit()):
+    name, colon, text = model.partition(":")
+    version = version_number(text)
+    if not is_model_name(name) or (colon and version is None):
+        told = repr(model if len(model) <= _MOST_TOLD else f"{model[:_MOST_TOLD]}...")
         raise ConfigurationError(
-            "MODEL", f"{model!r} is not the name of a model", "give a name, or name:version"
+            "MODEL", f"{told} is not the name of a model", "give a name, or name:version"
         )
-    return name, int(version) if colon else None
+    return name, version
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -80,6 +80,7 @@ def open_image(data: bytes, image_format: str, *, max_pixels: int) -> Image.Imag
     elif image_format == "AVIF":
         data = read_avif(data, limit)
     image = _opened(data, image_format) if ended else UnendedJpeg(_BoundedReader(data))
+    image.decodermaxblock = max(image.decodermaxblock, min(len(data), 1 << 20))
     if image.width * image.height > limit:
         raise ImageTooLarge(
             f"{image.width} x {image.height} pixels; at most {limit} are accepted in {image_format}"

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 # Pixels that are looked at along the shorter side: what is read of them is an average.
 _PIXELS = 20
+_PIXEL = np.dtype("V3")
 
 
 def exposures(images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:
@@ -22,10 +23,15 @@ def exposures(images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:
     height, width = images[0].shape[:2]
     step = max(1, min(height, width) // _PIXELS)
     first = step // 2
-    seen = np.stack([image[first::step, first::step] for image in images])
-    levels = seen.reshape(len(images), -1, 3).astype(np.float32)
+    # As whole pixels, there are too few of them for numpy to give the interpreter's lock away, for
+    # which a thread that works beside others would have to wait.
+    pixels = [np.ascontiguousarray(image).view(_PIXEL) for image in images]
+    seen = [image[first::step, first::step].tobytes() for image in pixels]
+    levels = np.frombuffer(b"".join(seen), np.uint8).reshape(len(images), -1, 3)
+    levels = levels.astype(np.float64)
     count = levels.shape[1]
-    means = levels.sum(axis=1, dtype=np.float64) / count
-    squares = np.einsum("ijk,ijk->i", levels, levels).astype(np.float64) / (3 * count)
+    means = np.ones(count) @ levels / count
+    flat = levels.reshape(len(images), -1)
+    squares = np.vecdot(flat, flat) / (3 * count)
     contrast = np.sqrt(np.maximum(0.0, squares - means.mean(axis=1) ** 2))
     return np.column_stack([means, contrast])

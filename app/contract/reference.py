@@ -5,6 +5,7 @@ Of a window of photos their means are compared with those of the reference, each
 deviations over the reference's photos; the signal's value is the root mean square of that.
 """
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Literal, Self
@@ -92,4 +93,4 @@ def mean_gates(excitation: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def bin_of(value: float, edges: tuple[float, ...]) -> int:
     """The bin of a histogram that a value belongs to, from 0."""
-    return int(np.searchsorted(edges, value, side="right"))
+    return bisect_right(edges, value)

@@ -117,7 +117,7 @@ def distances(
     with np.errstate(all="ignore"):  # what has overflowed stays so
         centred = embeddings - mean
         inside = centred @ directions.T
-        left = np.einsum("ij,ij->i", centred, centred) - np.einsum("ij,ij->i", inside, inside)
+        left = np.vecdot(centred, centred) - np.vecdot(inside, inside)
         return np.asarray(np.log(np.maximum(left.astype(np.float64), _LEAST_DISTANCE)))
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from app.contract.errors import ConfigurationError
 from app.contract.preprocess import network_input
 from app.contract.reference import Signal
+from app.engines.engine import Provider
 from app.engines.freed_memory import return_freed_memory
 from app.hardware import (
     available_cores,
@@ -96,7 +97,7 @@ class Hosting:
         """Starts a host."""
         settings, model = self._settings, loaded.model
         slots = loaded.engine.open_slots()
-        threads = self._decode_threads + len(slots)
+        threads = self._needed_threads(len(slots), model.provider)
         self._threads = max(self._threads, threads)
         drift = self._drift(model)
         host = ModelHost(
@@ -187,6 +188,12 @@ class Hosting:
         self._workers.stop()
         if self._processes:
             await asyncio.to_thread(self._processes.stop)
+
+    def _needed_threads(self, slots: int, provider: Provider) -> int:
+        """How many threads keep the cores busy, and no more: threads without a core take turns."""
+        if provider == "cpu" and self._processes is None:
+            return max(self._decode_threads, slots)
+        return self._decode_threads + slots  # some wait for a card, or for processes that decode
 
     def _drift(self, model: ServedModel) -> Drift | None:
         if model.manifest.reference is None:

@@ -1,10 +1,10 @@
 """What changes the models that a service has loaded. Does no input or output."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import quote
 
 import httpx
 
@@ -13,6 +13,7 @@ from senet_client.flow import Flow, Pause, Policy, Retries
 from senet_client.requests import WireRequest
 
 _LOOK_SECONDS = 0.25
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +90,10 @@ def change_flow(policy: Policy, request: WireRequest, seconds: float) -> Flow[Mo
 
 def _word(value: int | str) -> str:
     text = str(value)
-    if not text or isinstance(value, bool) or not isinstance(value, int | str):
-        raise InvalidArgument(f"{value!r} is not the name of a model, a version or a label")
-    return quote(text, safe="")
+    # Slashes and dots would name another place of the service.
+    if isinstance(value, bool) or not isinstance(value, int | str) or not _WORD.fullmatch(text):
+        raise InvalidArgument(f"{value!r:.100} is not the name of a model, a version or a label")
+    return text
 
 
 def _put(path: str, content: object) -> WireRequest:

@@ -75,8 +75,11 @@ def test_what_is_refused(place: tuple[str, str]) -> None:
             client.split("imagenette", {"1": 99})
         with pytest.raises(errors.InvalidParameter):
             client.load("Imagenette", 1)
-        with pytest.raises(errors.InvalidArgument):
-            client.load("", 1)
+        for name in ("", "..", "../models", "a b", "-x", "a\n"):
+            with pytest.raises(errors.InvalidArgument, match="is not the name"):
+                client.load(name, 1)
+            with pytest.raises(errors.InvalidArgument, match="is not the name"):
+                client.set_label("imagenette", "stable", name)
     with Client(place[0], api_key="unknown") as client, pytest.raises(errors.Unauthenticated):
         client.load("imagenette", 2)
 

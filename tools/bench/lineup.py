@@ -12,7 +12,7 @@ from tools.bench.peer import Setting
 from tools.bench.subject import Subject
 from tools.loadtools.operations import served_model
 
-LIMIT_BATCHES = (1, 4)
+LIMIT_BATCHES = (1, 4, 8)
 BARE_SAME_THREADS = "bare, with the service's threads"
 BARE_SHIPPED_THREADS = "bare, shipped precision, with the service's threads"
 SAME = "service, same file"

@@ -14,7 +14,7 @@ from tools.loadtools.process import Server
 
 PLAIN = "plain server"
 MOSEC = "mosec"
-_BATCH = 4
+_BATCHES = (8, 4)
 
 
 def settings(subject: Subject) -> dict[str, tuple[Setting, ...]]:
@@ -35,11 +35,14 @@ def settings(subject: Subject) -> dict[str, tuple[Setting, ...]]:
     }
     if subject.mosec is not None:
         found[MOSEC] = (
-            Setting(f"a process a core, batches up to {_BATCH}", cores, 1, batch=_BATCH),
+            *(
+                Setting(f"a process a core, batches up to {most}", cores, 1, batch=most)
+                for most in _BATCHES
+            ),
             Setting("a process a core, one image at a time", cores, 1),
             Setting(
-                f"a decoding process a core, one inferring with all, batches up to {2 * _BATCH}",
-                1, 0, batch=2 * _BATCH, decoders=cores,
+                f"a decoding process a core, one inferring with all, batches up to {_BATCHES[0]}",
+                1, 0, batch=_BATCHES[0], decoders=cores,
             ),
         )  # fmt: skip
     return found

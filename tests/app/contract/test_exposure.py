@@ -18,3 +18,9 @@ def test_levels_and_contrast_of_each_image() -> None:
 def test_small_images_have_an_exposure_too(size: tuple[int, int]) -> None:
     [found] = exposures([np.full((*size, 3), 255, np.uint8)])
     assert found == pytest.approx([255, 255, 255, 0], abs=1e-3)
+
+
+def test_how_the_pixels_lie_in_memory_makes_no_difference() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (3, 40, 60), dtype=np.uint8)
+    turned = image.transpose(1, 2, 0)
+    assert np.array_equal(exposures([turned]), exposures([np.ascontiguousarray(turned)]))

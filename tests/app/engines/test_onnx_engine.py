@@ -54,6 +54,14 @@ def test_gives_what_was_asked_for(slots: list[Slot], outputs: Collection[str]) -
     assert set(slots[0].run(images(1), outputs)) == set(outputs)
 
 
+def test_how_the_pixels_lie_in_memory_makes_no_difference(slots: list[Slot]) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (3, INPUT_SIDE, INPUT_SIDE), dtype=np.uint8)
+    turned = image.transpose(1, 2, 0)
+    [found] = slots[0].run([turned], {"logits"})["logits"]
+    [expected] = slots[0].run([np.ascontiguousarray(turned)], {"logits"})["logits"]
+    assert np.array_equal(found, expected)
+
+
 def test_a_file_is_read_as_onnx_whatever_its_name(tmp_path: Path) -> None:
     # ONNX Runtime would take this name for its own format, which is not what was checked.
     path = tmp_path / "model.ort"

@@ -1,6 +1,7 @@
 """What one more model finds of memory, beside those that serve."""
 
 import gc
+import threading
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ from app.selection.loading import LoadedModel, load_model
 from app.settings import Settings
 from app.telemetry.metrics import Metrics
 from app.telemetry.tracing import Tracing
-from tests.support.engines import FakeEngines
+from tests.support.engines import FakeEngine, FakeEngines
 
 MIB = 2**20
 Make = Callable[..., Hosting]
@@ -35,10 +36,10 @@ def make(metrics: Metrics) -> Make:
     return make
 
 
-def load(root: Path, hosting: Hosting) -> LoadedModel:
+def load(root: Path, hosting: Hosting, engine: FakeEngine | None = None) -> LoadedModel:
     return load_model(
         ModelRepository(root),
-        FakeEngines(),
+        FakeEngines(engine),
         model="colours",
         precision="auto",
         max_batch_size=4,
@@ -115,4 +116,22 @@ async def test_nothing_is_left_of_a_model_that_is_gone(make: Make, repository: P
         assert gone() is None
     finally:
         gc.enable()
+        await hosting.stop()
+
+
+@pytest.mark.parametrize(
+    ("decode_by", "slots", "started"),
+    [("threads", 1, 3), ("threads", 3, 3), ("threads", 5, 5), ("processes", 2, 5)],
+)
+async def test_there_are_as_many_threads_as_the_cores_can_keep_busy(
+    make: Make, repository: Path, decode_by: str, slots: int, started: int
+) -> None:
+    hosting = make(None, None, decode_threads=3, decode_by=decode_by)
+    before = set(threading.enumerate())
+    hosting.start()
+    try:
+        hosting.open(load(repository, hosting, FakeEngine(slots=slots)))
+        new = [thread for thread in threading.enumerate() if thread not in before]
+        assert sum(thread.name.startswith("worker") for thread in new) == started
+    finally:
         await hosting.stop()

@@ -204,9 +204,28 @@ def test_one_engine_is_alive_at_a_time() -> None:
 
 
 def test_what_was_loaded_last_is_not_loaded_again() -> None:
-    trial = Trial(milliseconds(int8=3, two_threads=0.4))
-    trial.choose()
-    assert trial.engines.loaded == ["int8 1x2", "fp32 1x2", "int8 2x2"]
+    trial = Trial(milliseconds())
+    assert str(trial.choose(inference_threads=1).candidate) == "fp32 1x2"
+    assert trial.engines.loaded == ["int8 1x2", "fp32 1x2"]
+
+
+@pytest.mark.parametrize(
+    ("variants", "busy_seconds"), [([INT8], 0.4), ([INT8, FP32], 0.3)], ids=["layout", "precision"]
+)
+def test_what_another_program_slows_down_gets_another_try(
+    variants: list[Variant], busy_seconds: float
+) -> None:
+    quiet = milliseconds(int8=3, fp32=4, two_threads=0.8)
+
+    def seconds(candidate: Candidate, images: int) -> float:
+        is_slowed = trial.clock.now - started < busy_seconds
+        return quiet(candidate, images) * (4 if is_slowed else 1)
+
+    trial = Trial(seconds)
+    started = trial.clock.now
+    choice = trial.choose(variants)
+    assert str(choice.candidate) == "int8 1x2"
+    assert choice.images_per_second["int8 1x2"] == 667
 
 
 def test_the_time_is_bounded() -> None:
