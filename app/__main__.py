@@ -73,7 +73,7 @@ def _stop_at_once(_number: int, _frame: FrameType | None) -> None:
 
 
 def _become_tune(arguments: list[str]) -> NoReturn:
-    """Hands this process over: tuning loads a service from outside, and is no part of it."""
+    """Hands this process over: tuning loads a service from outside, and is not part of it."""
     module = "tools.tune"
     try:
         found = importlib.util.find_spec(module)
@@ -82,7 +82,7 @@ def _become_tune(arguments: list[str]) -> NoReturn:
     if found is None:
         raise ConfigurationError(
             "tune",
-            "an installed service does not bring it",
+            "an installed service does not include it",
             f"run python -m {module} in a checkout of the project",
         )
     os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606 - our own

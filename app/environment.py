@@ -1,4 +1,4 @@
-"""`SENET_*` variables that are no options: misspelt ones, and links to other services.
+"""`SENET_*` variables that are not options: misspelt ones, and links to other services.
 
 Kubernetes describes each Service of a namespace to every container there by variables that begin
 with the Service's name (https://kubernetes.io/docs/concepts/services-networking/service, after

@@ -25,7 +25,7 @@ def with_platform(environment: Mapping[str, str], arguments: Sequence[str]) -> l
         arguments: the command line without the program's name.
 
     Raises:
-        ConfigurationError: if the platform names a port that is none.
+        ConfigurationError: if the platform names something that is not a port.
     """
     own = list(arguments)
     if own[:1] == [_SAGEMAKER_ARGUMENT]:
@@ -39,7 +39,7 @@ def with_platform(environment: Mapping[str, str], arguments: Sequence[str]) -> l
     else:
         return own
     if not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 2**16):
-        raise ConfigurationError("port", f"{name}={port} is no TCP port", f"correct {name}")
+        raise ConfigurationError("port", f"{name}={port} is not a TCP port", f"correct {name}")
     given = {argument.partition("=")[0] for argument in own}
     told = {"--host": _EVERY_INTERFACE, "--port": port}
     return [part for flag in told if flag not in given for part in (flag, told[flag])] + own
@@ -52,12 +52,12 @@ def vertex_routes(environment: Mapping[str, str]) -> tuple[str, str]:
         environment: the variables.
 
     Raises:
-        ConfigurationError: if one is no path.
+        ConfigurationError: if one is not a path.
     """
     routes = []
     for name, default in ((_VERTEX_HEALTH, "/health"), (_VERTEX_PREDICT, "/predict")):
         route = environment.get(name, default)
         if not route.startswith("/") or set(route) & set("{}?# "):
-            raise ConfigurationError(name, f"{route!r} is no path", f"correct {name}")
+            raise ConfigurationError(name, f"{route!r} is not a path", f"correct {name}")
         routes.append(route)
     return routes[0], routes[1]

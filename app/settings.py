@@ -118,7 +118,7 @@ class Settings(BaseSettings):
     more are refused with 429. 0: what the memory limit leaves, at most 512 MiB."""
     max_connections: Annotated[int, Field(ge=1)] = 4096
     """Open connections; beyond them idle ones are closed, and else 503 is answered. An address
-    that is no trusted proxy may have as many as are left free."""
+    that is not a trusted proxy may have as many as are left free."""
     max_images_per_request: Annotated[int, Field(ge=1)] = 64
     """Most images in one request."""
     max_answer_bytes: Annotated[int, Field(ge=1024)] = 8 * 1024 * 1024
@@ -215,7 +215,7 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             items = tuple(item.strip() for item in value.split(",") if item.strip())
             if value.strip() and not items:
-                raise ValueError("it names nothing")
+                raise ValueError("the list is empty")
             return items
         return value
 
@@ -245,7 +245,7 @@ class Settings(BaseSettings):
             if not re.fullmatch(_MODEL, item):
                 raise ConfigurationError(
                     "models",
-                    f"{item!r} is no model",
+                    f"{item!r} is not the name of a model",
                     "give names, name:version, or all, with commas between them",
                 )
         return value
@@ -321,7 +321,7 @@ class Settings(BaseSettings):
         if not self.open_operations and self.api_keys_file is None:
             raise ConfigurationError(
                 "open_operations",
-                "it is off, and there are no API keys that would open what it closes",
+                "it is off, and without API keys nobody could reach the routes that it closes",
                 "set api_keys_file too, or leave it on",
             )
         if (self.tls_certificate_file is None) != (self.tls_key_file is None):

@@ -27,7 +27,7 @@ def main() -> int:
         urllib.request.urlopen(  # noqa: S310 - one of two fixed schemes
             f"{scheme}://127.0.0.1:{port}/readyz", timeout=_TIMEOUT_SECONDS, context=tls
         )
-    except OSError:  # an answer that is no success, too
+    except OSError:  # an answer that is not a success, too
         return 1
     return 0
 

@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.write(_help())
         return 0
     if name not in _COMMANDS:
-        sys.stderr.write(f"error: there is no command {name!r}; see senet --help\n")
+        sys.stderr.write(f"error: unknown command {name!r}; see senet --help\n")
         return 2
     try:
         module = importlib.import_module(_COMMANDS[name][0])

@@ -45,7 +45,9 @@ def _find(path: Path) -> ModelVersion:
     folder = path.absolute()
     if not folder.name.isdecimal():
         raise ConfigurationError(
-            "VERSION", f"{path} is no version's folder", "give <repository>/<name>/<version>"
+            "VERSION",
+            f"{path} is not the folder of a version",
+            "give <repository>/<name>/<version>",
         )
     return ModelRepository(folder.parents[1]).find(folder.parent.name, int(folder.name))
 

@@ -190,5 +190,5 @@ def _precisions(text: str) -> tuple[Precision, ...]:
     named = text.split(",")
     unknown = [name for name in named if name not in known]
     if unknown:
-        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(known)}")
+        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is not one of {', '.join(known)}")
     return tuple(precision for precision in known if precision in named)

@@ -27,7 +27,7 @@ class Parts:
         self._is_remote = storage.is_remote(place)
 
     def write(self, part: int, rows: list[Row]) -> int:
-        """Puts a part in its place, whole or not at all; returns how many rows tell of an error.
+        """Puts a part in its place, whole or not at all; returns how many rows hold an error.
 
         Raises:
             Stopped: if it is not taken.
@@ -41,7 +41,7 @@ class Parts:
         return errors
 
     def split(self, part: int) -> tuple[list[Row], set[int]]:
-        """A part's good rows, and the indices of those that tell of an error.
+        """A part's good rows, and the indices of those that hold an error.
 
         Raises:
             Stopped: if it cannot be read.

@@ -182,7 +182,7 @@ def _points(text: str) -> float:
         points = math.nan
     # Written so that NaN, which compares false, is refused.
     if not 0 <= points <= 100:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to 100")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 100")
     return points
 
 

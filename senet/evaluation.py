@@ -83,7 +83,7 @@ class Listing:
     Attributes:
         photos: (file, class index), sorted by class and name.
         without: the classes that have no photo there.
-        strays: files that are no photos by their names, which were skipped.
+        strays: files whose names are not those of photos, which were skipped.
     """
 
     photos: tuple[tuple[Path, int], ...]
@@ -101,7 +101,7 @@ class Listing:
             shown = ", ".join(str(path) for path in self.strays[:_NAMED])
             more = len(self.strays) - _NAMED
             rest = f" and {more} more" if more > 0 else ""
-            said.append(f"Skipped, for they are no photos by their names: {shown}{rest}.")
+            said.append(f"Skipped, because their names are not those of photos: {shown}{rest}.")
         return tuple(said)
 
 

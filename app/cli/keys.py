@@ -151,10 +151,12 @@ def _moment(text: str, now: datetime) -> datetime:
         moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise ConfigurationError(
-            "expires", f"{text!r} is no date or time", "write it as 2027-01-31 or 2027-01-31T18:00"
+            "expires",
+            f"{text!r} is not a date or time",
+            "write it as 2027-01-31 or 2027-01-31T18:00",
         ) from error
     if moment <= now:
-        raise ConfigurationError("expires", f"{text} has passed", "give a time to come")
+        raise ConfigurationError("expires", f"{text} has passed", "give a time in the future")
     return moment
 
 

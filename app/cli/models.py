@@ -101,7 +101,9 @@ def _name_and_version(model: str) -> tuple[str, int | None]:
     version = version_number(text)
     if not is_model_name(name) or (colon and version is None):
         told = repr(model if len(model) <= _MOST_TOLD else f"{model[:_MOST_TOLD]}...")
-        raise ConfigurationError("MODEL", f"{told} is no model", "give a name, or name:version")
+        raise ConfigurationError(
+            "MODEL", f"{told} is not the name of a model", "give a name, or name:version"
+        )
     return name, version
 
 

@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 from app.contract.errors import ConfigurationError
 from app.contract.manifest import SCHEMAS, Manifest, Requirement
 from app.contract.repeated_keys import repeated_key
+from app.contract.strict import first_fault
 from app.version import VERSION
 
 MANIFEST = "manifest.json"
@@ -42,12 +43,10 @@ def parse_manifest(data: bytes, where: Path | str, name: str, version: int) -> M
     except ValidationError as error:
         if any(found["loc"] == ("schema_version",) for found in error.errors()):
             raise _other_schema(where, data) from error
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "the whole"
         remedy = "correct the manifest or export again"
         if (reader := _later_reader(data)) is not None:
             remedy = f"serve it with {reader} (this is {VERSION}), or {remedy} with this version"
-        raise ConfigurationError(_OPTION, f"{where}, {key}: {first['msg']}", remedy) from error
+        raise ConfigurationError(_OPTION, f"{where}, {first_fault(error)}", remedy) from error
     if (repeated := repeated_key(data)) is not None:
         raise ConfigurationError(
             _OPTION, f"{where}, {repeated}: stands twice in one object", "correct the manifest"

@@ -121,7 +121,7 @@ class ModelVersion:
             )
         except (ValueError, MemoryError) as error:  # whatever size its head claims
             raise ConfigurationError(
-                _OPTION, f"{path} is no NumPy array", "export the model again"
+                _OPTION, f"{path} is not a NumPy array", "export the model again"
             ) from error
         return array
 
@@ -183,5 +183,5 @@ def read_file(path: Path, limit_bytes: int | None = None) -> bytes:
         ) from error
     except MemoryError as error:
         raise ConfigurationError(
-            _OPTION, f"{path} is larger than the memory", "restore it or export again"
+            _OPTION, f"{path} does not fit into memory", "restore it or export again"
         ) from error

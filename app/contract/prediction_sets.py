@@ -85,7 +85,7 @@ class PredictionSets(Strict):
         return self
 
     def threshold(self, precision: Precision, coverage: float) -> float:
-        """The threshold of the lowest level that is no lower than the coverage asked for.
+        """The threshold of the lowest level that is not lower than the coverage asked for.
 
         Raises:
             CoverageTooHigh: if there is none.

@@ -38,7 +38,7 @@ def staged(target: Path, *, force: bool) -> Iterator[Path]:
         yield stage
         stage.chmod(0o755)
         for path in (*stage.iterdir(), stage):
-            _sync(path)
+            sync(path)
         _replace(target, stage)
     except OSError as error:
         if error.errno in _FULL or str(stage) in str(error.filename):
@@ -71,10 +71,11 @@ def _replace(target: Path, stage: Path) -> None:
                 raise
         finally:
             shutil.rmtree(aside, ignore_errors=True)
-    _sync(target.parent)
+    sync(target.parent)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Has a file or a folder outlast a crash of the machine."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -12,7 +12,7 @@ from app.contract.precision import Precision
 from app.contract.strict import Strict
 
 REASON = "unlike the training photos"
-"""What is told of a photo that is rejected."""
+"""What an answer says of a photo that is rejected."""
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 # What keeps the logarithm finite: for distances in squared units of the embedding, for doubts.

@@ -177,7 +177,7 @@ def is_model_name(text: str) -> bool:
 
 
 def version_number(text: str) -> int | None:
-    """The version that a folder of that name holds; None if that is no version."""
+    """The version that a folder of that name holds; None if that is not a version."""
     return int(text) if _VERSION.fullmatch(text) else None
 
 

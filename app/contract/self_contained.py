@@ -40,7 +40,7 @@ _LONGEST_TAG, _LONGEST_VARINT = 5, 10
 
 
 class _Malformed(Exception):
-    """The bytes are no ONNX file."""
+    """The bytes are not an ONNX file."""
 
 
 class _Field(NamedTuple):
@@ -63,13 +63,13 @@ def check_self_contained(data: bytes, path: Path, pause: Callable[[], None] = la
 
     Raises:
         ConfigurationError: if a tensor or a compiled network lies in another file, or if the bytes
-            are no ONNX file.
+            are not an ONNX file.
     """
     try:
         what = _found_outside(data, pause)
     except _Malformed as error:
         raise ConfigurationError(
-            "model_repository", f"{path} is no ONNX file ({error})", "export the model again"
+            "model_repository", f"{path} is not an ONNX file ({error})", "export the model again"
         ) from error
     if what is not None:
         raise ConfigurationError(

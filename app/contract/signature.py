@@ -97,7 +97,7 @@ class TensorSpec(Strict):
         return known
 
     def fits(self, shape: Sequence[object]) -> bool:
-        """Whether a real shape, in which what is no number is open, can be this one."""
+        """Whether a real shape, in which what is not a number is open, can be this one."""
         return len(shape) == len(self.shape) and not any(
             isinstance(own, int) and isinstance(real, int) and own != real
             for own, real in zip(self.shape, shape, strict=True)
@@ -129,13 +129,13 @@ class Signature(Strict):
         meanings = [spec.meaning for spec in self.outputs if spec.meaning != "excitation"]
         if "image" in meanings or len(set(meanings)) != len(meanings) or "logits" not in meanings:
             raise ValueError(
-                "outputs that are no excitations must have different meanings, one of them logits"
+                "outputs other than excitations must differ in meaning, and one must be logits"
             )
         specs = (*self.inputs, *self.outputs)
         if len({spec.name for spec in specs}) != len(specs):
             raise ValueError("two inputs or outputs have the same name")
         if len({spec.shape[0] for spec in specs}) != 1:
-            raise ValueError("inputs and outputs must call the batch the same")
+            raise ValueError("inputs and outputs must use the same name for the batch dimension")
         maps = self.find("class_activation_map")
         if maps is not None and maps.shape[1] != self.logits.shape[1]:
             raise ValueError("logits and class_activation_map differ in their number of classes")

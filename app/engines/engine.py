@@ -99,6 +99,6 @@ class Engines(Protocol):
 
         Raises:
             ConfigurationError: if the provider does not load (option `provider`), or the file
-                is no usable model or has another signature (option `model_repository`).
+                is not a usable model or has another signature (option `model_repository`).
         """
         ...

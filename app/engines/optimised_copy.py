@@ -33,7 +33,7 @@ def optimised_copy(model_file: Path, options: onnxruntime.SessionOptions) -> Ite
         The copy. To be loaded with options that went through `as_it_is`.
 
     Raises:
-        CopyFailed: if there is no room for it, or no temporary folder.
+        CopyFailed: if there is no space for it, or no temporary folder.
     """
     with _temporary_folder() as folder:
         copy = folder / "model.onnx"

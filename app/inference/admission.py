@@ -19,7 +19,7 @@ class Caller(NamedTuple):
 
     Attributes:
         client: the API key's name, or the address.
-        priority: bulk images share one more bound, so that they leave room for interactive ones.
+        priority: bulk images share one more bound, so that they leave places for interactive ones.
     """
 
     client: str

@@ -22,7 +22,7 @@ def decoder_count(settings: Settings, limit_bytes: int | None) -> int:
     threads = settings.decode_threads or available_cores()
     if settings.decode_by != "auto":
         return threads if settings.decode_by == "processes" else 0
-    has_room = limit_bytes is None or (
+    is_enough = limit_bytes is None or (
         BYTES_PER_DECODER * threads <= _SHARE_OF_DECODERS * limit_bytes
     )
-    return threads if has_room and threads > _MOST_THREADS_OF_A_PROCESS else 0
+    return threads if is_enough and threads > _MOST_THREADS_OF_A_PROCESS else 0

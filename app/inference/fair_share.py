@@ -8,7 +8,7 @@ class FairShare:
     """Divides a capacity by dynamic thresholds (Choudhury and Hahne 1998, with alpha = 1).
 
     A holder may have as much as is left free. So one alone gets half of the capacity, two greedy
-    ones a third each, and so on; a newcomer always finds room, and nobody has to be configured.
+    ones a third each, and so on; a newcomer always gets some, and nobody has to be configured.
 
     Args:
         capacity: the most that all hold together.

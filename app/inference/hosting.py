@@ -26,7 +26,7 @@ from app.inference.memory import Memory
 from app.inference.observer import MetricsObserver
 from app.inference.workers import Workers
 from app.selection.loading import LoadedModel
-from app.selection.room import Room, room_of_start
+from app.selection.memory_left import MemoryLeft, memory_left_at_start
 from app.selection.served_model import ServedModel
 from app.settings import Settings
 from app.telemetry.metrics import Metrics
@@ -157,20 +157,20 @@ class Hosting:
             await self.close(host)
             raise
 
-    def room_at_start(self) -> Room | None:
+    def memory_left_at_start(self) -> MemoryLeft | None:
         """What the container's limit leaves to the next model of the start; None without one."""
-        room = room_of_start(self._limit_bytes)
+        left = memory_left_at_start(self._limit_bytes)
         taken = round(_BYTES_PER_BYTE * sum(self._hosts.values()))
-        return room and replace(room, left_bytes=room.left_bytes - taken)
+        return left and replace(left, bytes=left.bytes - taken)
 
-    def room(self) -> Room | None:
+    def memory_left(self) -> MemoryLeft | None:
         """The memory that there is for one more model; None if nobody knows."""
-        rooms = []
+        bounds = []
         if (left := self._budget().for_models(self._settings.max_buffered_bytes)) is not None:
-            rooms.append(Room(*left))
+            bounds.append(MemoryLeft(*left))
         if (free := self._free_bytes()) is not None:
-            rooms.append(Room(free, f"the machine has {free / 2**20:.0f} MiB left"))
-        return min(rooms, key=lambda room: room.left_bytes, default=None)
+            bounds.append(MemoryLeft(free, f"the machine has {free / 2**20:.0f} MiB left"))
+        return min(bounds, key=lambda left: left.bytes, default=None)
 
     async def close(self, host: ModelHost) -> None:
         """Ends a host once its last request is answered, and frees what it took."""

@@ -25,7 +25,7 @@ class Memory:
         self._capacity = capacity
         self._share.resize(capacity)
 
-    def has_room(self, address: str, size: int) -> bool:
+    def can_hold(self, address: str, size: int) -> bool:
         """Whether an address could have so many bytes more."""
         return self._share.fits(size, address)
 
@@ -38,7 +38,7 @@ class Memory:
             after: the bytes to charge it with instead.
 
         Raises:
-            Overloaded: if it is more, and there is no room for it.
+            Overloaded: if it is more, and there is no memory for it.
         """
         if after <= before:
             self._share.give_back(before - after, address)

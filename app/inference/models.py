@@ -3,21 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from functools import partial
 
-from app.contract.errors import ConfigurationError, Draining, LoadConflict, LoadRefused
-from app.engines.engine import Engines
+from app.contract.errors import LoadConflict, LoadRefused
 from app.inference.host import ModelHost
 from app.inference.hosting import Hosting
-from app.inference.jobs import Job, Jobs
+from app.inference.jobs import Action, Job, Jobs
+from app.inference.loader import Loader
 from app.inference.shadow import Shadow
 from app.inference.table import ModelTable, VersionLabel
-from app.selection.configured import configured_models, configured_repository, load_configured
-from app.selection.loading import LoadedModel
-from app.selection.proof import Step
-from app.selection.room import Room
-from app.selection.served_model import ServedModel
-from app.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -38,9 +31,8 @@ class Models:
     whatever fails.
 
     Args:
-        settings: the options.
-        engines: loads inference engines.
-        hosting: starts and ends hosts.
+        loader: loads versions.
+        hosting: ends hosts.
         shadow: makes one that tries a host on so many requests in a hundred.
         check: raises if nothing may be changed now.
         on_change: called when another table is in force.
@@ -55,25 +47,22 @@ class Models:
 
     def __init__(
         self,
-        settings: Settings,
-        engines: Engines,
+        loader: Loader,
         hosting: Hosting,
         *,
         shadow: Callable[[ModelHost, int], Shadow],
         check: Callable[[], None],
         on_change: Callable[[], None],
     ) -> None:
-        self._settings = settings
-        self._engines = engines
+        self._loader = loader
         self._hosting = hosting
         self._shadow = shadow
         self._check = check
         self._on_change = on_change
-        self._is_stopped = False
         # Two at once would both count on the memory that is left.
         self._loading = asyncio.Lock()
-        self.table = ModelTable({}, settings.model.partition(":")[0])
-        self.repository = configured_repository(settings)
+        self.table = ModelTable({}, "")
+        self.repository = loader.repository
         self.jobs = Jobs()
         self.leaving: list[ModelHost] = []
         self.shadows: dict[str, Shadow] = {}
@@ -85,16 +74,7 @@ class Models:
             ConfigurationError: if any of it fails.
             Draining: if the service stops meanwhile.
         """
-        names = await asyncio.to_thread(configured_models, self._settings, self.repository)
-        table = ModelTable({}, names[0].partition(":")[0], self.table.draw)
-        for name in names:
-            room = self._hosting.room_at_start()
-            loaded = await self._in_thread(name, lambda step: None, room=room)
-            if (loaded.model.name, loaded.model.version) in table:
-                continue  # `name` and `name:version` may be the same
-            table = table.with_host(self._hosting.open(loaded))
-        self._hosting.take_stock()
-        self.table = table
+        self.table = await self._loader.start()
 
     async def load(self, name: str, version: int | None, caller: str) -> Job:
         """Begins to load a version; once it is ready it answers those that ask for it.
@@ -112,11 +92,10 @@ class Models:
         """
         self._check()
         try:
-            found = await asyncio.to_thread(self.repository.manifest, name, version)
-        except ConfigurationError as error:
-            refused = _refused("find", error)
-            _log("load", caller, name, "" if version is None else str(version), str(refused))
-            raise refused from None
+            found = await self._loader.manifest(name, version)
+        except LoadRefused as refused:
+            _log("load", caller, name, "" if version is None else str(version), refused)
+            raise
         self._check()
         number = str(found.version)
         if job := self.jobs.running(name, "load"):
@@ -149,9 +128,8 @@ class Models:
             LoadConflict: if the version is not ready.
         """
         self._check()
-        self._switch(self.table.with_label(name, label, version))
-        _log(f"label {label}", caller, name, version)
-        return self.jobs.note("label", name, version, caller)
+        table = self.table.with_label(name, label, version)
+        return self._redirect(table, "label", name, version, caller, f"label {label}")
 
     def set_split(self, name: str, split: Mapping[str, int], caller: str) -> Job:
         """Divides the requests that are for no version, from the next one on.
@@ -166,10 +144,8 @@ class Models:
             LoadConflict: if one of the versions is not ready.
         """
         self._check()
-        self._switch(self.table.with_split(name, split))
         told = ", ".join(f"{version}: {weight}" for version, weight in split.items())
-        _log("split", caller, name, told)
-        return self.jobs.note("split", name, told, caller)
+        return self._redirect(self.table.with_split(name, split), "split", name, told, caller)
 
     def set_shadow(self, name: str, version: str, share: int, caller: str) -> Job:
         """Lets a version classify too what others of its model answer, and counts where they agree.
@@ -185,40 +161,23 @@ class Models:
             LoadConflict: if the version is not ready.
         """
         self._check()
-        self._switch(self.table.with_shadow(name, version, share))
-        _log("shadow", caller, name, f"{version}: {share}")
-        return self.jobs.note("shadow", name, f"{version}: {share}", caller)
+        table = self.table.with_shadow(name, version, share)
+        return self._redirect(table, "shadow", name, f"{version}: {share}", caller)
 
     async def stop(self) -> None:
         """Ends what is being changed."""
-        self._is_stopped = True
-        self.repository.close()
+        self._loader.stop()
         await self.jobs.stop()
 
     async def _load(self, job: Job) -> None:
         async with self._loading:
             route = self.table.routes.get(job.model)
-            refused = None
             try:
-                loaded = await self._in_thread(
-                    f"{job.model}:{job.version}",
-                    partial(setattr, job, "step"),
-                    room=self._hosting.room(),
-                    like=route.stable.model if route else None,
-                    measures=False,
-                )
-                host = self._hosting.open(loaded)
-                await self._hosting.share_memory_or_close(host)
-            except ConfigurationError as error:
-                refused = _refused(job.step, error)
-            except Draining:
+                host = await self._loader.beside_others(job, route.stable.model if route else None)
+            except LoadRefused as refused:
+                _log("load", job.caller, job.model, job.version, refused)
                 raise
-            except Exception:
-                logger.exception("unforeseen error")
-                refused = LoadRefused(f"{job.step}: an unforeseen error; it is in the log")
-            _log("load", job.caller, job.model, job.version, str(refused) if refused else None)
-            if refused:
-                raise refused  # here, where it has no context that would keep an engine in memory
+            _log("load", job.caller, job.model, job.version)
             self._switch(self.table.with_host(host))
 
     def _unload(self, host: ModelHost, table: ModelTable, caller: str) -> Job:
@@ -232,32 +191,18 @@ class Models:
         await self._hosting.close(host)
         self.leaving.remove(host)
 
-    async def _in_thread(
+    def _redirect(
         self,
-        model: str,
-        on_step: Callable[[Step], None],
-        *,
-        room: Room | None,
-        like: ServedModel | None = None,
-        measures: bool = True,
-    ) -> LoadedModel:
-        def checkpoint(step: Step) -> None:
-            # Nothing else ends the thread, for which the process would wait.
-            if self._is_stopped:
-                raise Draining("the service is shutting down")
-            on_step(step)
-
-        return await asyncio.to_thread(
-            load_configured,
-            self._settings,
-            self._engines,
-            model,
-            repository=self.repository,
-            room=room,
-            like=like,
-            measures=measures,
-            checkpoint=checkpoint,
-        )
+        table: ModelTable,
+        action: Action,
+        name: str,
+        version: str,
+        caller: str,
+        logged: str | None = None,
+    ) -> Job:
+        self._switch(table)
+        _log(logged or action, caller, name, version)
+        return self.jobs.note(action, name, version, caller)
 
     def _switch(self, table: ModelTable) -> None:
         self.table = table
@@ -271,11 +216,9 @@ class Models:
         self._on_change()
 
 
-def _refused(step: str, error: ConfigurationError) -> LoadRefused:
-    return LoadRefused(f"{step}: {error.cause}; {error.remedy}")
-
-
-def _log(action: str, caller: str, model: str, version: str, failure: str | None = None) -> None:
+def _log(
+    action: str, caller: str, model: str, version: str, failure: LoadRefused | None = None
+) -> None:
     """The line in the log that each change of what is served leaves."""
     fields = {"action": action, "caller": caller, "model": model, "version": version}
     if failure is None:

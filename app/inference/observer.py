@@ -71,7 +71,7 @@ class MetricsObserver:
         self._batch_size = metrics.batch_size.labels(*labels)
         self._top1_score = metrics.top1_score.labels(*labels)
         self._scores = ScoreWindow()
-        if model.manifest.calibration is not None:  # other scores are no probabilities
+        if model.manifest.calibration is not None:  # other scores are not probabilities
             metrics.estimated_accuracy.labels(*labels).set_function(self._scores.estimated_accuracy)
             if reference := model.manifest.reference:
                 expected = reference.expected_score[model.variant.precision]

@@ -50,7 +50,7 @@ class RepositoryPoll:
             try:
                 await self.look()
             except Exception:
-                logger.exception("unforeseen error; the repository is looked through again")
+                logger.exception("unexpected error; the repository will be searched again")
 
     async def look(self) -> None:
         """Looks once."""
@@ -59,10 +59,10 @@ class RepositoryPoll:
                 await self._update(name)
             except (ConfigurationError, OSError) as error:
                 if str(error) != self._told:  # once, not at each look
-                    logger.warning("the repository cannot be looked through: %s", error)
+                    logger.warning("the repository cannot be searched: %s", error)
                 self._told = str(error)
             except RequestError as error:
-                logger.info("%s is looked for again: %s", name, error)
+                logger.info("%s will be looked for again: %s", name, error)
 
     def _route(self, name: str) -> Route | None:
         """The model's, unless it is gone or an operator is trying something."""

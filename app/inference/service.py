@@ -12,6 +12,7 @@ from app.inference.admission import Admission, Caller
 from app.inference.classification import ClassifyOptions
 from app.inference.host import ModelHost
 from app.inference.hosting import Hosting
+from app.inference.loader import Loader
 from app.inference.memory import Memory
 from app.inference.models import Models
 from app.inference.poll import RepositoryPoll
@@ -69,8 +70,7 @@ class Service:
         )
         self._request_seconds = settings.request_timeout_ms / 1000
         self.models = Models(
-            settings,
-            engines,
+            Loader(settings, engines, self._hosting),
             self._hosting,
             shadow=self._make_shadow,
             check=self._check_ready,
@@ -102,6 +102,10 @@ class Service:
             raise NotReady("no model is loaded")
         return table
 
+    def check_serving(self) -> None:
+        """Raises what `table` raises."""
+        _ = self.table
+
     def start(self) -> None:
         """Begins to load the models; `state` tells when they are ready."""
         self._hosting.start()
@@ -128,7 +132,7 @@ class Service:
             version: its version or a label; None for whichever is served.
 
         Raises:
-            Unavailable: if the service is not ready, or has no room.
+            Unavailable: if the service is not ready, or at capacity.
             ModelNotFound: if only other models or versions are served.
         """
         if self._state is not State.READY:

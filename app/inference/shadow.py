@@ -83,7 +83,7 @@ class Shadow:
             len(own) < len(images)
             or self.candidate.state is not HostState.READY
             or self._under_way + len(images) > self._most
-            or not self._memory.has_room(ADDRESS, held)
+            or not self._memory.can_hold(ADDRESS, held)
         ):
             self._count(*self._labels, "skipped").inc(len(images))
             return

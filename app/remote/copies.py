@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from app.contract.errors import ConfigurationError
+from app.contract.publishing import sync
 from app.remote.failures import writing
 
 _DIGESTS = "copied.json"
@@ -75,7 +76,7 @@ class Copies:
             digests = {path.name: _digest(path) for path in stage.iterdir()}
             (stage / _DIGESTS).write_text(json.dumps(digests))
             for path in (*stage.iterdir(), stage):
-                _sync(path)
+                sync(path)
             stage.chmod(0o755)
             try:
                 stage.rename(target)
@@ -155,14 +156,6 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def cache_folder(directory: Path | None) -> Path:
     """Where copies are kept.
 
@@ -175,7 +168,8 @@ def cache_folder(directory: Path | None) -> Path:
     if directory is None:
         raise ConfigurationError(
             "cache_directory",
-            "a model repository elsewhere is copied to a folder, and the user has no home",
+            "a remote model repository is copied to a local folder, and the user has no home"
+            " directory",
             "set --cache-directory (SENET_CACHE_DIRECTORY)",
         )
     return directory / "models"

@@ -40,7 +40,7 @@ def reading(where: str) -> Iterator[None]:
         if any(_is_about_access(link) for link in chain):
             raise ConfigurationError(
                 _OPTION,
-                f"{where} may not be read ({told})",
+                f"{where} denies access ({told})",
                 "give the store's own variables for credentials, and allow reading; where it does"
                 " not list, name versions: name:version",
             ) from error

@@ -51,6 +51,6 @@ def parse_location(text: str, option: str = "model_repository") -> Location:
 
 
 def _refusal(option: str, what: str, remedy: str) -> ConfigurationError:
-    place = "a repository" if option == "model_repository" else "records"
+    place = "a repository" if option == "model_repository" else "a place for records"
     flag = f"--{option.replace('_', '-')} (SENET_{option.upper()})"
-    return ConfigurationError(option, f"{what} is no place of {place}", f"{remedy}; see {flag}")
+    return ConfigurationError(option, f"{what} is not {place}", f"{remedy}; see {flag}")

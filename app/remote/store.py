@@ -1,49 +1,25 @@
 """The files behind a URI, through fsspec."""
 
 import hashlib
-import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.contract.errors import ConfigurationError
 from app.remote.calls import Calls
+from app.remote.connection import Connection, connect
 from app.remote.failures import is_absent, reading
-from app.remote.location import PACKAGES
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 _CHUNK_BYTES = 2**20
-_BLOCK_BYTES = 4 * 2**20
-_CONNECT_SECONDS = 30
-_SILENCE_SECONDS = 60
-# Their debug lines hold what must not be logged, and their others tell nothing to an operator.
-_LIBRARIES = (
-    "fsspec", "s3fs", "gcsfs", "aiobotocore", "botocore", "adlfs", "azure", "google", "aiohttp",
-)  # fmt: skip
 # Of what the libraries tell of a file, by their names without punctuation.
 _TELLING = {
     "size", "etag", "lastmodified", "md5", "md5hash", "contentmd5", "generation", "mtime",
     "updated", "created",
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """How a library is asked.
-
-    Attributes:
-        filesystem: fsspec's, without caches of its own.
-        root: what stands before each path.
-        open_options: of `filesystem.open`.
-    """
-
-    filesystem: "AbstractFileSystem"
-    root: str
-    open_options: Mapping[str, object] = field(default_factory=dict)
 
 
 class Store:
@@ -207,34 +183,4 @@ class Store:
 
 def open_store(uri: str) -> Store:
     """The store of a URI, see `location`. Its library is looked for when it is asked."""
-    return Store(uri, partial(_connect, uri))
-
-
-def _connect(uri: str) -> Connection:
-    scheme = uri.partition("://")[0]
-    for library in _LIBRARIES:
-        logging.getLogger(library).setLevel(logging.WARNING)
-    options: dict[str, object] = {"use_listings_cache": False}
-    opening: dict[str, object] = {"block_size": _BLOCK_BYTES}
-    try:
-        import fsspec
-
-        if scheme in ("http", "https"):
-            from aiohttp import ClientTimeout
-
-            # Large files may take long; silence may not. Proxies and .netrc count.
-            timeout = ClientTimeout(
-                total=None, sock_connect=_CONNECT_SECONDS, sock_read=_SILENCE_SECONDS
-            )
-            options["client_kwargs"] = {"trust_env": True, "timeout": timeout}
-            opening = {"block_size": 0}  # not every server knows ranges
-        with reading(uri):
-            filesystem = fsspec.filesystem(scheme, **options)
-            root: str = filesystem._strip_protocol(uri)  # as fsspec's own functions do
-    except ImportError as error:
-        raise ConfigurationError(
-            "model_repository",
-            f"{uri} needs the package {PACKAGES[scheme]} ({error})",
-            f"install the extra {'https' if scheme == 'http' else scheme}",
-        ) from error
-    return Connection(filesystem, root.rstrip("/"), opening)
+    return Store(uri, partial(connect, uri))

@@ -76,7 +76,7 @@ class ChoiceCache:
                 raise
         except OSError as error:
             logger.info(
-                "the choice cannot be kept in %s (%s), so that the next start measures again; see"
+                "the choice cannot be saved in %s (%s), so that the next start measures again; see"
                 " --cache-directory (SENET_CACHE_DIRECTORY)",
                 self._directory,
                 error.strerror,

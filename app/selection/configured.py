@@ -11,8 +11,8 @@ from app.remote.repository import RemoteRepository
 from app.remote.store import open_store
 from app.selection.cache import choice_cache, user_cache_directory
 from app.selection.loading import LoadedModel, load_model
+from app.selection.memory_left import MemoryLeft, memory_left_at_start
 from app.selection.proof import Step
-from app.selection.room import Room, room_of_start
 from app.selection.served_model import ServedModel
 from app.settings import Settings
 
@@ -65,7 +65,7 @@ def load_configured(
     model: str | None = None,
     *,
     repository: Repository | None = None,
-    room: Room | None = None,
+    memory_left: MemoryLeft | None = None,
     like: ServedModel | None = None,
     measures: bool = True,
     checkpoint: Callable[[Step], None] = lambda step: None,
@@ -77,7 +77,7 @@ def load_configured(
         engines: loads inference engines.
         model: `name` or `name:version`; by default the setting.
         repository: by default the setting's.
-        room: see `load_model`.
+        memory_left: see `load_model`.
         like: likewise.
         measures: likewise.
         checkpoint: likewise.
@@ -95,7 +95,7 @@ def load_configured(
         inference_threads=settings.inference_threads,
         max_accuracy_drop=settings.max_accuracy_drop,
         cache=choice_cache(settings.cache_directory),
-        room=room or room_of_start(memory_limit_bytes()),
+        memory_left=memory_left or memory_left_at_start(memory_limit_bytes()),
         like=like,
         measures=measures,
         checkpoint=checkpoint,

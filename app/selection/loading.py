@@ -1,30 +1,27 @@
-"""From a repository to the engine that serves: found, verified, chosen and proved."""
+"""From a repository to the engine that serves: found, chosen and proved."""
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 from app.contract.errors import ConfigurationError
-from app.contract.manifest import Precision, Variant
-from app.contract.repository import ModelVersion, Repository, select_variant
+from app.contract.manifest import Manifest, Precision, Variant
+from app.contract.repository import Repository, select_variant
 from app.engines.buckets import batch_buckets, largest_batch
 from app.engines.engine import Engine, Engines, Layout, Provider
 from app.engines.freed_memory import large_blocks_mapped
-from app.engines.gently import Pauses, gently
 from app.hardware import processor
 from app.selection.cache import ChoiceCache
 from app.selection.candidates import Candidate, cpu_layouts, cpu_variants, gpu_variant
 from app.selection.choice import Choice, Chooser
-from app.selection.proof import Step, prove
-from app.selection.room import LOADING_BYTES_PER_BYTE, Room
+from app.selection.memory_left import MemoryLeft
+from app.selection.proof import Step
 from app.selection.served_model import ServedModel
+from app.selection.verified_engines import VerifiedEngines
 
 logger = logging.getLogger(__name__)
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +52,7 @@ def load_model(
     inference_threads: int = 0,
     max_accuracy_drop: float = 0.5,
     cache: ChoiceCache | None = None,
-    room: Room | None = None,
+    memory_left: MemoryLeft | None = None,
     like: ServedModel | None = None,
     measures: bool = True,
     checkpoint: Callable[[Step], None] = lambda step: None,
@@ -74,8 +71,8 @@ def load_model(
         inference_threads: threads of one run on the CPU; 0 to measure which number is best.
         max_accuracy_drop: top-1 accuracy in points that "auto" may give up for speed.
         cache: remembers what was measured.
-        room: the memory there is for it; a model that cannot fit on the CPU is refused. None if
-            nothing limits it.
+        memory_left: the memory there is for it; a model that cannot fit on the CPU is refused. None
+            if nothing limits it.
         like: a version of the model that serves here.
         measures: whether to measure; if not, what is left open is as an earlier measurement says,
             as it suits `like`, or by rule.
@@ -86,19 +83,18 @@ def load_model(
     """
     name, _, version = model.partition(":")
     checkpoint("find")
+    found = repository.find(name, int(version) if version else None, partial(checkpoint, "copy"))
     loader = _Loader(
-        repository.find(name, int(version) if version else None, partial(checkpoint, "copy")),
-        engines,
+        VerifiedEngines(found, engines, not measures, checkpoint),
         precision,
         max_batch_size,
         cores,
         cpu_layouts(cores, inference_threads),
         max_accuracy_drop,
         cache,
-        room,
+        memory_left,
         like,
         measures,
-        checkpoint,
     )
     with large_blocks_mapped():
         return loader.load()
@@ -106,22 +102,23 @@ def load_model(
 
 @dataclass(frozen=True, slots=True)
 class _Loader:
-    found: ModelVersion
-    engines: Engines
+    verified: VerifiedEngines
     precision: Literal["auto"] | Precision
     max_batch_size: int
     cores: int
     layouts: Sequence[Layout]
     max_accuracy_drop: float
     cache: ChoiceCache | None
-    room: Room | None
+    memory_left: MemoryLeft | None
     like: ServedModel | None
     measures: bool
-    checkpoint: Callable[[Step], None]
-    _verified: dict[Precision, Path] = field(default_factory=dict)
+
+    @property
+    def _manifest(self) -> Manifest:
+        return self.verified.found.manifest
 
     def load(self) -> LoadedModel:
-        *better, last = self.engines.providers()
+        *better, last = self.verified.engines.providers()
         for provider in better:
             try:
                 return self._load_on(provider)
@@ -136,38 +133,39 @@ class _Loader:
 
     def _load_on_gpu(self, provider: Provider) -> LoadedModel:
         if self.precision == "auto":
-            variant = gpu_variant(self.found.manifest, self.max_accuracy_drop)
+            variant = gpu_variant(self._manifest, self.max_accuracy_drop)
         else:
-            variant = select_variant(self.precision, self.found.manifest)
+            variant = select_variant(self.precision, self._manifest)
         # While one slot copies, the other computes.
         candidate = Candidate(provider, variant, Layout(threads=1, slots=2))
         chosen_by: Literal["rule", "setting"] = "rule" if self.precision == "auto" else "setting"
-        return self._proved(
-            Choice(
-                candidate,
-                chosen_by,
-                self._engine(candidate),
-                largest_batch(self.max_batch_size, provider),
-            )
-        )
+        batch = largest_batch(self.max_batch_size, provider)
+        return self._proved(Choice(candidate, chosen_by, self.verified.load(candidate), batch))
 
     def _load_on_cpu(self) -> LoadedModel:
         if self.precision == "auto":
-            variants = cpu_variants(self.found.manifest, self.max_accuracy_drop)
+            variants = cpu_variants(self._manifest, self.max_accuracy_drop)
         else:
-            variants = [select_variant(self.precision, self.found.manifest)]
-        return self._fastest(self._that_fit(variants))
+            variants = [select_variant(self.precision, self._manifest)]
+        self.verified.checkpoint("verify")
+        if self.memory_left is not None:
+            variants = self.memory_left.fitting(self.verified.found, variants)
+        # All digests are checked before anything is measured: a file that was damaged is no reason
+        # to serve another variant. But not of one that there is not the memory to read.
+        for variant in variants:
+            self.verified.file(variant)
+        return self._fastest(variants)
 
     def _fastest(self, variants: Sequence[Variant]) -> LoadedModel:
         """Serves the fastest of those that prove themselves."""
-        inputs, _ = self.found.golden()
+        inputs, _ = self.verified.found.golden()
         chooser = Chooser(
-            self._engine,
+            self.verified.load,
             inputs,
-            self.found.manifest.signature.logits.name,
+            self._manifest.signature.logits.name,
             list(batch_buckets(largest_batch(self.max_batch_size, "cpu"))),
             cores=self.cores,
-            circumstances={"processor": processor(), "runtime": self.engines.runtime},
+            circumstances={"processor": processor(), "runtime": self.verified.engines.runtime},
             cache=self.cache,
             like=self.like,
             measures=self.measures,
@@ -185,16 +183,11 @@ class _Loader:
 
     def _proved(self, choice: Choice) -> LoadedModel:
         candidate = choice.candidate
-        precision = candidate.variant.precision
-        proof = self._beside_others(
-            lambda: prove(
-                choice.engine, self.found, precision, choice.max_batch_size, self.checkpoint
-            )
-        )
+        proof = self.verified.prove(choice)
         lone = choice.engine.open_lone_slot()
         logger.info("engine (precision, threads of a run x runs): %s", choice)
         served = ServedModel(
-            self.found.manifest,
+            self._manifest,
             candidate.variant,
             candidate.provider,
             replace(candidate.layout, lone_threads=0) if lone is None else candidate.layout,
@@ -202,80 +195,7 @@ class _Loader:
             choice.chosen_by,
             proof.signature,
             proof.difference,
-            self.found.class_gates(),
+            self.verified.found.class_gates(),
         )
-        size = self._file(candidate.variant).stat().st_size
+        size = self.verified.file(candidate.variant).stat().st_size
         return LoadedModel(served, choice.engine, choice, size)
-
-    def _engine(self, candidate: Candidate) -> Engine:
-        file = self._file(candidate.variant)
-        self.checkpoint("load")
-
-        def load() -> Engine:
-            return self.engines.load(
-                file, candidate.provider, candidate.layout, self.found.manifest.signature
-            )
-
-        # The threads of an engine would stay as slow to get a core as the one that makes them.
-        layout = candidate.layout
-        has_threads = layout.threads > 1 or layout.lone_threads > 1 or candidate.provider != "cpu"
-        return load() if has_threads else self._beside_others(load)
-
-    def _beside_others(self, work: Callable[[], Result]) -> Result:
-        """Does something so that it gives way to engines that serve, if there may be any."""
-        return work() if self.measures else gently(work)
-
-    def _file(self, variant: Variant) -> Path:
-        """The variant's file; its digest is computed once."""
-        if variant.precision not in self._verified:
-            self.checkpoint("verify")
-            self._verified[variant.precision] = (
-                self.found.verified_file(variant)
-                if self.measures
-                else gently(lambda: self.found.verified_file(variant, Pauses()))
-            )
-        return self._verified[variant.precision]
-
-    def _that_fit(self, variants: Sequence[Variant]) -> list[Variant]:
-        """The variants that there is memory for.
-
-        Raises:
-            ConfigurationError: if that is none: in words what the kernel would end without one.
-        """
-        self.checkpoint("verify")
-        fitting = list(variants) if self.room is None else self._within(variants, self.room)
-        # All digests are checked before anything is measured: a file that was damaged is no reason
-        # to serve another variant. But not of one that there is no memory to read.
-        for variant in fitting:
-            self._file(variant)
-        return fitting
-
-    def _within(self, variants: Sequence[Variant], room: Room) -> list[Variant]:
-        needed = {
-            variant.precision: LOADING_BYTES_PER_BYTE * self._size(variant) for variant in variants
-        }
-        left = room.left_bytes
-        fitting = [variant for variant in variants if needed[variant.precision] <= left]
-        if not fitting:
-            raise ConfigurationError(
-                "model",
-                f"{self.found.manifest.name} needs {min(needed.values()) / 2**20:.0f} MiB of"
-                f" memory, {max(0, left) / 2**20:.0f} MiB are left for it: {room.told}",
-                "raise the limit, or serve a smaller --precision or --model (SENET_PRECISION,"
-                " SENET_MODEL)",
-            )
-        for precision in needed.keys() - {variant.precision for variant in fitting}:
-            logger.warning(
-                "%s of %s is passed over: it needs %d MiB of memory, %d MiB are left",
-                precision,
-                self.found.manifest.name,
-                needed[precision] >> 20,
-                left >> 20,
-            )
-        return fitting
-
-    def _size(self, variant: Variant) -> int:
-        try:
-            return (self.found.folder / variant.file).stat().st_size
-        except OSError:
-            return 0  # whoever reads it says what is wrong

@@ -76,8 +76,7 @@ class ServedModel:
         classes = len(self.manifest.labels)
         if index >= classes:
             raise InvalidParameter(
-                f"class_index: {index} is none of the {classes} classes, which are counted from 0"
-                f" to {classes - 1}"
+                f"class_index: {index} is not one of the {classes} classes, 0 to {classes - 1}"
             )
 
     def set_rule(self, coverage: float) -> tuple[SetRule, float]:

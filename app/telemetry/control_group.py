@@ -34,7 +34,7 @@ FAMILIES = (_MEMORY, _WORKING_SET, _PERIODS, _THROTTLED, _THROTTLED_SECONDS)
 
 
 class ControlGroupCollector(Collector):
-    """Reads the innermost group's files at each scrape; what it does not find is no series.
+    """Reads the innermost group's files at each scrape; what it does not find has no series.
 
     Args:
         mount: where the control group file system is mounted (version 2 or 1).

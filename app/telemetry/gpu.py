@@ -88,7 +88,7 @@ class GpuCollector(Collector):
     """Reads the GPU every few seconds, in a thread of its own.
 
     A driver that hangs holds up neither requests nor scrapes; the series keep their last values.
-    What the library does not tell is no series.
+    What the library does not tell has no series.
 
     Args:
         nvml: gives the library; None if there is none.

@@ -97,7 +97,7 @@ class Metrics:
         )
         self.estimated_accuracy = Gauge(
             "senet_estimated_accuracy",
-            "Mean calibrated score of the last 1,024 images; no number before there are 64.",
+            "Mean calibrated score of the last 1,024 images, not a number before there are 64.",
             _MODEL,
             registry=registry,
         )

@@ -66,7 +66,7 @@ def start_sending_metrics(
         raise ConfigurationError(
             "otlp_metrics",
             f"{_INTERVAL_VARIABLE}={interval_ms} is not a whole number of milliseconds",
-            "correct it, or leave it out for one minute",
+            "correct it, or unset it for the default of one minute",
         )
     exporter, resource, started = exporter or OTLPMetricExporter(), _resource(), time.time_ns()
     sender = SeriesSender(

@@ -7,21 +7,17 @@ does not keep up, records are dropped and counted.
 import base64
 import hashlib
 import logging
-import os
 import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Protocol
 
 import orjson
 
-from app.contract.errors import ConfigurationError
 from app.telemetry.metrics import Metrics
+from app.telemetry.record_files import Sink
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +29,6 @@ _BYTES_PER_RECORD = 2_000
 _BYTES_PER_PREDICTION = 250
 # A multiple of three: base64 of pieces is then that of the whole.
 _PIECE = 3 * 2**16
-_MOST_FILE_BYTES = 64 * 2**20
 _COMPLAINT_SECONDS = 60.0
 _CLOSE_SECONDS = 5.0
 
@@ -57,89 +52,6 @@ class Record:
         classes = self.content.get("prediction_set", ())
         count = sum(len(own) for own in (predictions, classes) if isinstance(own, Sized))
         return len(self.image) + _BYTES_PER_RECORD + _BYTES_PER_PREDICTION * count
-
-
-class Sink(Protocol):
-    """Where lines go."""
-
-    def write(self, pieces: Iterable[bytes]) -> None:
-        """Writes all lines, or none of them.
-
-        Args:
-            pieces: of the lines, made while they are written: all at once would take more memory
-                than the images.
-
-        Raises:
-            OSError: if they cannot be written.
-            ConfigurationError: likewise.
-        """
-        ...
-
-
-class FolderSink:
-    """Appends lines to a file in a folder, and begins another where that has reached 64 MiB.
-
-    Args:
-        folder: is made if it is missing.
-
-    Raises:
-        ConfigurationError: if no file can be written there.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._number = 0
-        self._file: Path | None = None
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            probe = folder / f".probe-{os.getpid()}"
-            probe.touch()
-            probe.unlink()
-        except OSError as error:
-            raise ConfigurationError(
-                "records_uri",
-                f"{folder} cannot be written to ({error.strerror or error})",
-                "give a folder that the service may write to, or the URI of a store",
-            ) from error
-
-    def write(self, pieces: Iterable[bytes]) -> None:
-        """See `Sink`."""
-        # Whoever takes files away takes the one that is written to as well.
-        if (
-            self._file is None
-            or not self._file.is_file()
-            or self._file.stat().st_size >= _MOST_FILE_BYTES
-        ):
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self._file = self._new()
-        with self._file.open("ab") as file:
-            before = file.tell()
-            try:
-                for piece in pieces:
-                    file.write(piece)
-                file.flush()
-            except OSError:
-                # What did fit is half a line.
-                try:
-                    os.ftruncate(file.fileno(), before)
-                except OSError:
-                    self._file = None  # nothing may follow it
-                raise
-
-    def _new(self) -> Path:
-        while True:  # another service, or a clock that was set back, may have taken a name
-            self._number += 1
-            path = self._folder / record_name(self._number)
-            try:
-                path.open("xb").close()
-            except FileExistsError:
-                continue
-            return path
-
-
-def record_name(number: int) -> str:
-    """The name of a file of records, the `number`-th of this process."""
-    return f"records-{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}-{number}.jsonl"
 
 
 class Recorder:

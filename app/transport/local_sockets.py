@@ -38,7 +38,7 @@ def passed_socket(variables: Mapping[str, str]) -> socket.socket | None:
     except OSError as error:
         raise ConfigurationError(
             "LISTEN_FDS",
-            f"descriptor {_FIRST_DESCRIPTOR} is no socket ({error.strerror})",
+            f"descriptor {_FIRST_DESCRIPTOR} is not a socket ({error.strerror})",
             "start the service by its socket unit, or without LISTEN_PID and LISTEN_FDS",
         ) from error
     is_stream = passed.type == socket.SOCK_STREAM
@@ -73,7 +73,7 @@ def unix_socket(path: Path) -> socket.socket:
 def _remove_left_behind(path: Path) -> None:
     try:
         if not stat.S_ISSOCK(path.lstat().st_mode):
-            raise _refusal(path, "there is a file that is no socket")
+            raise _refusal(path, "there is a file there that is not a socket")
     except OSError:  # not there, or bind says why it cannot be
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as visitor:

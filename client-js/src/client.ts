@@ -122,7 +122,7 @@ export class Client {
   async classify(image: ImageLike, options: ClassifyOptions = {}): Promise<Classification> {
     const result = (await this.classifyBatch([image], options)).results[0];
     if (result === undefined || result instanceof SenetClientError) {
-      throw result ?? new InvalidArgument("there is no image");
+      throw result ?? new InvalidArgument("no image was given");
     }
     return result;
   }
@@ -268,7 +268,7 @@ const OF_AN_IMAGE: ReadonlySet<string> = new Set([
 function classifyRequest(images: readonly Blob[], options: ClassifyOptions): WireRequest {
   const [first] = images;
   if (first === undefined) {
-    throw new InvalidArgument("there is no image; give at least one");
+    throw new InvalidArgument("no image was given; give at least one");
   }
   const request = { method: "POST", path: "classify", query: queryOf(options) };
   if (images.length === 1) {

@@ -15,12 +15,12 @@ def checked_url(text: str) -> str:
         InvalidArgument: if it cannot be one.
     """
     if not isinstance(text, str):
-        raise InvalidArgument(f"base_url: {text!r} is no text")
+        raise InvalidArgument(f"base_url: {text!r} is not a string")
     try:
         url = httpx.URL(text)
         url.host.encode("idna")  # as the system's resolver will, whose errors are worse
     except (httpx.InvalidURL, UnicodeError) as error:
-        raise InvalidArgument(f"base_url: {text!r} is no URL ({error})") from error
+        raise InvalidArgument(f"base_url: {text!r} is not a valid URL ({error})") from error
     if url.scheme not in ("http", "https") or not url.host:
         raise InvalidArgument(f"base_url: {text!r} is not http(s)://host[:port][/path]")
     if url.userinfo:

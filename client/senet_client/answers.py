@@ -1,15 +1,15 @@
-"""The service's wire format on the way in: answers and errors. Does no input or output."""
+"""The service's wire format on the way in: answers. Does no input or output."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 
-from senet_client import errors
-from senet_client.errors import SenetClientError, ServiceError, UnexpectedAnswer
+from senet_client.error_answers import parse_error as parse_error
+from senet_client.error_answers import parse_item_error
+from senet_client.errors import SenetClientError, UnexpectedAnswer
+from senet_client.members import member
 from senet_client.results import (
     Array,
     Batch,
@@ -25,8 +25,6 @@ from senet_client.results import (
     to_array,
 )
 
-T = TypeVar("T")
-
 
 def parse_classify(response: httpx.Response, names: Sequence[str | None], sent: Sent) -> Batch:
     """Reads the answer to a classification.
@@ -40,11 +38,11 @@ def parse_classify(response: httpx.Response, names: Sequence[str | None], sent: 
         UnexpectedAnswer: if it is not an answer of this API to that many images.
     """
     body = _object(response)
-    model = _model(_get(body, "model", dict))
+    model = _model(member(body, "model", dict))
     request_id = response.headers.get("x-request-id", "")
     url = str(response.url.copy_with(query=None))
-    items = _get(body, "results", list)
-    if [_get(item, "index", int) for item in items] != list(range(len(names))):
+    items = member(body, "results", list)
+    if [member(item, "index", int) for item in items] != list(range(len(names))):
         raise UnexpectedAnswer(f"{len(names)} images were sent, {len(items)} results came back")
     timing = _timing(response, sent)
     results = [
@@ -82,7 +80,7 @@ def parse_picture(response: httpx.Response) -> bytes:
     """Reads the answer of `POST /explain`.
 
     Raises:
-        UnexpectedAnswer: if it is no PNG picture.
+        UnexpectedAnswer: if it is not a PNG picture.
     """
     if response.headers.get("content-type") != "image/png":
         raise UnexpectedAnswer(f"{response.url} did not answer with a PNG picture")
@@ -95,7 +93,7 @@ def parse_models(response: httpx.Response) -> list[LoadedModel]:
     Raises:
         UnexpectedAnswer: if it is not an answer of this API.
     """
-    return [_loaded(item) for item in _get(_object(response), "models", list)]
+    return [_loaded(item) for item in member(_object(response), "models", list)]
 
 
 def parse_class_gates(response: httpx.Response) -> ClassGates:
@@ -105,84 +103,18 @@ def parse_class_gates(response: httpx.Response) -> ClassGates:
         UnexpectedAnswer: if it is not an answer of this API.
     """
     body = _object(response)
-    blocks = _get(body, "blocks", dict)
+    blocks = member(body, "blocks", dict)
     return ClassGates(
-        label=_get(body, "label", str),
-        dataset=_get(body, "dataset", str),
-        photos=_get(body, "photos", int),
+        label=member(body, "label", str),
+        dataset=member(body, "dataset", str),
+        photos=member(body, "photos", int),
         blocks={
-            name: BlockGates(to_array(_get(own, "mean", list)), to_array(_get(own, "spread", list)))
+            name: BlockGates(
+                to_array(member(own, "mean", list)), to_array(member(own, "spread", list))
+            )
             for name, own in blocks.items()
         },
     )
-
-
-def parse_error(response: httpx.Response, now: datetime | None = None) -> SenetClientError:
-    """The error that a response of another status than 200 tells of.
-
-    Args:
-        response: the response, its body read.
-        now: for a `Retry-After` that is a date; the current time by default.
-    """
-    problem = _problem(response)
-    if problem is None:
-        return _foreign_error(response)
-    code = str(problem["code"])
-    if code in ("not_found", "method_not_allowed"):
-        return UnexpectedAnswer(
-            f"{response.url} is not part of its API; is the base URL that of the service, and does"
-            " the service speak this client's API?"
-        )
-    error = _named(code, f"{problem.get('title', code)}: {problem.get('detail', '')}")
-    error.request_id = problem.get("request_id")
-    if isinstance(error, ServiceError):
-        error.status = response.status_code
-        error.retry_after_seconds = _retry_after(response, now or datetime.now(UTC))
-    return error
-
-
-def _problem(response: httpx.Response) -> dict[str, Any] | None:
-    try:
-        body = response.json()
-    except ValueError:
-        return None
-    return body if isinstance(body, dict) and isinstance(body.get("code"), str) else None
-
-
-def _foreign_error(response: httpx.Response) -> SenetClientError:
-    """An error that a proxy or another service answered."""
-    status = response.status_code
-    message = f"{response.url} answered {status} {response.reason_phrase}"
-    if status == httpx.codes.BAD_GATEWAY:
-        return errors.ConnectionFailed(f"{message}: no service behind the gateway")
-    if status in (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE):
-        error = errors.Unavailable(message)
-        error.code = "unavailable"
-        error.status = status
-        error.retry_after_seconds = _retry_after(response, datetime.now(UTC))
-        return error
-    if status == httpx.codes.GATEWAY_TIMEOUT:
-        return errors.TimedOut(message)
-    return UnexpectedAnswer(f"{message}, which is not an answer of the service's API")
-
-
-def _named(code: str, message: str) -> SenetClientError:
-    kind = errors.BY_CODE.get(code, ServiceError)
-    error = kind(message)
-    error.code = code
-    return error
-
-
-def _retry_after(response: httpx.Response, now: datetime) -> float | None:
-    """`Retry-After` in seconds, whether it came as seconds or as a date (RFC 9110, 10.2.3)."""
-    text = response.headers.get("retry-after", "").strip()
-    if text.isascii() and text.isdigit():
-        return float(text)
-    try:
-        date = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return max(0.0, (date.replace(tzinfo=date.tzinfo or UTC) - now).total_seconds())
 
 
 def _failure(
@@ -194,22 +126,16 @@ def _failure(
     return error
 
 
-def parse_item_error(item: Mapping[str, Any]) -> SenetClientError:
-    """The error of one of several items."""
-    told = _get(item, "error", dict)
-    return _named(_get(told, "code", str), f"{told.get('title')}: {told.get('detail')}")
-
-
 def _answered(item: Mapping[str, Any]) -> dict[str, Any]:
     """What an image's own part of the answer holds."""
     embedding = item.get("embedding")
     return {
-        "predictions": tuple(_prediction(value) for value in _get(item, "predictions", list)),
+        "predictions": tuple(_prediction(value) for value in member(item, "predictions", list)),
         "embedding": None if embedding is None else to_array(embedding),
         "crop": _crop(item),
         "excitations": _excitations(item),
         "prediction_set": _prediction_set(item),
-        "index": _get(item, "index", int),
+        "index": member(item, "index", int),
         "rejected": item.get("rejected") is True,
         "reason": item.get("reason"),
     }
@@ -220,27 +146,27 @@ def _prediction_set(item: Mapping[str, Any]) -> tuple[SetMember, ...] | None:
         return None
     return tuple(
         SetMember(
-            _get(member, "class_index", int),
-            _get(member, "id", str),
-            _get(member, "label", str),
-            _get(member, "score", float),
+            member(own, "class_index", int),
+            member(own, "id", str),
+            member(own, "label", str),
+            member(own, "score", float),
         )
-        for member in _get(item, "prediction_set", list)
+        for own in member(item, "prediction_set", list)
     )
 
 
 def _excitations(item: Mapping[str, Any]) -> dict[str, Array] | None:
     if item.get("excitations") is None:
         return None
-    blocks = _get(item, "excitations", dict)
-    return {block: to_array(_get(blocks, block, list)) for block in blocks}
+    blocks = member(item, "excitations", dict)
+    return {block: to_array(member(blocks, block, list)) for block in blocks}
 
 
 def _crop(item: Mapping[str, Any]) -> tuple[float, float, float, float] | None:
     if item.get("crop") is None:
         return None
     try:
-        left, top, right, bottom = map(float, _get(item, "crop", list))
+        left, top, right, bottom = map(float, member(item, "crop", list))
     except (TypeError, ValueError) as error:
         raise UnexpectedAnswer("the answer's crop is not four numbers") from error
     return left, top, right, bottom
@@ -249,33 +175,33 @@ def _crop(item: Mapping[str, Any]) -> tuple[float, float, float, float] | None:
 def _prediction(value: Mapping[str, Any]) -> Prediction:
     cam = value.get("cam")
     return Prediction(
-        rank=_get(value, "rank", int),
-        class_index=_get(value, "class_index", int),
-        id=_get(value, "id", str),
-        label=_get(value, "label", str),
-        score=_get(value, "score", float),
+        rank=member(value, "rank", int),
+        class_index=member(value, "class_index", int),
+        id=member(value, "id", str),
+        label=member(value, "label", str),
+        score=member(value, "score", float),
         cam=None if cam is None else to_array(cam),
     )
 
 
 def _model(value: Mapping[str, Any]) -> Model:
     names = ("name", "version", "precision", "digest", "preprocessing")
-    return Model(*(_get(value, name, str) for name in names))
+    return Model(*(member(value, name, str) for name in names))
 
 
 def _loaded(value: Mapping[str, Any]) -> LoadedModel:
-    model, size = _model(value), _get(value, "input", dict)
+    model, size = _model(value), member(value, "input", dict)
     return LoadedModel(
         name=model.name,
         version=model.version,
         precision=model.precision,
         digest=model.digest,
         preprocessing=model.preprocessing,
-        architecture=_get(value, "architecture", str),
-        provider=_get(value, "provider", str),
-        height=_get(size, "height", int),
-        width=_get(size, "width", int),
-        labels=_get(value, "labels", int),
+        architecture=member(value, "architecture", str),
+        provider=member(value, "provider", str),
+        height=member(size, "height", int),
+        width=member(size, "width", int),
+        labels=member(value, "labels", int),
         exif_transpose=value.get("exif_transpose") is not False,
     )
 
@@ -288,15 +214,3 @@ def _object(response: httpx.Response) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise UnexpectedAnswer(f"{response.url} did not answer with a JSON object")
     return body
-
-
-def _get(value: Mapping[str, Any], name: str, kind: type[T]) -> T:
-    found = value.get(name) if isinstance(value, dict) else None
-    # JSON has one kind of number, and 1.0 may come as 1.
-    if kind is float and isinstance(found, int):
-        found = float(found)
-    if not isinstance(found, kind):
-        raise UnexpectedAnswer(
-            f"the answer has no usable {name!r}; does the service speak this client's API?"
-        )
-    return found

@@ -93,7 +93,7 @@ class AsyncClient(
         """See `Client.classify`."""
         return only(await self.classify_batch([image], timeout=timeout, **options))
 
-    # One image is no sequence of images, though a string is one of strings; see `Client`.
+    # One image is not a sequence of images, though a string is one of strings; see `Client`.
     @overload
     async def classify_batch(  # type: ignore[overload-overlap]
         self,
@@ -129,7 +129,7 @@ class AsyncClient(
     def _encode_all(self, images: Sequence[ImageLike]) -> list[EncodedImage]:
         return [self._encode(image) for image in images]
 
-    # One image is no sequence of images, though a string is one of strings; see `Client`.
+    # One image is not a sequence of images, though a string is one of strings; see `Client`.
     @overload
     def classify_many(  # type: ignore[overload-overlap]
         self,

@@ -92,7 +92,7 @@ def _word(value: int | str) -> str:
     text = str(value)
     # Slashes and dots would name another place of the service.
     if isinstance(value, bool) or not isinstance(value, int | str) or not _WORD.fullmatch(text):
-        raise InvalidArgument(f"{value!r:.100} is no name of a model, a version or a label")
+        raise InvalidArgument(f"{value!r:.100} is not the name of a model, a version or a label")
     return text
 
 

@@ -80,7 +80,7 @@ class Client(
         """
         return only(self.classify_batch([image], timeout=timeout, **options))
 
-    # One image is no sequence of images, though a string is one of strings. `None` is what makes
+    # One image is not a sequence of images, though a string is one of strings. `None` is what makes
     # type checkers speak up; they pass over the use of a value that `NoReturn` says is none.
     @overload
     def classify_batch(  # type: ignore[overload-overlap]
@@ -119,7 +119,7 @@ class Client(
         encoded = [self._encode(image) for image in several(images)]
         return self._run(self._batch_flow(encoded, timeout, options))
 
-    # As above: one image is no sequence of images.
+    # As above: one image is not a sequence of images.
     @overload
     def classify_many(  # type: ignore[overload-overlap]
         self,

@@ -86,7 +86,7 @@ class SenetClientError(Exception):
 
 
 def _told(names: tuple[str | None, ...]) -> str:
-    """Names for a person; what is no text is escaped, for not every stream takes it."""
+    """Names for a person; what is not text is escaped, for not every stream takes it."""
     if not names or (names[0] is None and len(names) == 1):
         return ""
     first = "an unnamed image" if names[0] is None else names[0]

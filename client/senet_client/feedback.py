@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import httpx
 
-from senet_client.answers import parse_item_error
+from senet_client.error_answers import parse_item_error
 from senet_client.errors import InvalidArgument, SenetClientError, ServiceError, UnexpectedAnswer
 from senet_client.flow import Flow, Policy, Retries
 from senet_client.requests import WireRequest
@@ -64,9 +64,9 @@ _OF_A_LABEL = frozenset({"feedback_conflict", "invalid_parameter"})
 def _checked(label: Label) -> Label:
     for value in (label.index, label.class_index):
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise InvalidArgument(f"{value!r} is no index; it counts from 0")
+            raise InvalidArgument(f"{value!r} is not an index, which counts from 0")
     if not isinstance(label.request_id, str) or not label.request_id:
-        raise InvalidArgument(f"{label.request_id!r} is no request's id")
+        raise InvalidArgument(f"{label.request_id!r} is not a request ID")
     return label
 
 

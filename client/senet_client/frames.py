@@ -44,12 +44,12 @@ def classify_frame(
         included.
 
     Raises:
-        InvalidArgument: if it is no data frame, lacks the column, or has one of the new ones.
+        InvalidArgument: if it is not a data frame, lacks the column, or has one of the new ones.
         SenetClientError: if a request as a whole fails.
     """
     kind = type(frame).__module__.partition(".")[0]
     if kind not in ("pandas", "polars"):
-        raise InvalidArgument(f"{type(frame).__name__} is no data frame of pandas or polars")
+        raise InvalidArgument(f"{type(frame).__name__} is not a pandas or polars data frame")
     if column not in frame.columns:
         raise InvalidArgument(f"the frame has no column {column!r}")
     asked: ClassifyOptions = {"top_k": 1, "priority": "bulk", **options}

@@ -134,7 +134,7 @@ def _data(image: ImageLike, max_bytes: int) -> bytes:
     if hasattr(image, "read"):
         return _read_file(cast("IO[bytes]", image), max_bytes)
     raise InvalidArgument(
-        f"{type(image).__name__} is no image; give a path, bytes, an open binary file, a Pillow"
+        f"{type(image).__name__} is not an image; give a path, bytes, an open binary file, a Pillow"
         " image or a NumPy array"
     )
 

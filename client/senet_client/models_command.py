@@ -76,7 +76,7 @@ def add_commands(application: typer.Typer) -> None:
         for text in weights:
             version, _, weight = text.partition("=")
             if not (weight.isascii() and weight.isdigit()) or version in shares:
-                raise typer.BadParameter(f"{text!r} is no VERSION=WEIGHT, or comes twice")
+                raise typer.BadParameter(f"{text!r} is not VERSION=WEIGHT, or is repeated")
             shares[version] = int(weight)
         if sum(shares.values()) != _HUNDRED:
             raise typer.BadParameter(f"the weights sum to {sum(shares.values())}, not to 100")

@@ -4,7 +4,7 @@ import ssl
 
 import httpx
 
-from senet_client.answers import parse_error
+from senet_client.error_answers import parse_error
 from senet_client.errors import (
     AnswerOfAnother,
     CertificateRejected,

@@ -121,7 +121,7 @@ def _rows(output: Path) -> Iterator[Mapping[str, Any]]:
     if not files or not files[0].is_file() or files[0].suffix.lower() not in SUFFIXES:
         raise WrongOption(
             "OUTPUT",
-            f"{output} is no output of score",
+            f"{output} is not an output of score",
             f"name its folder, or a file that ends in {', '.join(SUFFIXES)}",
         )
     for file in files:

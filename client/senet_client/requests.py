@@ -65,10 +65,10 @@ def classify_request(images: Sequence[EncodedImage], options: ClassifyOptions) -
     """One request for all the images: the raw body for one, multipart for several.
 
     Raises:
-        InvalidArgument: for an option that does not exist, or if there is no image.
+        InvalidArgument: for an option that does not exist, or if no image is given.
     """
     if not images:
-        raise errors.InvalidArgument("there is no image; give at least one")
+        raise errors.InvalidArgument("no image was given; give at least one")
     params = _params(options, _PARAMETERS.keys() - _OF_EXPLAIN)
     if len(images) == 1:
         content, content_type = images[0].data, "application/octet-stream"
@@ -157,7 +157,7 @@ def class_gates_request(model: str, version: int | str, class_index: int) -> Wir
     """Asks what the gates of a version did over the photos of a class.
 
     Raises:
-        InvalidArgument: for what is no name, version or index.
+        InvalidArgument: for what is not a name, version or index.
     """
     given = (("model", model), ("version", version), ("class_index", class_index))
     (_, name), (_, number), (_, index) = _params(dict(given), {key for key, _ in given})

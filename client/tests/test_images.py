@@ -79,7 +79,7 @@ def test_a_pillow_image_keeps_the_orientation_of_its_file(
     ("image", "message"),
     [
         ("https://example.org/a.jpg", "is a URL; fetch it and pass the bytes"),
-        (5, "int is no image"),
+        (5, "int is not an image"),
     ],
 )
 def test_what_is_no_image_is_refused(client: Surface, image: Any, message: str) -> None:
@@ -152,7 +152,7 @@ def _pipe(folder: Path) -> Any:
         (lambda _: _Broken(), errors.UnreadableImage, "encrypted"),
         (_pipe, errors.UnreadableImage, "it is a pipe"),
         (lambda _: StringIO("text"), errors.InvalidArgument, "open for text"),
-        (lambda _: None, errors.InvalidArgument, "NoneType is no image"),
+        (lambda _: None, errors.InvalidArgument, "NoneType is not an image"),
         (lambda _: "http://host/a.jpg", errors.InvalidArgument, "is a URL"),
     ],
     ids=[

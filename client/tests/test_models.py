@@ -76,9 +76,9 @@ def test_what_is_refused(place: tuple[str, str]) -> None:
         with pytest.raises(errors.InvalidParameter):
             client.load("Imagenette", 1)
         for name in ("", "..", "../models", "a b", "-x", "a\n"):
-            with pytest.raises(errors.InvalidArgument, match="is no name"):
+            with pytest.raises(errors.InvalidArgument, match="is not the name"):
                 client.load(name, 1)
-            with pytest.raises(errors.InvalidArgument, match="is no name"):
+            with pytest.raises(errors.InvalidArgument, match="is not the name"):
                 client.set_label("imagenette", "stable", name)
     with Client(place[0], api_key="unknown") as client, pytest.raises(errors.Unauthenticated):
         client.load("imagenette", 2)

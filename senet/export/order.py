@@ -116,7 +116,7 @@ class Order:
         except ValidationError as error:
             raise ConfigurationError(
                 "--name",
-                f"{self.name!r} is no model name",
+                f"{self.name!r} is not a model name",
                 "use lower-case letters, digits, '.', '_' and '-', a letter or digit first",
             ) from error
         if self.version < 1:
@@ -125,19 +125,19 @@ class Order:
         if not 0 <= self.max_accuracy_drop <= 100:
             raise ConfigurationError(
                 "--max-accuracy-drop",
-                f"{self.max_accuracy_drop:g} is no number of points from 0 to 100",
+                f"{self.max_accuracy_drop:g} is not a number of points from 0 to 100",
                 "give such a number",
             )
         if not 0 <= self.min_agreement <= 1:
             raise ConfigurationError(
                 "--min-agreement",
-                f"{self.min_agreement:g} is no share from 0 to 1",
+                f"{self.min_agreement:g} is not a share from 0 to 1",
                 "give such a number, as 0.97",
             )
         if not 0 <= self.min_speedup < float("inf"):
             raise ConfigurationError(
                 "--min-speedup",
-                f"{self.min_speedup:g} is no multiple of fp32's speed",
+                f"{self.min_speedup:g} is not a multiple of fp32's speed",
                 "give 1, or 0 where a smaller file is all that is wanted",
             )
         check_rate(self.reject_rate)

@@ -65,7 +65,7 @@ def labelled(option: str, directory: Path, labels: Sequence[Label]) -> Photos:
     """The photos of `directory`'s class folders, each named by a label's `id`.
 
     Raises:
-        ConfigurationError: if a folder is no label's, or there is no photo.
+        ConfigurationError: if a folder is not a label's, or there is no photo.
     """
     listing = list_photos(option, directory, labels)
     files, targets = zip(*listing.photos, strict=True)

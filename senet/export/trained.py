@@ -14,7 +14,7 @@ def served_graph(file: Path) -> tuple[ModelProto, Preprocessing, tuple[Label, ..
     """The fp32 graph of the checkpoint's network, with its preprocessing and classes.
 
     Raises:
-        ConfigurationError: if the file is no checkpoint of a training, or cannot be exported.
+        ConfigurationError: if the file is not a checkpoint of a training, or cannot be exported.
     """
     trained = checkpoint.load(file)
     source = load_source(SourceOptions(checkpoint=file))

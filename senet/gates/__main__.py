@@ -56,7 +56,7 @@ def _load(file: Path) -> tuple[ModelProto, Preprocessing, tuple[Label, ...]]:
     try:
         model = onnx.load(file)
     except (OSError, DecodeError) as error:
-        raise ConfigurationError("FILE", f"{file} is no ONNX file", "give another") from error
+        raise ConfigurationError("FILE", f"{file} is not an ONNX file", "give another") from error
     return model, manifest.preprocessing, manifest.labels
 
 

@@ -23,7 +23,7 @@ def load(file: Path) -> Loaded:
     kind = kind_of(file)
     if kind not in (None, FileKind.EXPORTED_PROGRAM):
         remedy = _WEIGHTS if kind is FileKind.SAFETENSORS else REMEDIES[kind]
-        raise _refusal(f"{file} is {kind} and no exported program", remedy)
+        raise _refusal(f"{file} is {kind}, not an exported program", remedy)
     try:
         _refuse_code(file)
         program = torch.export.load(file)
@@ -32,7 +32,7 @@ def load(file: Path) -> Loaded:
     except Exception as error:
         # Damaged archives fail in zip, JSON, pickle and PyTorch's own readers.
         raise _refusal(
-            f"{file} is missing, truncated or no exported program",
+            f"{file} is missing, truncated or not an exported program",
             "write it with torch.export.save, by the PyTorch that is installed here; weights go to"
             " --checkpoint",
         ) from error
@@ -49,7 +49,9 @@ def _refuse_code(file: Path) -> None:
         # Of a truncated program, whose list of members is lost, zipfile finds that of its samples.
         whole = any(entry.header_offset == 0 for entry in archive.infolist())
         if whole and any(Path(name).name == "data.pkl" for name in archive.namelist()):
-            raise _refusal(f"{file} is no exported program, but what torch.save wrote", _WEIGHTS)
+            raise _refusal(
+                f"{file} is not an exported program but was written by torch.save", _WEIGHTS
+            )
         for name in archive.namelist():
             member = Path(name)
             if member.suffix == ".pt":

@@ -132,7 +132,9 @@ def _stated(config: dict[str, Any], folder: Path, option: str) -> dict[str, Any]
     # Before timm 0.9 these stood beside the architecture.
     stated = config.get("pretrained_cfg", config)
     if not isinstance(stated, dict):
-        raise _refusal(option, f"pretrained_cfg of {folder / _CONFIG} is no object", "correct it")
+        raise _refusal(
+            option, f"pretrained_cfg of {folder / _CONFIG} is not a JSON object", "correct it"
+        )
     return stated
 
 
@@ -149,7 +151,7 @@ def _labels(config: dict[str, Any], folder: Path, option: str) -> tuple[Label, .
     ):
         raise _refusal(
             option,
-            f"label_names of {folder / _CONFIG} are no list of different names",
+            f"label_names of {folder / _CONFIG} are not a list of distinct names",
             "give --labels FILE",
         )
     return numbered(

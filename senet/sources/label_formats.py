@@ -91,7 +91,7 @@ def from_json(text: str) -> list[Class]:
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise MalformedError("the content", "is no JSON", "give JSON, or text") from error
+        raise MalformedError("the content", "is not valid JSON", "give JSON, or text") from error
     if isinstance(content, dict):
         inner = [content[key] for key in _WRAPPERS if isinstance(content.get(key), list | dict)]
         content = inner[0] if inner else content

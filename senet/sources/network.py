@@ -34,6 +34,6 @@ Network = nn.Module | ExportedProgram | OnnxNetwork
 
 
 def inputs_of(model: ModelProto) -> list[ValueInfoProto]:
-    """The inputs that are no parameters, which old files list among them."""
+    """The inputs that are not parameters, which old files list among them."""
     constants = {tensor.name for tensor in model.graph.initializer}
     return [value for value in model.graph.input if value.name not in constants]

@@ -63,7 +63,7 @@ def _read(file: Path) -> ModelProto:
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
         raise _refusal(
-            f"{file} is no valid graph of ONNX's own operators ({reason})",
+            f"{file} is not a valid graph of ONNX's own operators ({reason})",
             f"export the network anew, with opset {_OLDEST_OPSET} or later",
         ) from error
 

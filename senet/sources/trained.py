@@ -16,7 +16,7 @@ def load(file: Path) -> Loaded:
     """Loads a checkpoint, which brings its own preprocessing and labels.
 
     Raises:
-        ConfigurationError: if it is no such checkpoint.
+        ConfigurationError: if it is not such a checkpoint.
     """
     try:
         trained = checkpoint.load(file)

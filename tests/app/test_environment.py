@@ -1,4 +1,4 @@
-"""What is called SENET_ and is no option: refused if misspelt, left alone if it is another's."""
+"""Variables named SENET_ that are not options: refused if misspelt, left alone if another's."""
 
 import pytest
 

@@ -15,7 +15,8 @@ from app.contract.errors import ConfigurationError
 from app.remote.store import open_store
 from app.settings import Settings, load_settings
 from app.telemetry.metrics import Metrics
-from app.telemetry.records import FolderSink, Record, Recorder
+from app.telemetry.record_files import FolderSink
+from app.telemetry.records import Record, Recorder
 from app.transport.http.recording import StoreSink
 from tests.support.colours import COLOURS
 from tests.support.engines import FakeEngines

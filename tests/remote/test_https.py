@@ -146,7 +146,7 @@ def test_a_server_that_does_not_list(serve: Serve, root: Path, tmp_path: Path) -
     ("handler", "code", "told"),
     [
         (_Cut, 1, "/models/colours/1/model.fp32.onnx cannot be read now"),
-        (_Private, 2, "may not be read"),
+        (_Private, 2, "denies access"),
         (_Failing, 1, "cannot be read now"),
     ],
 )

@@ -1,4 +1,4 @@
-"""A fixture, for conftests to import: programs that are no Python packages."""
+"""A fixture, for conftests to import: programs that are not Python packages."""
 
 import shutil
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def tool() -> Callable[[str], str]:
-    """Finds a program that is no Python package; see deploy/install_test_tools.sh.
+    """Finds a program that is not a Python package; see deploy/install_test_tools.sh.
 
     A developer may do without. `--fail-on-skip` makes its absence a failure.
     """

@@ -89,7 +89,7 @@ def _tell(part: str) -> None:
 
 
 def main() -> int:
-    """Runs the command; the exit code is 1 if an answer was no success.
+    """Runs the command; the exit code is 1 if an answer was not a success.
 
     Raises:
         ConfigurationError: if something is missing or an option is wrong.

@@ -95,7 +95,7 @@ class Session:
     def closed(
         self, url: str, server: Endpoint, bodies: Bodies, *, clients: int, seconds: int
     ) -> wrk.Run:
-        """Closed-loop load; answers that are no success are noted in the report."""
+        """Closed-loop load; answers that are not a success are noted in the report."""
         run = wrk.run(
             url,
             bodies,

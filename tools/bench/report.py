@@ -35,7 +35,7 @@ class Report:
         tables: for readers, in order.
         figures: medians by `<model>/<quantity>/<contender>`.
         rounds: the values behind the medians, by the same names.
-        mistakes: answers that were no success; a report with any proves nothing.
+        mistakes: answers that were not a success; a report with any proves nothing.
     """
 
     machine: dict[str, str]

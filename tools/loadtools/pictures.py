@@ -108,7 +108,7 @@ def _size(file: Path) -> tuple[int, int]:
             return image.size
     except (UnidentifiedImageError, OSError) as error:
         raise ConfigurationError(
-            "--photos", f"{file} is no picture", "repair or remove it"
+            "--photos", f"{file} is not a picture", "repair or remove it"
         ) from error
 
 

@@ -22,7 +22,7 @@ _BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64)
 _DELAYS_MS = (0, 1, 2, 5, 10)
 _SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 _MOST_PHOTOS, _DRAWN = 256, 8
-# Who may call, and from where, is no part of what is tuned.
+# Who may call, and from where, is not part of what is tuned.
 _LEFT_OUT = frozenset(
     {"host", "port", "api_keys_file", "tls_certificate_file", "tls_key_file", "tracing"}
 )

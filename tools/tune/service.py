@@ -17,7 +17,7 @@ _ENOUGH_REQUESTS = 200
 _LONGEST_TRIAL_SECONDS = 10.0
 # One in a hundred may be late.
 _LATE_SHARE = 0.01
-# Its own connections, keys and log are no part of what is tuned.
+# Its own connections, keys and log are not part of what is tuned.
 _FIXED = {"host": "127.0.0.1", "log_level": "warning", "access_log_share": 0}
 
 

@@ -25,7 +25,7 @@ from app.settings import load_settings
 _SERVICE = ("model", "model_repository", "precision", "provider", "max_image_pixels")
 _TOLD_EVERY = 100
 _DIGITS = 12
-# A report is no secret of its owner's.
+# A report is not a secret of its owner's.
 _MODE = 0o644
 
 

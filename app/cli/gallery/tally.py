@@ -21,7 +21,7 @@ class Tally:
         unreadable: how many could not be.
         confusion: photos by true and best class, of those in class folders.
         top5: of those, how many have their class among the best five.
-        strangers: the first folders that are no class's.
+        strangers: the first folders that are not a class's.
         faults: the first of those that could not be classified.
     """
 

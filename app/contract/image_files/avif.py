@@ -90,7 +90,7 @@ def _coded_items(data: bytes, meta: dict[bytes, memoryview]) -> Iterator[bytes]:
         if item in coded:
             source = {_FROM_FILE: memoryview(data), _FROM_IDAT: meta.get(b"idat")}.get(method)
             if source is None:
-                raise InvalidImage("corrupt AVIF image: an item has no place")
+                raise InvalidImage("corrupt AVIF image: an item has no location")
             left -= sum(size or len(source) for _, size in extents)
             if left < 0:
                 raise InvalidImage("corrupt AVIF image: its items are longer than it")

@@ -70,7 +70,7 @@ def _transparent_colour(data: bytes, chunk: memoryview) -> memoryview:
     """
     depth, kind = data[24], data[25]
     if kind == _COLOUR and depth == 16:
-        raise UnsupportedImageFormat("a PNG of 16 bits with a transparent colour")
+        raise UnsupportedImageFormat("a 16-bit PNG with a transparent colour")
     if kind != _GREY or depth not in (2, 4):
         return chunk
     level = int.from_bytes(chunk[8:10], "big") * 255 // ((1 << depth) - 1)

@@ -150,10 +150,10 @@ def _check_samples(directory: _Directory) -> None:
         raise UnsupportedImageFormat(f"a TIFF of {bits} bits a sample; at most 16 are accepted")
     photometric = directory.one(_PHOTOMETRIC, 0)
     if photometric == _SEPARATED and directory.one(_INK_SET, _CMYK) != _CMYK:
-        raise UnsupportedImageFormat("a TIFF of other inks than CMYK")
+        raise UnsupportedImageFormat("a TIFF with inks other than CMYK")
     planes = directory.one(_PLANAR, 1) == _SEPARATE_PLANES
     if planes and photometric not in (_RGB, _SEPARATED, _YCBCR):
-        raise UnsupportedImageFormat("a TIFF of planes of other colours than RGB, CMYK or YCbCr")
+        raise UnsupportedImageFormat("a TIFF of planes that are not RGB, CMYK or YCbCr")
     if compression != _UNCOMPRESSED:
         return
     # The following are libtiff's to decode, and Pillow does without it for uncompressed pixels.
@@ -172,7 +172,7 @@ def _check_size(directory: _Directory, max_pixels: int) -> None:
     if _TILE_OFFSETS not in directory.entries:
         return
     if _STRIP_OFFSETS in directory.entries:
-        raise InvalidImage("a TIFF of both strips and tiles")
+        raise InvalidImage("a TIFF with both strips and tiles")
     across, down = directory.one(_TILE_WIDTH, 0), directory.one(_TILE_HEIGHT, 0)
     if not across or not down:
         raise InvalidImage("a TIFF of tiles without a size")

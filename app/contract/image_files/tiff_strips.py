@@ -23,10 +23,10 @@ def with_jpegs_anew(data: bytes, offsets: Sequence[int], sizes: Sequence[int]) -
 
     Raises:
         UnsupportedImageFormat: if there are absurdly many, or one is of a kind that is not decoded.
-        InvalidImage: if one is not there, overlaps another or is no JPEG, or as `read_jpeg`.
+        InvalidImage: if one is not there, overlaps another or is not a JPEG, or as `read_jpeg`.
     """
     if len(offsets) != len(sizes):
-        raise InvalidImage("a TIFF of other numbers of strips or tiles than of their sizes")
+        raise InvalidImage("a TIFF whose numbers of strips or tiles and of their sizes differ")
     if len(offsets) > _MOST_JPEGS:
         raise UnsupportedImageFormat(f"a TIFF of more than {_MOST_JPEGS} JPEG strips or tiles")
     anew = bytearray(data)
@@ -37,7 +37,7 @@ def with_jpegs_anew(data: bytes, offsets: Sequence[int], sizes: Sequence[int]) -
         end = offset + size
         piece = data[offset:end]
         if len(piece) < size or not piece.startswith(_START):
-            raise InvalidImage("a TIFF with a strip or tile that is no JPEG")
+            raise InvalidImage("a TIFF with a strip or tile that is not a JPEG")
         anew[offset:end] = _filled(read_jpeg(piece).data.removesuffix(END), size)
     return anew
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from PIL._imaging import ImagingDecoder, PixelAccess
 
 _END = b"\xff\xd9"
-# Eight bytes are what libjpeg-turbo reads ahead of what it decodes. Ones are no code of any table,
-# and so take it furthest: it gets no further by them than the end of a block or two.
+# Eight bytes are what libjpeg-turbo reads ahead of what it decodes. Ones are not a code of any
+# table, and so take it furthest: it gets no further by them than the end of a block or two.
 _AHEAD = b"\xff\x00" * 8
 _SCAN = b"\xff\xda"
 _RESTARTS = tuple(bytes([0xFF, marker]) for marker in range(0xD0, 0xD8))

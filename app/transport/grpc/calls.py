@@ -114,8 +114,8 @@ class Calls:
             except Exception:
                 status = 500
                 annotate(outcome="internal_error")
-                logger.exception("unforeseen error")
-                detail = "an unforeseen error; it is in the log"
+                logger.exception("unexpected error")
+                detail = "an unexpected error; it is in the log"
                 _refuse(call, grpc.StatusCode.INTERNAL, detail, [])
             finally:
                 method = "POST" if is_post else "GET"

@@ -86,7 +86,7 @@ class Health:
 
     def _status(self) -> int:
         try:
-            self._service.table  # noqa: B018 - it raises while there is none to serve from
+            self._service.check_serving()
         except RequestError:
             return int(HealthCheckResponse.NOT_SERVING)
         return int(HealthCheckResponse.SERVING)

@@ -1,8 +1,8 @@
 """Messages as they come in: how many at once, and how long each may take.
 
-How large a message is, is known only when it is there, and until then the library holds what has
+The size of a message is known only when it has arrived, and until then the library holds what has
 come of it. So each is charged with the largest that is accepted while it comes in. One for which
-there is no room waits for others to be in, which are there in milliseconds from most clients.
+there is no memory left waits until others have arrived, which takes milliseconds from most clients.
 """
 
 import asyncio
@@ -22,10 +22,10 @@ _SMALL_AT_ONCE = 4
 _SMALL_SECONDS = 1.0
 
 
-class Room(Protocol):
-    """What messages take while they come in; `Memory` is one."""
+class Account(Protocol):
+    """What messages are charged to while they come in; `Memory` is one."""
 
-    def has_room(self, address: str, size: int) -> bool:
+    def can_hold(self, address: str, size: int) -> bool:
         """Whether an address could have so many bytes more."""
         ...
 
@@ -35,7 +35,7 @@ class Room(Protocol):
 
 
 class _Reserve:
-    """Room that is always there, even while the service is starting, or what it may hold is held.
+    """Memory that is always there, even while the service is starting, or what it may hold is held.
 
     Args:
         size: in bytes.
@@ -44,7 +44,7 @@ class _Reserve:
     def __init__(self, size: int) -> None:
         self._share = FairShare(size)
 
-    def has_room(self, address: str, size: int) -> bool:
+    def can_hold(self, address: str, size: int) -> bool:
         return self._share.fits(size, address)
 
     def hold(self, address: str, before: int, after: int) -> None:
@@ -58,14 +58,14 @@ class Receiver:
     """Takes messages in, within bounds.
 
     Args:
-        room: has the bytes that messages may hold.
+        account: has the bytes that messages may hold.
         max_bytes: largest message, which the server enforces.
-        max_calls: most calls whose messages come in or wait for room; shared fairly by addresses.
-        seconds: how long a message may take to come in, with the time that it waits for room.
+        max_calls: most calls whose messages come in or wait to; shared fairly by addresses.
+        seconds: how long a message may take to come in, with the time that it waits.
     """
 
-    def __init__(self, room: Room, *, max_bytes: int, max_calls: int, seconds: float) -> None:
-        self._room = room
+    def __init__(self, account: Account, *, max_bytes: int, max_calls: int, seconds: float) -> None:
+        self._account = account
         self._calls = FairShare(max_calls)
         self._max_bytes = max_bytes
         self._seconds = seconds
@@ -80,10 +80,10 @@ class Receiver:
 
         Raises:
             BodyTimeout: if it comes too slowly.
-            Overloaded: if there is no room for it.
+            Overloaded: if there is no memory for it.
             MalformedRequest: if there is none.
         """
-        async with self.room(address):
+        async with self.charged(address):
             message = await context.read()
         if message is EOF:
             raise MalformedRequest(
@@ -92,42 +92,42 @@ class Receiver:
         return bytes(message)
 
     @asynccontextmanager
-    async def room(self, address: str) -> AsyncIterator[None]:
-        """Room for one message at a time, for as long as one may take to come in.
+    async def charged(self, address: str) -> AsyncIterator[None]:
+        """Charges one message at a time, for as long as one may take to come in.
 
         Args:
             address: of the client.
 
         Raises:
             BodyTimeout: if it takes longer.
-            Overloaded: if there is no room.
+            Overloaded: if there is no memory for it.
         """
         if not self._calls.fits(1, address):
             raise Overloaded(f"{self._calls.total} calls are being taken in already")
-        has_room = False
+        is_charged = False
         self._calls.take(1, address)
         try:
             async with asyncio.timeout(self._seconds):
                 await self._wait(address)
-                self._room.hold(address, 0, self._max_bytes)
-                has_room = True
+                self._account.hold(address, 0, self._max_bytes)
+                is_charged = True
                 yield
         except TimeoutError:
-            if not has_room:
+            if not is_charged:
                 raise Overloaded("there is no memory for another message") from None
             raise BodyTimeout(f"the message did not come within {self._seconds:g} s") from None
         finally:
             self._calls.give_back(1, address)
-            if has_room:
-                self._room.hold(address, self._max_bytes, 0)
+            if is_charged:
+                self._account.hold(address, self._max_bytes, 0)
 
     async def _wait(self, address: str) -> None:
-        if self._room.has_room(address, self._max_bytes):
+        if self._account.can_hold(address, self._max_bytes):
             return
         line = self._lines.setdefault(address, asyncio.Lock())
         async with line:  # in which one looks for all
             # Whoever gives memory back tells nobody.
-            while not self._room.has_room(address, self._max_bytes):  # noqa: ASYNC110 - see above
+            while not self._account.can_hold(address, self._max_bytes):  # noqa: ASYNC110 - see above
                 await asyncio.sleep(_LOOK_SECONDS)
 
 
@@ -138,5 +138,5 @@ def small_receiver(max_bytes: int, max_calls: int) -> Receiver:
         max_bytes: largest message, which the server enforces.
         max_calls: most calls at once.
     """
-    room = _Reserve(_SMALL_AT_ONCE * max_bytes)
-    return Receiver(room, max_bytes=max_bytes, max_calls=max_calls, seconds=_SMALL_SECONDS)
+    reserve = _Reserve(_SMALL_AT_ONCE * max_bytes)
+    return Receiver(reserve, max_bytes=max_bytes, max_calls=max_calls, seconds=_SMALL_SECONDS)

@@ -17,11 +17,11 @@ from app.transport.http.auth import address
 
 
 class Reflection:
-    """Reflection, in calls that take room and end in time like all others.
+    """Reflection, in calls that are charged and end in time like all others.
 
     Args:
         names: of the services that the server has besides.
-        receiver: has the room.
+        receiver: charges them.
     """
 
     def __init__(self, names: Sequence[str], receiver: Receiver) -> None:
@@ -45,7 +45,7 @@ class Reflection:
         self, requests: AsyncIterable[ServerReflectionRequest], context: Context
     ) -> AsyncIterator[ServerReflectionResponse]:
         try:
-            async with self._receiver.room(address(Call(context).scope)):
+            async with self._receiver.charged(address(Call(context).scope)):
                 async for answer in self._library.ServerReflectionInfo(requests, context):
                     yield answer
         except RequestError as error:

@@ -3,7 +3,7 @@
 import logging
 import os
 
-# What hostile connections do wrong is no matter for standard error; must be set before the import.
+# Mistakes of hostile connections do not belong on standard error. Must be set before the import.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 import grpc
@@ -125,7 +125,7 @@ def _options(settings: Settings) -> list[tuple[str, int]]:
 def _max_calls(settings: Settings) -> int:
     """Most calls at once: those that come in, those whose images are in flight, and some more.
 
-    Those that there is no room for are answered; the library itself refuses what is beyond.
+    Those of them that are too many get an answer; the library itself refuses what is beyond.
     """
     return 2 * settings.max_queue_size + _MORE_CALLS
 

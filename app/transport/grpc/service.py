@@ -71,7 +71,7 @@ class OpenInference:
 
     async def _ready(self, _: Call) -> Message:
         try:
-            self._parts.service.table  # noqa: B018 - it raises while there is none to serve from
+            self._parts.service.check_serving()
         except RequestError:
             return protocol.ServerReadyResponse(ready=False)
         return protocol.ServerReadyResponse(ready=True)
@@ -131,7 +131,7 @@ class OpenInference:
     async def _infer(self, call: Call) -> Message:
         # Who may not, or has come too early, does not upload for nothing.
         self._parts.callers(call.scope)
-        self._parts.service.table  # noqa: B018 - it raises while there is none to serve from
+        self._parts.service.check_serving()
         message = await self._receiver.receive(call.context, address(call.scope))
         call.scope["headers"].append((b"content-length", b"%d" % len(message)))
         inference = self._parts.inference

@@ -16,6 +16,7 @@ from starlette.types import Scope as ConnectionScope
 
 from app.contract.errors import ConfigurationError, Forbidden, Unauthenticated
 from app.contract.repeated_keys import repeated_key
+from app.contract.strict import first_fault
 from app.telemetry.log import annotate
 
 logger = logging.getLogger(__name__)
@@ -69,10 +70,8 @@ class ApiKeys(BaseModel):
                 "api_keys_file", f"{path} cannot be read ({error.strerror})", "make it readable"
             ) from error
         except ValidationError as error:
-            first = error.errors(include_input=False)[0]
-            where = ".".join(str(part) for part in first["loc"]) or "the whole"
             raise ConfigurationError(
-                "api_keys_file", f"{path}, {where}: {first['msg']}", "correct the file"
+                "api_keys_file", f"{path}, {first_fault(error)}", "correct the file"
             ) from error
         if (repeated := repeated_key(text)) is not None:
             raise ConfigurationError(

@@ -36,7 +36,7 @@ def decode_base64(text: str | memoryview) -> bytes:
     except binascii.Error:
         wrong = _NO_BASE64.search(data)
         raise ValueError(
-            f"the character {wrong[0].decode()!r} is no base64"
+            f"the character {wrong[0].decode()!r} is not base64"
             if wrong
             else "the base64 is cut short, or padded where it does not end"
         ) from None

@@ -16,7 +16,7 @@ _LITTLE = 2048
 class ChunkedBody:
     """Takes the content out of a chunked body, and finds its end; extensions and trailers are lost.
 
-    What is no chunked body by the letter is refused: whoever reads it in another way would see
+    What is not a chunked body by the letter is refused: whoever reads it in another way would see
     another request behind it.
 
     Args:
@@ -46,7 +46,7 @@ class ChunkedBody:
             The content that has come, and where the body ends in `data`, or all of `data`.
 
         Raises:
-            httptools.HttpParserError: if it is no chunked body.
+            httptools.HttpParserError: if it is not a chunked body.
         """
         pieces: list[bytes | memoryview] = []
         known = len(self._unread)

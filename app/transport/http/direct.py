@@ -79,5 +79,5 @@ async def _answer_or_error(answer: Awaitable[Response]) -> Response:
     except ClientDisconnect:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
     except Exception:
-        logger.exception("unforeseen error")
+        logger.exception("unexpected error")
         return internal_error()

@@ -34,7 +34,7 @@ async def read_form(body: Body, content_type: str, max_images: int) -> list[Uplo
         max_images: most images.
 
     Raises:
-        MalformedRequest: if the body is no form, or holds text fields only.
+        MalformedRequest: if the body is not a form, or holds text fields only.
         Overloaded: if there is no memory for decoding it.
         TooManyImages: if there are more than `max_images`, or absurdly many text fields.
     """
@@ -60,7 +60,7 @@ async def read_form(body: Body, content_type: str, max_images: int) -> list[Uplo
     if fields and not uploads:
         raise MalformedRequest(
             "the form holds no image but text fields; send the image's bytes as a file, for"
-            " images are not fetched by address"
+            " images are not fetched from URLs"
         )
     return uploads
 

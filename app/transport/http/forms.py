@@ -41,7 +41,7 @@ async def read_uploads(headers: Mapping[bytes, bytes], body: Body, max_images: i
         raise UnsupportedMediaType(
             f"{kind or 'no content type'}; send the image's bytes as image/* or"
             " application/octet-stream, several as multipart/form-data, or application/json;"
-            " images are not fetched by address"
+            " images are not fetched from URLs"
         )
     if not uploads:
         raise MalformedRequest("the request holds no image")

@@ -8,6 +8,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from app.contract.errors import MalformedRequest
+from app.contract.strict import first_fault
 from app.transport.http.base64_text import decode_base64
 
 # A value of two bytes of JSON takes a hundred bytes and more of memory when parsed.
@@ -16,7 +17,7 @@ LONG_TEXT = 2**18
 """Reading more than so many bytes of JSON, or characters of base64, takes milliseconds."""
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_NOT_FETCHED = "images are not fetched by address; send their bytes, in base64"
+_NOT_FETCHED = "images are not fetched from URLs; send their bytes, in base64"
 # Base64 has no colon; `blob:`, `file:` and `cid:` need no slashes.
 _ADDRESS = re.compile(r"(?!data:)([a-z][a-z0-9+.-]{1,30}):", re.IGNORECASE)
 _NAMES_AN_ADDRESS = re.compile(
@@ -84,10 +85,8 @@ def _bounded(text: bytes) -> bytes:
 
 
 def _other_kind(error: ValidationError, text: bytes) -> MalformedRequest:
-    first = error.errors(include_input=False, include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"]) or "body"
     hint = f" ({_NOT_FETCHED})" if _NAMES_AN_ADDRESS.search(text[:4096]) else ""
-    return MalformedRequest(f"{where}: {first['msg']}{hint}")
+    return MalformedRequest(f"{first_fault(error, 'body')}{hint}")
 
 
 def decode_image(text: str, where: str) -> bytes:
@@ -111,7 +110,7 @@ def decode_image(text: str, where: str) -> bytes:
         for escape, character in _ESCAPES.items() if "%" in text else ():
             text = text.replace(escape, character).replace(escape.lower(), character)
     elif address := _ADDRESS.match(text):
-        raise MalformedRequest(f"{where}: an address ({address[1].lower()}:); {_NOT_FETCHED}")
+        raise MalformedRequest(f"{where}: a URL ({address[1].lower()}:); {_NOT_FETCHED}")
     try:
         return decode_base64(text)
     except ValueError as error:

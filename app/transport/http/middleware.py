@@ -26,7 +26,7 @@ _NO_REFERRER = (b"referrer-policy", b"no-referrer")
 
 
 class RequestContext:
-    """Gives each request its id, has it logged, and answers unforeseen errors.
+    """Gives each request its id, has it logged, and answers unexpected errors.
 
     Args:
         app: the application inside.
@@ -66,7 +66,7 @@ class RequestContext:
         try:
             await self._app(scope, receive, send_with_id)
         except Exception:
-            logger.exception("unforeseen error")
+            logger.exception("unexpected error")
             if status is not None:
                 raise
             await internal_error()(scope, receive, send_with_id)

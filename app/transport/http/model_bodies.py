@@ -70,7 +70,7 @@ def class_gates_body(model: ServedModel, class_index: int) -> ClassGatesBody:
     if kept is None or own is None or not kept.photos[class_index]:
         of_what = "class" if kept is None else "class without photos"
         raise OutputNotAvailable(
-            f"{model.name}:{model.version} knows no gates of a {of_what}; an export with"
+            f"{model.name}:{model.version} has no gates of a {of_what}; an export with"
             " --excitations keeps them of each class that it has photos of"
         )
     label = model.manifest.labels[class_index]

@@ -25,7 +25,7 @@ class Part:
 
     Attributes:
         fields: its header fields, by their names in lower case.
-        data: its body, not yet decoded; a part of the form's, of which it is no copy.
+        data: its body, not yet decoded; a part of the form's, not a copy of it.
     """
 
     fields: dict[str, str]
@@ -40,7 +40,7 @@ def split_parts(chunks: list[bytes], boundary: str) -> Iterator[Part]:
         boundary: as the content type tells it.
 
     Raises:
-        MalformedRequest: if it is no multipart body.
+        MalformedRequest: if it is not a multipart body.
     """
     if not 0 < len(boundary) <= _LONGEST_BOUNDARY:
         raise MalformedRequest(f"a multipart boundary has 1 to {_LONGEST_BOUNDARY} characters")

@@ -34,7 +34,7 @@ def probes_router(service: Service) -> APIRouter:
         "/readyz", summary="Ready: send traffic only while this succeeds", responses=unavailable
     )
     async def readyz() -> StatusBody:
-        service.table  # noqa: B018 - it raises while there is none to serve from
+        service.check_serving()
         return StatusBody(status="ready")
 
     @router.get(

@@ -13,6 +13,7 @@ from starlette.datastructures import QueryParams
 from app.contract.errors import InvalidParameter
 from app.contract.prediction_sets import Coverage
 from app.contract.signature import Include
+from app.contract.strict import first_fault
 from app.inference.classification import ClassifyOptions
 
 TIMEOUT_HEADER = "X-Request-Timeout-Ms"
@@ -52,7 +53,7 @@ class Query(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            raise _invalid(error) from error
+            raise InvalidParameter(first_fault(error)) from error
 
 
 class ClassifyParameters(Query):
@@ -88,7 +89,7 @@ def client_timeout_ms(headers: Mapping[bytes, bytes]) -> int | None:
     """The time in milliseconds that the client itself sets; None if it sets none.
 
     Raises:
-        InvalidParameter: if the header is no positive whole number.
+        InvalidParameter: if the header is not a positive whole number.
     """
     asked = headers.get(_TIMEOUT_FIELD)
     if asked is None:
@@ -96,7 +97,7 @@ def client_timeout_ms(headers: Mapping[bytes, bytes]) -> int | None:
     try:
         return _MILLISECONDS.validate_python(asked.decode("latin-1"))
     except ValidationError as error:
-        raise _invalid(error, TIMEOUT_HEADER.lower()) from error
+        raise InvalidParameter(first_fault(error, TIMEOUT_HEADER.lower())) from error
 
 
 def openapi_parameters(query: type[Query]) -> list[dict[str, Any]]:
@@ -119,9 +120,3 @@ def openapi_parameters(query: type[Query]) -> list[dict[str, Any]]:
         "schema": _MILLISECONDS.json_schema(),
     }
     return [*parameters, header]
-
-
-def _invalid(error: ValidationError, where: str = "") -> InvalidParameter:
-    first = error.errors(include_url=False)[0]
-    path = where or ".".join(str(part) for part in first["loc"])
-    return InvalidParameter(f"{path}: {first['msg']}")

@@ -79,9 +79,9 @@ def error_headers(error: errors.RequestError) -> dict[str, str]:
 
 
 def internal_error() -> Response:
-    """The answer where something unforeseen went wrong."""
+    """The answer where something unexpected went wrong."""
     return problem_response(
-        500, "internal_error", "Internal error", "an unforeseen error; it is in the log"
+        500, "internal_error", "Internal error", "an unexpected error; it is in the log"
     )
 
 

@@ -252,7 +252,7 @@ def _path_and_query(target: bytes) -> bytes:
     """Those of a request target in absolute form, as clients send it to proxies.
 
     Raises:
-        httptools.HttpParserError: if it is no URL.
+        httptools.HttpParserError: if it is not a URL.
     """
     if target == b"*":
         return target

@@ -7,7 +7,8 @@ from pathlib import Path
 from app.remote.store import Store, open_store
 from app.settings import Settings
 from app.telemetry.metrics import Metrics
-from app.telemetry.records import FolderSink, Recorder, record_name
+from app.telemetry.record_files import FolderSink, record_name
+from app.telemetry.records import Recorder
 
 # Each write to a store is a file.
 _STORE_GATHER_SECONDS = 60.0
@@ -28,7 +29,7 @@ class StoreSink:
         """Writes a file.
 
         Raises:
-            OSError: if there is no room for it here.
+            OSError: if there is no space for it here.
             ConfigurationError: if the store does not take it.
         """
         self._number += 1

@@ -83,7 +83,7 @@ class RefusingProtocol(DirectRequests):
             self._linger = self.loop.call_later(_LINGER_SECONDS, self._leave)
 
     def send_400_response(self, msg: str) -> None:
-        """Answers what is no HTTP."""
+        """Answers what is not HTTP."""
         self.refuse(400, "malformed_request", msg)
 
     def refuse(self, status: int, code: str, detail: str) -> None:

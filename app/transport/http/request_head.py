@@ -42,7 +42,9 @@ def body_length(method: bytes, version: str, headers: Sequence[tuple[bytes, byte
         RefusedHead: if it asks for what is not served, or does not name exactly one host.
     """
     if method == b"CONNECT":
-        raise RefusedHead(HTTPStatus.NOT_IMPLEMENTED, "not_implemented", "this is no proxy")
+        raise RefusedHead(
+            HTTPStatus.NOT_IMPLEMENTED, "not_implemented", "this server is not a proxy"
+        )
     if version not in _SERVED_VERSIONS:
         raise RefusedHead(
             HTTPStatus.HTTP_VERSION_NOT_SUPPORTED,
@@ -56,7 +58,7 @@ def body_length(method: bytes, version: str, headers: Sequence[tuple[bytes, byte
     if host is None and version != "1.0":
         raise _malformed(_HOSTS % 0)
     if host is not None and not _is_host(host):
-        raise _malformed("the Host header is no host name or address with an optional port")
+        raise _malformed("the Host header is not a host name or address with an optional port")
     length, coding = fields.get(b"content-length"), fields.get(b"transfer-encoding")
     if coding is None:
         return int(length or 0)
@@ -64,7 +66,7 @@ def body_length(method: bytes, version: str, headers: Sequence[tuple[bytes, byte
         raise RefusedHead(
             HTTPStatus.NOT_IMPLEMENTED,
             "not_implemented",
-            "chunked is the only transfer coding that is understood",
+            "chunked is the only transfer coding that is supported",
         )
     if length is not None:
         raise _malformed(_LENGTHS)

@@ -94,7 +94,7 @@ class RequestParser:
             Where the piece ends.
 
         Raises:
-            httptools.HttpParserError: if it is no HTTP.
+            httptools.HttpParserError: if it is not HTTP.
         """
         if self.in_head or not self.in_message:
             return self._feed_head(data, start)

@@ -107,7 +107,7 @@ class SequentialProtocol(HttpToolsProtocol):
         try:
             end = self.parser.feed(data, start)
         except httptools.HttpParserError:
-            self.send_400_response("this is no HTTP request")
+            self.send_400_response("this is not an HTTP request")
             return len(data)
         if self.parser.in_message:
             self.bound_message()

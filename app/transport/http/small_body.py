@@ -8,6 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from app.contract.errors import BodyTimeout, BodyTooLarge, InvalidParameter, MalformedRequest
 from app.contract.repeated_keys import repeated_key
+from app.contract.strict import first_fault
 from app.pace import Pace
 
 Content = TypeVar("Content")
@@ -54,11 +55,10 @@ async def read_small(
     try:
         read = content.validate_json(text)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        if first["type"] == "json_invalid":
-            raise MalformedRequest(f"the body is not valid JSON: {first['msg']}") from error
-        where = ".".join(str(part) for part in first["loc"]) or "the body"
-        raise InvalidParameter(f"{where[:80]}: {first['msg']}") from error
+        told = first_fault(error, "the body")
+        if error.errors(include_url=False)[0]["type"] == "json_invalid":
+            raise MalformedRequest(told) from error
+        raise InvalidParameter(told) from error
     if (key := repeated_key(text)) is not None:
         raise InvalidParameter(f"{key[:80]}: stands twice in one object of the body")
     return read

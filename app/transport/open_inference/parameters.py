@@ -17,7 +17,7 @@ def asked_output(name: str, parameters: Mapping[str, Any]) -> AskedOutput:
         parameters: of the output.
 
     Raises:
-        MalformedRequest: if it is asked for in shared memory, or its classes are no number.
+        MalformedRequest: if it is asked for in shared memory, or its classes are not a number.
     """
     where = f"output {name[:64]!r}"
     check_not_shared(parameters, where)
@@ -53,5 +53,5 @@ def whole(parameters: Mapping[str, Any], name: str, where: str) -> int:
     """
     value = parameters.get(name, 0)
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise MalformedRequest(f"{where}: {name} is no whole number from 0")
+        raise MalformedRequest(f"{where}: {name} is not a whole number of 0 or more")
     return value

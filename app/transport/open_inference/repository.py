@@ -1,8 +1,9 @@
 """The model repository, in the words of Triton's extension of the protocol."""
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, TypeVar
 
 from typing_extensions import TypedDict
 
@@ -16,6 +17,8 @@ from app.contract.errors import (
 from app.inference.service import Service
 from app.inference.table import VersionLabel
 from app.selection.served_model import ServedModel
+
+Found = TypeVar("Found")
 
 _STABLE: VersionLabel = "stable"
 
@@ -130,17 +133,18 @@ class Repository:
                 for version in self._repository.versions(name)
             ]
 
-        try:
-            return await asyncio.to_thread(read)
-        except (ConfigurationError, OSError) as error:
-            raise LoadRefused(f"the repository cannot be read: {error}") from error
+        return await _read(read)
 
     async def _latest(self, name: str) -> str | None:
-        try:
-            latest = await asyncio.to_thread(self._repository.latest, name)
-        except (ConfigurationError, OSError) as error:
-            raise LoadRefused(f"the repository cannot be read: {error}") from error
+        latest = await _read(partial(self._repository.latest, name))
         return None if latest is None else str(latest)
+
+
+async def _read(look: Callable[[], Found]) -> Found:
+    try:
+        return await asyncio.to_thread(look)
+    except (ConfigurationError, OSError) as error:
+        raise LoadRefused(f"the repository cannot be read: {error}") from error
 
 
 def find_model(service: Service, name: str, version: str | None) -> ServedModel:

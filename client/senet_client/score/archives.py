@@ -48,7 +48,7 @@ def members(archive: str) -> Iterator[Member]:
     except (OSError, ValueError, tarfile.TarError) as error:
         if storage.is_remote(archive) and is_outage(error):
             raise
-        raise Damaged(f"no readable tar archive ({error})") from error
+        raise Damaged(f"not a readable tar archive ({error})") from error
 
 
 class Indices:

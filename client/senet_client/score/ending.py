@@ -12,7 +12,7 @@ class Exit(IntEnum):
     """Exit codes of `senet-client score`."""
 
     COMPLETE = 0
-    """Every input has a row, and no row tells of an error."""
+    """Every input has a row, and no row holds an error."""
     FAILED = 1
     """Stopped before any row was on disk."""
     WRONG_OPTION = 2

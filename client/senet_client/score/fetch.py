@@ -78,7 +78,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return os.strerror(errno.ENOENT)  # remote file systems often say its name and no more
     told = getattr(error, "strerror", None) or " ".join(str(error).split())
-    # A remote file system may tell of a name that is no text.
+    # A remote file system may tell of a name that is not text.
     return told.encode("utf-8", "backslashreplace").decode() or type(error).__name__
 
 

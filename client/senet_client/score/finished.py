@@ -46,13 +46,11 @@ def tell(target: Target, *, retry_errors: bool) -> Exit:
     if retry_errors:
         raise WrongOption(
             "--retry-errors",
-            f"{errors} rows of {target.shown} tell of an error, and {target.folder}, in whose"
+            f"{errors} rows of {target.shown} hold an error, and {target.folder}, in whose"
             " parts they would be replaced, is gone",
             "score those images to another --output, or all of them with --overwrite",
         )
-    return say(
-        Exit.PARTIAL, f"{target.shown} has all rows already, {errors} of them tell of an error"
-    )
+    return say(Exit.PARTIAL, f"{target.shown} has all rows already, {errors} of them hold an error")
 
 
 def _error_codes(target: Target) -> list[str | None]:

@@ -20,7 +20,7 @@ class Commit:
     Attributes:
         part: its number.
         rows: how many it holds.
-        errors: how many of them tell of an error.
+        errors: how many of them hold an error.
     """
 
     part: int
@@ -59,7 +59,7 @@ class Journal:
         """Opens a journal to go on with.
 
         Raises:
-            WrongOption: if it is no journal.
+            WrongOption: if it is not a journal.
         """
         file = path.open("a+b")
         file.seek(0)
@@ -73,7 +73,7 @@ class Journal:
         except (ValueError, KeyError, TypeError) as error:
             file.close()
             raise WrongOption(
-                "--output", f"{path} is no journal of this program", "choose another --output"
+                "--output", f"{path} is not a journal of this program", "choose another --output"
             ) from error
         return cls(file, header, found)
 

@@ -151,7 +151,7 @@ def _of_zip(name: str, reader: _Reader, *, alone: bool) -> Iterator[Input]:
         yield Input(
             displayed(name),
             storage.absolute(name),
-            error=f"no readable zip archive ({error})",
+            error=f"not a readable zip archive ({error})",
         )
         return
     for member in members:
@@ -183,7 +183,7 @@ def _of_row(manifest_name: str, entry: manifest.Entry, reader: _Reader) -> Input
     """What a row of a manifest names.
 
     Relative paths start at the manifest. In an output of this command they start at the working
-    directory, as they did in the run that wrote them, and names that are no text are escaped.
+    directory, as they did in the run that wrote them, and names that are not text are escaped.
     """
     location = str(entry.location)
     beside = storage.beside(manifest_name, location)

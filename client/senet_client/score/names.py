@@ -12,7 +12,7 @@ IMAGE_SUFFIXES = (
 
 
 def is_image(name: str) -> bool:
-    """Whether it ends as images do, and is no companion."""
+    """Whether it ends as images do, and is not a companion."""
     suffixed = storage.inner_name(name).lower()
     return suffixed.endswith(IMAGE_SUFFIXES) and not is_companion(name)
 

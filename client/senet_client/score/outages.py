@@ -30,7 +30,7 @@ def is_outage(error: BaseException) -> bool:
 
     "Not there" and "not allowed" are the file's own, and so are contents that cannot be read.
     Connections, timeouts, statuses 5xx, and whatever else a storage raises, are not: no row may
-    tell of an error that is none of its image's.
+    hold an error that is none of its image's.
 
     Args:
         error: what the read raised.

@@ -104,7 +104,7 @@ class Output:
 
     @property
     def errors(self) -> int:
-        """Committed rows that tell of an error."""
+        """Committed rows that hold an error."""
         return sum(commit.errors for commit in self.journal.commits.values())
 
     @property
@@ -118,7 +118,7 @@ class Output:
         return FrozenList(self.target.folder / LIST)
 
     def failed_rows(self, part: int) -> tuple[list[Row], set[int]]:
-        """A committed part's good rows, and the indices of those that tell of an error."""
+        """A committed part's good rows, and the indices of those that hold an error."""
         return split_rows(self.part_path(part), self._format, self._columns)
 
     def commit(self, part: int, rows: list[Row]) -> None:
@@ -170,7 +170,7 @@ class Output:
 
 
 def split_rows(path: Path, form: Format, columns: Sequence[Column]) -> tuple[list[Row], set[int]]:
-    """A part's good rows, and the indices of those that tell of an error.
+    """A part's good rows, and the indices of those that hold an error.
 
     Raises:
         Stopped: if it cannot be read.
@@ -209,7 +209,7 @@ def write_part(path: Path, form: Format, columns: Sequence[Column], rows: list[R
         rows: in the order of their index.
 
     Returns:
-        How many of the rows tell of an error.
+        How many of the rows hold an error.
 
     Raises:
         Stopped: if the disk does not take it.

@@ -82,7 +82,7 @@ def _opened(file: str) -> "tuple[parquet.ParquetFile, list[int]]":
     if storage.is_remote(file):
         opened = parquet.ParquetFile(storage.open_file(file))
     else:
-        with storage.open_file(file):  # refuses what is no regular file
+        with storage.open_file(file):  # refuses what is not a regular file
             pass
         # By its name, for Arrow closes only what it has opened.
         opened = parquet.ParquetFile(file)

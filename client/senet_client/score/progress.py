@@ -27,7 +27,7 @@ class Report(Protocol):
     def __exit__(self, *_: object) -> None: ...
 
     def rows(self, count: int, errors: int) -> None:
-        """Told that so many rows have come, and how many of them tell of an error."""
+        """Told that so many rows have come, and how many of them hold an error."""
         ...
 
 

@@ -50,7 +50,7 @@ class RunOptions:
         keep_below: rows whose best score is not below it are left out; None keeps all.
         rows_per_part: rows of every part but the last.
         images_per_request: most images in a request.
-        retry_errors: whether committed rows that tell of an error are scored again.
+        retry_errors: whether committed rows that hold an error are scored again.
     """
 
     model: Model
@@ -79,7 +79,7 @@ class Run:
         reading: reads the images.
         pace: how many requests may be under way.
         options: what decides the run.
-        on_rows: told how many rows have come, and how many of them tell of an error.
+        on_rows: told how many rows have come, and how many of them hold an error.
         clock: monotonic time in seconds.
     """
 

@@ -57,7 +57,7 @@ def is_local_folder(location: str) -> bool:
 
 
 def matching(pattern: str) -> list[Found]:
-    """What a pattern matches and is no folder, sorted; `**` crosses folders."""
+    """What a pattern matches and is not a folder, sorted; `**` crosses folders."""
     if is_remote(pattern):
         system, path = remote_system(pattern)
         found = sorted(system.glob(path, detail=True).items())

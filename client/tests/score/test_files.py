@@ -100,5 +100,5 @@ def test_a_lock_that_was_let_go_of_while_it_was_waited_for_is_no_lock(tmp_path: 
 def test_what_is_no_journal_is_told(tmp_path: Path, text: bytes) -> None:
     (tmp_path / "journal").write_bytes(text)
 
-    with pytest.raises(WrongOption, match="is no journal"):
+    with pytest.raises(WrongOption, match="is not a journal"):
         Journal.open(tmp_path / "journal")

@@ -163,9 +163,9 @@ def test_errors_cannot_be_retried_without_the_parts(
 
         assert score(output=output, retry_errors=True) is Exit.WRONG_OPTION
 
-        assert f"1 rows of {output} tell of an error, and" in capsys.readouterr().err
+        assert f"1 rows of {output} hold an error, and" in capsys.readouterr().err
         assert score(output=output, resume=True) is Exit.PARTIAL
-        assert "1 of them tell of an error" in capsys.readouterr().err
+        assert "1 of them hold an error" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["out.csv", "out.jsonl", "out.parquet"])

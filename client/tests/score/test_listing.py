@@ -209,10 +209,10 @@ def test_one_cut_off_archive_of_several_is_rows(folder: Path) -> None:
     assert [(item.path, readable(item)) for item in found] == [
         ("tar://photos/b.jpg::1.tar", "b.jpg"),
         ("tar://photos/a.PNG::1.tar", "the file ends before the image does"),
-        ("1.tar", "it is no readable tar archive (unexpected end of data)"),
+        ("1.tar", "it is not a readable tar archive (unexpected end of data)"),
         ("tar://photos/b.jpg::2.tar", "b.jpg"),
         ("tar://photos/a.PNG::2.tar", "a.PNG"),
-        ("3.tar", "it is no readable tar archive (invalid header)"),
+        ("3.tar", "it is not a readable tar archive (invalid header)"),
     ]
 
 
@@ -314,7 +314,7 @@ def test_a_member_cut_off_since_is_unreadable(folder: Path) -> None:
         ("*.gif", r"\*.gif holds no image"),
         ("empty.tar", "empty.tar holds no image"),
         ("photos.tar.gz", "photos.tar.gz is compressed"),
-        ("bad.tar", "bad.tar is no readable tar archive"),
+        ("bad.tar", "bad.tar is not a readable tar archive"),
         ("nosuch://x/y.jpg", "nosuch"),
     ],
 )
@@ -352,7 +352,7 @@ class Guarded(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
 
 
 class NoCredentialsError(Exception):
-    """What boto raises is no OSError either."""
+    """What boto raises is not an OSError either."""
 
 
 @pytest.mark.parametrize("name", ["bucket", "bucket/*.jpg", "bucket/list.csv", "bucket/a.tar"])

@@ -106,7 +106,7 @@ def test_an_output_with_errors_whose_parts_are_gone_says_so(
     rows = [{"error_code": None}, {"error_code": "invalid_image"}]
     bucket.pipe_file("/results/s.jsonl", "".join(json.dumps(row) + "\n" for row in rows).encode())
     assert score(output="memory://results/s.jsonl", retry_errors=True) is Exit.WRONG_OPTION
-    assert "1 rows of memory://results/s.jsonl tell of an error" in capsys.readouterr().err
+    assert "1 rows of memory://results/s.jsonl hold an error" in capsys.readouterr().err
 
 
 def test_a_storage_that_takes_nothing_keeps_the_parts(

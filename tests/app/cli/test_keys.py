@@ -257,10 +257,10 @@ def test_expiry_is_written_as_a_date_or_a_time(tmp_path: Path, text: str, moment
     ("text", "cause"),
     [
         ("2001-01-31", "has passed"),
-        ("soon", "no date"),
-        ("31.01.2999", "no date"),
-        ("9999-12-31T23:59:59-12:00", "no date"),
-        ("", "no date"),
+        ("soon", "not a date"),
+        ("31.01.2999", "not a date"),
+        ("9999-12-31T23:59:59-12:00", "not a date"),
+        ("", "not a date"),
     ],
 )
 def test_an_expiry_that_is_none_is_refused(tmp_path: Path, text: str, cause: str) -> None:

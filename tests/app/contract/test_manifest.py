@@ -65,7 +65,7 @@ def set_(*path: str | int, value: object) -> Change:
         (set_("signature", "outputs", 0, "dtype", value="float16"), "signature.outputs.0.dtype"),
         (set_("signature", "outputs", 0, "name", value="a b"), "signature.outputs.0.name"),
         (set_("signature", "outputs", 0, "shape", value=["batch", 63]), "differ in their number"),
-        (set_("signature", "outputs", value=[]), "one of them logits"),
+        (set_("signature", "outputs", value=[]), "one must be logits"),
         (set_("signature", "outputs", 1, "shape", value=["batch", None]), "every size"),
         (set_("signature", "inputs", 0, "shape", value=["batch", 8, 9, 3]), "differ in size"),
         (set_("gates", value=[{"block": "a", "mean": 0.5, "spread": -1}]), "gates.0.spread"),

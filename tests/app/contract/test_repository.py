@@ -258,7 +258,7 @@ def test_golden_files_that_are_no_arrays(tmp_path: Path, data: bytes) -> None:
     (write_model(tmp_path) / "golden.inputs.npy").write_bytes(data)
     error = refusal(find(tmp_path).golden)
     assert error.option == "model_repository"
-    assert "no NumPy array" in error.cause
+    assert "not a NumPy array" in error.cause
 
 
 def test_golden_files_that_claim_to_be_huge(tmp_path: Path) -> None:
@@ -266,13 +266,13 @@ def test_golden_files_that_claim_to_be_huge(tmp_path: Path) -> None:
     with path.open("wb") as file:
         head = {"descr": "|u1", "fortran_order": False, "shape": (10**15, 8, 8, 3)}
         np.lib.format.write_array_header_1_0(file, head)
-    assert "no NumPy array" in refusal(find(tmp_path).golden).cause
+    assert "not a NumPy array" in refusal(find(tmp_path).golden).cause
 
 
 def test_golden_files_run_no_code(tmp_path: Path) -> None:
     path = write_model(tmp_path) / "golden.inputs.npy"
     np.save(path, np.array([{"pickled": 1}], dtype=object), allow_pickle=True)
-    assert "no NumPy array" in refusal(find(tmp_path).golden).cause
+    assert "not a NumPy array" in refusal(find(tmp_path).golden).cause
 
 
 def test_gates_of_classes_are_read_with_their_digest(tmp_path: Path) -> None:

@@ -177,7 +177,7 @@ def test_a_compiled_network_that_says_both_is_refused() -> None:
     ],
 )
 def test_what_is_no_onnx_file_is_refused(data: bytes) -> None:
-    assert "is no ONNX file" in refusal(data).cause
+    assert "is not an ONNX file" in refusal(data).cause
 
 
 def points_outside(message: Message) -> bool:

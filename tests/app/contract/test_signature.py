@@ -67,13 +67,13 @@ def added(where: str, entry: dict[str, Any]) -> dict[str, Any]:
         (changed("inputs", 0, shape=["batch", 8, 8, 4]), "three channels"),
         (changed("outputs", 1, name="logits"), "the same name"),
         (changed("outputs", 1, name="images"), "the same name"),
-        (changed("outputs", 1, shape=["n", 3]), "call the batch the same"),
+        (changed("outputs", 1, shape=["n", 3]), "same name for the batch"),
         (changed("outputs", 2, shape=["batch", 63, 8, 8]), "number of classes"),
-        (added("outputs", spec(shape=["batch", 7])), "different meanings"),
-        (added("outputs", COLOUR_SIGNATURE.image.model_dump() | {"name": "x"}), "meanings"),
+        (added("outputs", spec(shape=["batch", 7])), "differ in meaning"),
+        (added("outputs", COLOUR_SIGNATURE.image.model_dump() | {"name": "x"}), "meaning"),
         (added("inputs", spec(shape=["batch", 7])), "one input"),
         ({"inputs": [], "outputs": COLOUR_SIGNATURE.outputs}, "one input"),
-        ({"inputs": COLOUR_SIGNATURE.inputs, "outputs": []}, "one of them logits"),
+        ({"inputs": COLOUR_SIGNATURE.inputs, "outputs": []}, "one must be logits"),
     ],
 )
 def test_inputs_and_outputs_that_are_no_classifiers_are_refused(

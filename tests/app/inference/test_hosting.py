@@ -44,13 +44,13 @@ def load(root: Path, hosting: Hosting, engine: FakeEngine | None = None) -> Load
         precision="auto",
         max_batch_size=4,
         cores=1,
-        room=hosting.room(),
+        memory_left=hosting.memory_left(),
     )
 
 
 def test_nothing_is_refused_where_nothing_is_known(make: Make, repository: Path) -> None:
     hosting = make(None, None)
-    assert hosting.room() is None
+    assert hosting.memory_left() is None
     assert load(repository, hosting).file_bytes > 0
 
 
@@ -71,13 +71,13 @@ async def test_records_take_memory_from_requests(make: Make, tmp_path: Path) -> 
         hosting = make(1200, None, max_image_pixels=1_000_000, **options)
         hosting.start()
         hosting.take_stock()
-        free.append(hosting.room())
+        free.append(hosting.memory_left())
         await hosting.stop()
     without, with_records = free
     assert without is not None
     assert with_records is not None
-    assert "records 64 MiB" in with_records.told
-    assert 50 * MIB < without.left_bytes - with_records.left_bytes < 80 * MIB
+    assert "records 64 MiB" in with_records.reason
+    assert 50 * MIB < without.bytes - with_records.bytes < 80 * MIB
 
 
 async def test_memory_of_requests_makes_way_and_comes_back(
@@ -88,15 +88,15 @@ async def test_memory_of_requests_makes_way_and_comes_back(
     try:
         first = hosting.open(load(repository, hosting))
         hosting.take_stock()
-        before = hosting.room()
+        before = hosting.memory_left()
         second = hosting.open(load(repository, hosting))
         hosting.share_memory()
-        between = hosting.room()
+        between = hosting.memory_left()
         assert before is not None
         assert between is not None
-        assert between.left_bytes < before.left_bytes
+        assert between.bytes < before.bytes
         await hosting.close(second)
-        assert hosting.room() == before
+        assert hosting.memory_left() == before
         await hosting.close(first)
         assert metrics.registry.get_sample_value("senet_model_state", {}) is None
     finally:

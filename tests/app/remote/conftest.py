@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 
+from app.remote.connection import Connection
 from app.remote.copies import Copies
 from app.remote.repository import RemoteRepository
-from app.remote.store import Connection, Store
+from app.remote.store import Store
 from tests.support.repository import write_model
 
 URI = "s3://bucket/models"

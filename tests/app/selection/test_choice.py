@@ -341,7 +341,7 @@ def test_a_folder_that_cannot_be_used_costs_a_line(
     # Root, as which tests may run, could write into a read-only folder.
     trial = Trial(milliseconds(int8=3), ChoiceCache(tmp_path / "file" / "cache"))
     assert trial.choose().chosen_by == "measurement"
-    [message] = [text for text in caplog.messages if "cannot be kept" in text]
+    [message] = [text for text in caplog.messages if "cannot be saved" in text]
     assert "Not a directory" in message
     assert "--cache-directory" in message
 

@@ -18,7 +18,7 @@ from app.engines.engine import Engines, Layout, Provider
 from app.engines.onnx_engine import OnnxEngines
 from app.selection.cache import ChoiceCache
 from app.selection.loading import LoadedModel, load_model
-from app.selection.room import room_of_start
+from app.selection.memory_left import memory_left_at_start
 from tests.support.colours import COLOURS, INPUT_SIDE, colour_outputs
 from tests.support.engines import FakeEngine, FakeEngines
 from tests.support.repository import COLOUR_SIGNATURE, ManifestDict, in_schema_1, write_model
@@ -48,7 +48,7 @@ def load(
         inference_threads=inference_threads,
         cache=cache,
         measures=measures,
-        room=room_of_start(memory_limit_bytes),
+        memory_left=memory_left_at_start(memory_limit_bytes),
     )
 
 

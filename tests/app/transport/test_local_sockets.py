@@ -48,7 +48,7 @@ def test_one_that_is_in_use_is_left_alone(path: Path) -> None:
 
 def test_a_file_that_is_no_socket_is_left_alone(path: Path) -> None:
     path.write_text("precious")
-    with pytest.raises(ConfigurationError, match="no socket"):
+    with pytest.raises(ConfigurationError, match="not a socket"):
         unix_socket(path)
     assert path.read_text() == "precious"
 

@@ -156,10 +156,10 @@ def test_a_network_whose_answers_depend_on_the_batch_is_refused(order: Order) ->
     [
         ({"precisions": ("fp32", "fp16")}, "--evaluate"),
         ({"precisions": ("int8",)}, "fp32 is missing"),
-        ({"name": "../escape"}, "is no model name"),
+        ({"name": "../escape"}, "is not a model name"),
         ({"version": 0}, "is not positive"),
-        ({"max_accuracy_drop": float("nan")}, "nan is no number of points"),
-        ({"max_accuracy_drop": -1}, "-1 is no number of points"),
+        ({"max_accuracy_drop": float("nan")}, "nan is not a number of points"),
+        ({"max_accuracy_drop": -1}, "-1 is not a number of points"),
     ],
 )
 def test_an_order_that_cannot_be_carried_out_is_refused(

@@ -72,20 +72,20 @@ def test_weights_marked_as_pickles_are_refused(program: Path) -> None:
 def test_a_truncated_file_is_refused(program: Path, part: float) -> None:
     content = program.read_bytes()
     program.write_bytes(content[: int(len(content) * part)])
-    with pytest.raises(ConfigurationError, match="missing, truncated or no exported program"):
+    with pytest.raises(ConfigurationError, match="missing, truncated or not an exported program"):
         load(program)
 
 
 def test_a_damaged_graph_is_refused(program: Path) -> None:
     rewrite(program, lambda name, content: b"{}" if name.endswith("models/model.json") else content)
-    with pytest.raises(ConfigurationError, match="missing, truncated or no exported program"):
+    with pytest.raises(ConfigurationError, match="missing, truncated or not an exported program"):
         load(program)
 
 
 def test_weights_alone_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "weights.pt2"
     torch.save(TinyNet().state_dict(), path)
-    with pytest.raises(ConfigurationError, match="no exported program"):
+    with pytest.raises(ConfigurationError, match="not an exported program"):
         load(path)
 
 

@@ -131,8 +131,8 @@ def test_json_is_read(
 @pytest.mark.parametrize(
     ("content", "cause"),
     [
-        ("tench\n", "is no JSON"),
-        ("[" * 100_000, "is no JSON"),
+        ("tench\n", "is not valid JSON"),
+        ("[" * 100_000, "is not valid JSON"),
         ("3", "holds no classes"),
         ("{}", "has 0 classes"),
         ('["a", "b"]', "has 2 classes, but the network has 3"),

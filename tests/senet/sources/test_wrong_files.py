@@ -75,7 +75,7 @@ def test_where_weights_are_wanted(
 @pytest.mark.parametrize(
     ("write", "name", "cause", "remedy"),
     [
-        (weights, "program.pt2", "what torch.save wrote", "give it as --checkpoint"),
+        (weights, "program.pt2", "was written by torch.save", "give it as --checkpoint"),
         (safetensors, "model.safetensors", "a safetensors file", "give it as --checkpoint"),
         *(entry for entry in FILES if entry[0] is not program),
     ],

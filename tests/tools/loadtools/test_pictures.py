@@ -49,7 +49,7 @@ def test_a_folder_without_photos_is_refused(tmp_path: Path) -> None:
 def test_a_file_that_is_no_photo_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"text")
 
-    with pytest.raises(ConfigurationError, match=r"--photos: .*a\.jpg is no picture"):
+    with pytest.raises(ConfigurationError, match=r"--photos: .*a\.jpg is not a picture"):
         pictures.given(tmp_path)
 
 

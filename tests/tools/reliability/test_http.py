@@ -102,7 +102,7 @@ def test_a_body_longer_than_it_said_ends_the_connection_after_its_answer(
         connection.send_head(OCTETS, f"content-length: {len(PICTURE) - 1}")
         connection.send(PICTURE)
         first, second = connection.read_to_end().split(b"HTTP/1.1 ")[1:]
-    assert first.startswith(b"200 ")  # a PNG's last byte is no part of its picture
+    assert first.startswith(b"200 ")  # a PNG's last byte is not part of its picture
     assert second.startswith(b"400 ")
     assert top_classes(post_image(client, PICTURE)) == [7]
 

@@ -99,7 +99,7 @@ def test_an_installed_service_says_where_the_command_is(tmp_path: Path) -> None:
     )  # fmt: skip
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr == (
-        "error: tune: an installed service does not bring it; run python -m tools.tune in a"
+        "error: tune: an installed service does not include it; run python -m tools.tune in a"
         " checkout of the project\n"
     )
 

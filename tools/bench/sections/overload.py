@@ -49,7 +49,7 @@ def measure(session: Session, lineup: Lineup) -> None:
             f"Poisson arrivals at {_FACTOR:g} times what {session.clients} waiting clients get, for"
             f" {plan.open:g} s; medians of {plan.rounds} rounds, and the last one's generator. The"
             " generator runs in Python on the same cores: what it takes of them more than for the"
-            " waiting clients is no capacity of the service.",
+            " waiting clients is not a capacity of the service.",
             ("", "images/s", "of the capacity that is left", "generator's cores"),
             [
                 ("waiting clients", _median(calm for calm, _ in found), None, calm.busy),

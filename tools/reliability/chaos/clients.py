@@ -126,5 +126,5 @@ class Clients:
 def _top(result: dict[str, object]) -> tuple[int, float]:
     predictions = result["predictions"]
     if not isinstance(predictions, list):
-        raise TypeError("predictions are no list")
+        raise TypeError("predictions are not a list")
     return int(predictions[0]["class_index"]), float(predictions[0]["score"])

@@ -58,11 +58,3 @@ def jpeg_segment(marker: int, body: bytes) -> bytes:
 def insert_jpeg_segments(jpeg: bytes, segments: bytes) -> bytes:
     """The JPEG with segments right after its start marker."""
     return jpeg[:2] + segments + jpeg[2:]
-
-
-def riff(form: bytes, chunks: Sequence[tuple[bytes, bytes]]) -> bytes:
-    """A RIFF container, as WebP uses it."""
-    body = form
-    for kind, data in chunks:
-        body += kind + struct.pack("<I", len(data)) + data + b"\x00" * (len(data) % 2)
-    return b"RIFF" + struct.pack("<I", len(body)) + body

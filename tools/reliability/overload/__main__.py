@@ -45,7 +45,7 @@ def main() -> int:
     parser.add_argument(
         "--share-cores", action="store_true",
         help="let the service have the generator's core as well; by default the generator, which"
-        " is no part of a service's load, has one to itself where there are several",
+        " is not part of a service's load, has one to itself where there are several",
     )  # fmt: skip
     parser.add_argument("service", nargs="*", help="options of the service, after --")
     options = parser.parse_args()

@@ -70,7 +70,7 @@ async def read_inputs(document: Inputs, visit: Visit) -> bytes:
     """The photo of a request in JSON, whose parameters become the visit's.
 
     Raises:
-        MalformedRequest: if it is no base64.
+        MalformedRequest: if it is not base64.
         InvalidParameter: if another function is to be applied than the model's own.
     """
     parameters = document.get("parameters") or _Parameters()

@@ -11,7 +11,7 @@ from app.transport.http.adapters.adapter import Adapter, InferRoute, PlainRoute
 from app.transport.http.adapters.bodies import read_json
 from app.transport.http.adapters.inference import Inference
 from app.transport.http.adapters.instances import images_of, read_instances
-from app.transport.http.adapters.ranked import predictions
+from app.transport.http.adapters.ranked import predictions_response
 from app.transport.http.arrivals import Arrival
 from app.transport.http.request_body import RequestBody
 from app.transport.open_inference.inputs import Images
@@ -40,12 +40,7 @@ def kserve_adapter(service: Service, inference: Inference) -> Adapter:
                 )
             return await images_of(document, inference.max_images)
 
-        done = await inference(request, arrival, read, name="instance")
-        return Response(
-            orjson.dumps(predictions(done.results)),
-            headers=done.headers,
-            media_type="application/json",
-        )
+        return predictions_response(await inference(request, arrival, read, name="instance"))
 
     async def models(_: Request) -> Response:
         names = sorted(service.table.routes)

@@ -147,8 +147,8 @@ async def _guarded(adapter: Adapter, answer: Awaitable[Response]) -> Response:
     except ClientDisconnect:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
     except Exception:
-        logger.exception("unforeseen error")
-        detail = "an unforeseen error; it is in the log"
+        logger.exception("unexpected error")
+        detail = "an unexpected error; it is in the log"
         return _error(adapter, 500, "internal_error", "Internal error", detail)
 
 

@@ -1,10 +1,11 @@
 """Ranked classes as these protocols write them."""
 
-from collections.abc import Sequence
-
+import orjson
+from fastapi.responses import Response
 from typing_extensions import TypedDict
 
 from app.inference.classification import Classification
+from app.transport.http.adapters.inference import Classified
 from app.transport.http.classify import SCORE_DIGITS
 
 
@@ -28,6 +29,7 @@ def ranked_labels(result: Classification) -> list[RankedLabel]:
     ]
 
 
-def predictions(results: Sequence[Classification]) -> dict[str, list[list[RankedLabel]]]:
+def predictions_response(done: Classified) -> Response:
     """The answer to instances: for each its classes, the best first."""
-    return {"predictions": [ranked_labels(result) for result in results]}
+    answer = {"predictions": [ranked_labels(result) for result in done.results]}
+    return Response(orjson.dumps(answer), headers=done.headers, media_type="application/json")

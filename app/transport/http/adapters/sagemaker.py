@@ -15,7 +15,7 @@ from app.transport.http.adapters.huggingface import Inputs, read_inputs
 from app.transport.http.adapters.inference import Inference
 from app.transport.http.adapters.instances import Instances, images_of
 from app.transport.http.adapters.ping import ping_route
-from app.transport.http.adapters.ranked import predictions, ranked_labels
+from app.transport.http.adapters.ranked import predictions_response, ranked_labels
 from app.transport.http.arrivals import Arrival
 from app.transport.http.json_text import read_document
 from app.transport.http.request_body import RequestBody
@@ -48,7 +48,9 @@ def sagemaker_adapter(service: Service, inference: Inference) -> Adapter:
             return [await read_inputs(document, visit)]
 
         done = await inference(request, arrival, read, name="instance")
-        answer = predictions(done.results) if are_instances else ranked_labels(done.results[0])
+        if are_instances:
+            return predictions_response(done)
+        answer = ranked_labels(done.results[0])
         return Response(orjson.dumps(answer), headers=done.headers, media_type="application/json")
 
     return Adapter(infers=[InferRoute("/invocations", invoke)], others=[ping_route(service)])

@@ -2,13 +2,13 @@
 
 from typing import Annotated, Any, NotRequired
 
-import orjson
 from fastapi import Request
 from fastapi.responses import Response
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
 from app.contract.errors import InvalidParameter
+from app.contract.strict import first_fault
 from app.inference.classification import ClassifyOptions
 from app.inference.service import Service
 from app.inference.visit import Visit
@@ -16,7 +16,7 @@ from app.transport.http.adapters.adapter import Adapter, InferRoute, PlainRoute
 from app.transport.http.adapters.bodies import read_json
 from app.transport.http.adapters.inference import Inference
 from app.transport.http.adapters.instances import images_of, read_instances
-from app.transport.http.adapters.ranked import predictions
+from app.transport.http.adapters.ranked import predictions_response
 from app.transport.http.arrivals import Arrival
 from app.transport.http.request_body import RequestBody
 from app.transport.open_inference.inputs import Images
@@ -51,15 +51,10 @@ def vertex_adapter(
             visit.options = _options(document.get("parameters") or {}, visit.options)
             return await images_of(document, inference.max_images)
 
-        done = await inference(request, arrival, read, name="instance")
-        return Response(
-            orjson.dumps(predictions(done.results)),
-            headers=done.headers,
-            media_type="application/json",
-        )
+        return predictions_response(await inference(request, arrival, read, name="instance"))
 
     async def health(_: Request) -> Response:
-        service.table  # noqa: B018 - it raises while there is none to serve from
+        service.check_serving()
         return Response(b'{"status":"ready"}', media_type="application/json")
 
     return Adapter(
@@ -72,9 +67,7 @@ def _options(given: dict[str, Any], options: ClassifyOptions) -> ClassifyOptions
     try:
         parameters = _PARAMETERS.validate_python(given)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])[:64]
-        raise InvalidParameter(f"parameters.{where}: {first['msg']}") from error
+        raise InvalidParameter(f"parameters.{first_fault(error)}") from error
     return ClassifyOptions(
         top_k=parameters.get("maxPredictions") or options.top_k,
         min_score=parameters.get("confidenceThreshold") or options.min_score,

@@ -82,7 +82,7 @@ def test_strips_may_be_the_same_but_not_overlap() -> None:
     ("strips", "sizes", "why"),
     [
         ((jpeg(), jpeg()), 1, "numbers of strips"),
-        ((b"\x00" * 100,), None, "no JPEG"),
+        ((b"\x00" * 100,), None, "not a JPEG"),
         ((b"\xff\xd8" + END,) * 4097, None, "more than 4096"),
         ((jpeg()[:300],), None, "truncated"),
         ((jpeg().replace(b"\xff\xc0\x00\x11\x08", b"\xff\xc0\x00\x11\x0c"),), None, "12 bits"),

@@ -126,7 +126,7 @@ def test_a_thread_that_is_lost_turns_readiness_off_and_is_reported(
     make_settings: Callable[..., Settings],
 ) -> None:
     class Death(BaseException):
-        """What no thread survives: it is no `Exception`."""
+        """What no thread survives: it is not an `Exception`."""
 
     death = Death("of the engine")
 

@@ -1,4 +1,4 @@
-"""Request ids, unforeseen errors, cross-origin pages, headers for browsers."""
+"""Request ids, unexpected errors, cross-origin pages, headers for browsers."""
 
 import logging
 import re
@@ -51,7 +51,7 @@ def test_every_request_gets_an_id_of_its_own(client: httpx.Client) -> None:
     assert len(ids) == 5
 
 
-def test_an_unforeseen_error_is_a_problem_and_stands_in_the_log(
+def test_an_unexpected_error_is_a_problem_and_stands_in_the_log(
     client: httpx.Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.ERROR, "app"):

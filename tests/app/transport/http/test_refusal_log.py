@@ -23,7 +23,7 @@ class Refusals:
 
     def refuse(self, times: int) -> None:
         for _ in range(times):
-            self.log.note(400, "malformed_request", "this is no HTTP request", "192.0.2.1")
+            self.log.note(400, "malformed_request", "this is not an HTTP request", "192.0.2.1")
 
     def end_second(self) -> None:
         due, self._due = self._due, []
@@ -67,7 +67,7 @@ def test_a_line_says_who_and_why(
         refusals.refuse(1)
     [line] = [vars(record) for record in caplog.records]
     assert (line["outcome"], line["status"]) == ("malformed_request", 400)
-    assert line["detail"] == "this is no HTTP request"
+    assert line["detail"] == "this is not an HTTP request"
     assert line.get("caller") == caller
 
 

@@ -79,13 +79,13 @@ def test_base64_as_it_is_written(client: httpx.Client, data: str) -> None:
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (BASE64[:40] + "!" + BASE64[41:], "'!' is no base64"),
-        (BASE64[:40] + "ä" + BASE64[41:], "no base64"),
+        (BASE64[:40] + "!" + BASE64[41:], "'!' is not base64"),
+        (BASE64[:40] + "ä" + BASE64[41:], "not base64"),
         (BASE64[:41] + " " + BASE64[42:], "+ was decoded like that of a form"),
         ("QUJDR", "cut short"),
         ("QQ==" + BASE64, "padded where"),
         ("data:image/png," + BASE64, "must hold base64"),
-        ("data:image/png;base64", "no base64"),
+        ("data:image/png;base64", "not base64"),
         ("https://example.org/a.jpg", "not fetched"),
         ("HTTP://example.org/a.jpg", "not fetched"),
         (" s3://bucket/a.jpg", "not fetched"),
@@ -123,7 +123,7 @@ def test_an_image_by_address_is_refused_with_the_reason(
     client: httpx.Client, document: object
 ) -> None:
     problem = assert_problem(client.post("/classify", json=document), 400, "malformed_request")
-    assert "images are not fetched by address" in problem["detail"]
+    assert "images are not fetched from URLs" in problem["detail"]
 
 
 def test_the_reason_is_not_told_where_it_is_another(client: httpx.Client) -> None:
@@ -330,4 +330,4 @@ def test_an_address_as_the_body_is_refused_with_the_reason(client: httpx.Client)
     headers = {"content-type": "text/uri-list"}
     response = client.post("/classify", content=b"https://example.org/a.jpg", headers=headers)
     problem = assert_problem(response, 415, "unsupported_media_type")
-    assert "images are not fetched by address" in problem["detail"]
+    assert "images are not fetched from URLs" in problem["detail"]

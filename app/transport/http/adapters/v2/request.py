@@ -82,7 +82,7 @@ async def read_request(headers: Mapping[bytes, bytes], body: bytes) -> InferRequ
         body: the whole.
 
     Raises:
-        MalformedRequest: if it is no inference request, or does not agree with itself.
+        MalformedRequest: if it is not an inference request, or does not agree with itself.
     """
     length = _header_length(headers, len(body))
     if length == 0:  # Triton's "raw binary request"
@@ -120,7 +120,7 @@ def _header_length(headers: Mapping[bytes, bytes], size: int) -> int | None:
     if value is None:
         return None
     if not _LENGTH.fullmatch(value.strip()):
-        raise MalformedRequest(f"{HEADER_LENGTH} is no length")
+        raise MalformedRequest(f"{HEADER_LENGTH} is not a length in bytes")
     length = int(value)
     if length > size:
         raise MalformedRequest(f"{HEADER_LENGTH} is {length}, and the body has {size} bytes")
@@ -139,7 +139,7 @@ def _inputs(heads: Sequence[_Input], binary: memoryview | None) -> list[InputTen
             if data is None:
                 raise MalformedRequest(f"{where} has neither data nor binary_data_size")
             if not isinstance(data, list):
-                raise MalformedRequest(f"{where}: data is no list")
+                raise MalformedRequest(f"{where}: data is not a list")
             content = _content(head, data, where)
         else:
             size = whole(parameters, "binary_data_size", where)

@@ -95,7 +95,7 @@ class _InferEndpoint:
 
 
 class _Metadata:
-    """Answers what is no inference.
+    """Answers what is not an inference.
 
     Args:
         service: whose state and models are told.
@@ -113,7 +113,7 @@ class _Metadata:
         return _json({"live": True})
 
     async def ready(self, _: Request) -> Response:
-        self._service.table  # noqa: B018 - it raises while there is none to serve from
+        self._service.check_serving()
         return _json({"ready": True})
 
     async def model_ready(self, request: Request) -> Response:

@@ -24,7 +24,7 @@ export function watchIntake(take, fail) {
   addEventListener("drop", (event) => {
     event.preventDefault();
     isOver(false);
-    takeAll(event.dataTransfer, "What was dropped is no file.");
+    takeAll(event.dataTransfer, "What was dropped is not a file.");
   });
   addEventListener("paste", (event) => {
     if (event.target instanceof HTMLInputElement) return;

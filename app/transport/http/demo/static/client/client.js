@@ -2,7 +2,7 @@ import{readBatch, readClassGates, readFeedback, readModels } from "./answers.js"
 const counts = [attempts, this.#imagesPerRequest, this.#bytesPerRequest];if (!counts.every((count) => Number.isInteger(count) && count >= 1)){throw new InvalidArgument("counts must be whole numbers of at least 1");}
 if (options.apiKey !== undefined && !/^[\x21-\x7e]+$/.test(options.apiKey)){throw new InvalidArgument("apiKey: only visible ASCII characters are possible");}
 this.#policy ={baseUrl,apiKey: options.apiKey,retries:{attempts,firstPause: options.retries?.firstPause ?? 0.2,longestPause: options.retries?.longestPause ?? 10,timeouts: options.retries?.timeouts ?? false,unreachable: options.retries?.unreachable ?? false,},fetch: options.fetch ?? ((input, init) => fetch(input, init)),onRetry: options.onRetry ?? (() => undefined),sleep: options.sleep ?? pause,clock: options.clock ?? (() => performance.now() / 1000),random: options.random ?? Math.random,reached: false,};}
-async classify(image, options ={}){const result = (await this.classifyBatch([image], options)).results[0];if (result === undefined || result instanceof SenetClientError){throw result ?? new InvalidArgument("there is no image");}
+async classify(image, options ={}){const result = (await this.classifyBatch([image], options)).results[0];if (result === undefined || result instanceof SenetClientError){throw result ?? new InvalidArgument("no image was given");}
 return result;}
 async classifyBatch(images, options ={}){const names = images.map(nameOf);const request = classifyRequest(await Promise.all(images.map(bytesOf)), options);return call(this.#policy, request, this.#limits(options), (response, attempts) => readBatch(response, names, attempts));}
 async *classifyMany(images, options ={}){const{concurrency = 4, ...asked } = options;if (!Number.isInteger(concurrency) || concurrency < 1){throw new InvalidArgument("concurrency must be a whole number of at least 1");}
@@ -28,7 +28,7 @@ const remaining = answers[Symbol.iterator]();return read.map((item) => (item ins
 #limits(options){return{timeout: options.timeout ?? this.#timeout, signal: options.signal };}
 }
 const OF_AN_IMAGE = new Set([
-"unsupported_image_format","invalid_image","image_too_large","body_too_large","inference_failed","deadline_exceeded",]);function classifyRequest(images, options){const [first] = images;if (first === undefined){throw new InvalidArgument("there is no image; give at least one");}
+"unsupported_image_format","invalid_image","image_too_large","body_too_large","inference_failed","deadline_exceeded",]);function classifyRequest(images, options){const [first] = images;if (first === undefined){throw new InvalidArgument("no image was given; give at least one");}
 const request ={method: "POST", path: "classify", query: queryOf(options) };if (images.length === 1){return{...request, body: first, contentType: "application/octet-stream" };}
 const form = new FormData();images.forEach((image) => form.append("image", image, ""));return{...request, body: form };}
 function queryOf(options){const query = new URLSearchParams();const add = (name, value) =>{if (value !== undefined){query.set(name, String(value));}
