@@ -243,9 +243,16 @@ class ModelHost:
     async def _watch(self, on_death: Callable[[BaseException], None]) -> None:
         """Fails the batches that hang, which nothing can end."""
         hung: Sequence[Infer] = ()
+        looked = awake_since = self._clock()
         while not hung:
             await asyncio.sleep(self._inference_timeout / _LOOKS_PER_TIMEOUT)
-            hung = self._lane.overdue(self._inference_timeout) if self._lane else ()
+            last, looked = looked, self._clock()
+            if looked - last > self._inference_timeout:
+                # The whole process stood still (a paused container, a suspended machine), and its
+                # batches with it.
+                awake_since = looked
+            if self._lane and looked - awake_since >= self._inference_timeout:
+                hung = self._lane.overdue(self._inference_timeout)
         for task in hung:
             _settle(
                 [(image, InferenceFailed("the engine did not come back")) for image in task.batch]

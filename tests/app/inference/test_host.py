@@ -3,6 +3,8 @@
 import asyncio
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 
 import numpy as np
@@ -23,9 +25,11 @@ from app.inference.workers import Workers
 from app.selection.served_model import ServedModel
 from app.telemetry.metrics import Metrics
 from app.telemetry.tracing import Tracing
+from tests.support.clock import Clock
 from tests.support.colours import COLOURS, INPUT_SIDE, colour_outputs
 from tests.support.engines import FakeEngine
 from tests.support.images import encode, photo
+from tests.support.waiting import BOUND_SECONDS
 
 FOREVER = float("inf")
 PICTURES = [encode(photo(colour)) for colour in COLOURS[:8]]
@@ -43,8 +47,13 @@ def deaths() -> list[BaseException]:
 
 
 @pytest.fixture
-def workers(deaths: list[BaseException]) -> Iterator[Workers]:
-    workers = Workers()
+def clock() -> Callable[[], float]:
+    return time.monotonic
+
+
+@pytest.fixture
+def workers(deaths: list[BaseException], clock: Callable[[], float]) -> Iterator[Workers]:
+    workers = Workers(clock)
     workers.start(on_death=deaths.append)
     yield workers
     workers.stop()
@@ -52,7 +61,11 @@ def workers(deaths: list[BaseException]) -> Iterator[Workers]:
 
 @pytest.fixture
 async def make(
-    served: ServedModel, metrics: Metrics, workers: Workers, deaths: list[BaseException]
+    served: ServedModel,
+    metrics: Metrics,
+    workers: Workers,
+    deaths: list[BaseException],
+    clock: Callable[[], float],
 ) -> AsyncIterator[Make]:
     """Makes started hosts, and stops them."""
     made: list[tuple[ModelHost, FakeEngine]] = []
@@ -68,6 +81,7 @@ async def make(
             max_image_pixels=10**6,
             decoding_bytes=10**6,
             inference_timeout_seconds=inference_timeout_seconds,
+            clock=clock,
         )
         host.start(on_death=deaths.append)
         made.append((host, engine))
@@ -309,6 +323,45 @@ async def test_an_engine_that_hangs_is_reported_and_nobody_waits_for_it(
     assert isinstance(answer, InferenceFailed)
     [death] = deaths
     assert isinstance(death, EngineHung)
+
+
+class LookedAt(Clock):
+    """Counts how often the event loop has asked for the time."""
+
+    looks = 0
+
+    def __call__(self) -> float:
+        if threading.current_thread() is threading.main_thread():
+            self.looks += 1
+        return super().__call__()
+
+    async def wait_for_looks(self, count: int) -> None:
+        most = self.looks + count
+        async with asyncio.timeout(BOUND_SECONDS):
+            while self.looks < most:  # noqa: ASYNC110 - the watch tells nobody that it has looked
+                await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("clock", [LookedAt()])
+async def test_a_process_that_stood_still_is_given_its_time_again(
+    make: Make,
+    engine: FakeEngine,
+    metrics: Metrics,
+    deaths: list[BaseException],
+    clock: LookedAt,
+) -> None:
+    host = await make(engine, inference_timeout_seconds=0.05)
+    engine.gate.close()
+    asking = asyncio.create_task(host.infer(PICTURES[:1], visit(host, metrics)))
+    await asyncio.to_thread(engine.gate.wait_until_held)
+    for seconds in (1000, 0.04):
+        clock.advance(seconds)
+        await clock.wait_for_looks(3)
+        assert not deaths
+    clock.advance(0.02)  # it hangs nevertheless
+    [answer] = await asking
+    assert isinstance(answer, InferenceFailed)
+    assert isinstance(deaths[0], EngineHung)
 
 
 async def test_a_thread_that_is_lost_is_reported(
