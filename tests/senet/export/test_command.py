@@ -75,7 +75,7 @@ def test_a_truncated_checkpoint_is_refused(
 @pytest.mark.parametrize(
     ("flag", "message"),
     [
-        ("--precision=fp32,fp8", "'fp8' is none of fp32, fp16, int8"),
+        ("--precision=fp32,fp8", "'fp8' is not one of fp32, fp16, int8"),
         ("--mean=0.5,0.5", "is not three numbers R,G,B"),
         ("--int8-layout=u8u8", "invalid choice"),
     ],
