@@ -23,7 +23,7 @@ _A_TIE = 0.95
 # As much sooner more threads must answer a lone client to be worth a session of their own.
 _SOONER = 0.9
 # Raised whenever measuring changes, so that earlier measurements are void.
-_METHOD = 7
+_METHOD = 8
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ _CLEARLY_SLOWER = 0.7
 # A batch that brings less than this has brought nothing.
 _GAIN = 1.03
 # As near to the best speed, images are better answered sooner than gathered (docs/performance.md).
-_NEARLY_BEST = 0.95
+_NEARLY_BEST = 0.97
 # After one that has brought less than this, larger ones are not expected to bring much.
 _SMALL_GAIN = 1.1
 # A run as long as this makes little of what else a batch costs the service: threads that hand

@@ -139,7 +139,7 @@ def test_gaps_that_decoding_fills_do_not_count() -> None:
     [
         (alike(30), 1),
         (alike(11), 2),
-        (alike(30, overhead=2), 1),
+        (alike(30, overhead=1), 1),
         (alike(6, overhead=2), 4),
         (alike(100, overhead=15), 2),
         (alike(100, overhead=60), 8),
