@@ -103,7 +103,9 @@ def test_a_batch_links_every_request_in_it(
         answers = [threads.submit(post_image, client, PICTURE)]
         engine.gate.wait_until_held()
         answers += [threads.submit(post_image, client, PICTURE) for _ in range(2)]
-        eventually(lambda: value(client, "senet_queue_depth", model="colours", version="1") == 2)
+        of_model = {"model": "colours", "version": "1"}
+        eventually(lambda: value(client, "senet_decode_seconds_count", **of_model) == 3)
+        eventually(lambda: value(client, "senet_queue_depth", **of_model) == 2)
         engine.gate.open()
         assert [answer.result().status_code for answer in answers] == [200] * 3
     spans = by_name(exporter, 14)
