@@ -1,5 +1,6 @@
 """Residual blocks with an optional SE block before the addition (paper, figure 3)."""
 
+from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from torch import Tensor, nn
@@ -25,7 +26,7 @@ def initialise(network: nn.Module) -> None:
                 nn.init.zeros_(module.bias)
 
 
-class ResidualBlock(nn.Module):
+class ResidualBlock(nn.Module, ABC):
     """The frame all blocks share: transform, recalibrate, add the shortcut, ReLU.
 
     Subclasses build the layers that `_transform` runs. Parameter names are those of the
@@ -61,13 +62,13 @@ class ResidualBlock(nn.Module):
         )
         self.downsample = downsample
 
+    @abstractmethod
     def _build(self, inputs: int, planes: int, stride: int, groups: int) -> None:
         """Creates the convolutions and normalisations that `_transform` runs."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _transform(self, x: Tensor) -> Tensor:
         """The residual branch, up to its last normalisation."""
-        raise NotImplementedError
 
     def forward(self, x: Tensor) -> Tensor:
         """[batch, inputs, h, w] -> [batch, planes * expansion, h / stride, w / stride]."""

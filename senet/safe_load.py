@@ -62,6 +62,7 @@ class _StandIn:
 class _Dictionary:
     """Makes a plain dictionary, which PyTorch lets a file fill."""
 
+    # That it makes none of its own instances is the point.
     def __new__(cls, *_: object) -> dict[Any, Any]:  # type: ignore[misc]
         return {}
 
@@ -69,6 +70,7 @@ class _Dictionary:
 class _List:
     """Makes a plain list, which PyTorch lets a file fill."""
 
+    # Likewise.
     def __new__(cls, *_: object) -> list[Any]:  # type: ignore[misc]
         return []
 

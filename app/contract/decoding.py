@@ -21,6 +21,9 @@ _MOST_PIXELS = {"WEBP": 16_000_000, "AVIF": 16_000_000, "TIFF": 16_000_000}
 # Pillow reads each piece of a file (chunk, marker, block, directory entry) by itself, in Python.
 # A PNG of 32 MiB in chunks of the usual 8 KiB needs 12,000 reads.
 _MOST_READS = 20_000
+# What a decoder gets at a time. For each piece it gives the interpreter's lock away, and a thread
+# that works beside others then waits for it; Pillow's own 64 KiB make two of the usual photo.
+_PIECE_BYTES = 1 << 20
 BYTES_PER_PIXEL = 12
 """What the hungriest decoders, and the conversions after them, hold at once."""
 
@@ -80,7 +83,7 @@ def open_image(data: bytes, image_format: str, *, max_pixels: int) -> Image.Imag
     elif image_format == "AVIF":
         data = read_avif(data, limit)
     image = _opened(data, image_format) if ended else UnendedJpeg(_BoundedReader(data))
-    image.decodermaxblock = max(image.decodermaxblock, min(len(data), 1 << 20))
+    image.decodermaxblock = _PIECE_BYTES
     if image.width * image.height > limit:
         raise ImageTooLarge(
             f"{image.width} x {image.height} pixels; at most {limit} are accepted in {image_format}"

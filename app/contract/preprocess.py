@@ -121,7 +121,7 @@ def _least_decoded(size: Size, preprocessing: Preprocessing) -> Size:
 def composited(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
     """The picture in RGB, over a background where it is transparent."""
     if image.mode == "RGB":
-        return image
+        return image  # which converting would copy
     if image.mode not in ("LA", "RGBA"):
         return image.convert("RGB")
     canvas = Image.new("RGBA", image.size, (*background, 255))

@@ -53,8 +53,7 @@ def postprocess_batch(
     """
     scores = _softmax(logits, temperature)
     best = np.argsort(-scores, axis=1, kind="stable")[:, :top_k]
-    rows = np.arange(len(scores))[:, np.newaxis]
-    ranked = scores[rows, best].tolist()
+    ranked = np.take_along_axis(scores, best, axis=1).tolist()
     return [
         list(map(RankedClass, classes, own)) if math.isfinite(own[0]) else _not_finite()
         for classes, own in zip(best.tolist(), ranked, strict=True)

@@ -1,26 +1,20 @@
-"""What is done to an image in the threads: decoded, inferred, ranked."""
+"""What is done to an image in the threads: it is decoded, and run in a batch."""
 
 import logging
-import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
-
-import numpy as np
-from numpy.typing import NDArray
 
 from app.contract.decoding import LargeImage
 from app.contract.errors import InferenceFailed, RequestError
 from app.contract.manifest import Preprocessing
 from app.contract.oriented_photo import oriented_photo
 from app.contract.preprocess import NetworkInput
-from app.contract.ranking import RankedClass, postprocess_batch
-from app.contract.signature import Include
-from app.inference.classification import Classification, Prediction
+from app.inference.batch_answers import BatchAnswers
+from app.inference.classification import Classification
 from app.inference.drift import Drift
 from app.inference.observer import Observer, Seen
 from app.inference.queued_image import Answer, QueuedImage
-from app.inference.rejection import rejection_of
 from app.inference.scheduler import Decode, Infer, Task
 from app.inference.workers import Done
 from app.selection.served_model import ServedModel
@@ -89,12 +83,7 @@ class Stages:
         self._max_image_pixels = max_image_pixels
         self._decoding_bytes = decoding_bytes
         self._clock = clock
-        self._logits = model.signature.logits.name
-        calibration = model.manifest.calibration
-        self._temperature = calibration.temperature if calibration else 1.0
-        self._classes = len(model.manifest.labels)
-        self._rejection = rejection_of(model)
-        self._judged_by = frozenset([self._rejection.embedding] if self._rejection else ())
+        self._answers = BatchAnswers(model)
 
     def work(self, task: Task) -> Done:
         """Does one task; tells what the scheduler has to know of it."""
@@ -128,16 +117,10 @@ class Stages:
         return lambda scheduler: scheduler.decoded(image)
 
     def _infer(self, task: Infer) -> Done:
-        batch = task.batch
-        asked = frozenset[Include]().union(*(image.options.include for image in batch))
-        named = frozenset[str]().union(*(image.options.outputs for image in batch))
-        if self._is_judged(batch):
-            named |= self._judged_by
+        batch, names = task.batch, self._answers.needed_outputs(task.batch)
         drift = self._drift if self._drift is not None and self._drift.wants_sample() else None
         if drift is not None:
-            named |= drift.outputs
-        included = (spec.name for include in asked for spec in self._model.included(include))
-        names = [*named.union((self._logits, *included))]
+            names |= drift.outputs
         try:
             outputs = task.slot.run(
                 [image.pixels for image in batch if image.pixels is not None], names
@@ -156,102 +139,22 @@ class Stages:
             self._trace(task, failed=False)
             if drift is not None:
                 drift.sample([image.pixels for image in batch if image.pixels is not None], outputs)
-            self._rank(task, outputs)
+            seconds = self._clock() - task.started
+            answers = self._answers.make(batch, outputs, task.started, seconds)
+            self._note(answers, seconds)
+            self._answer(answers)
         return lambda scheduler: scheduler.finished(task)
 
     def _trace(self, task: Infer, *, failed: bool) -> None:
         images = [TracedImage(image.parent, image.queued) for image in task.batch]
         self._tracing.batch(images, task.started, self._clock(), failed=failed)
 
-    def _rank(self, task: Infer, outputs: Mapping[str, NDArray[np.float32]]) -> None:
-        seconds = self._clock() - task.started
-        answers: list[tuple[QueuedImage, Answer]] = []
-        seen: list[Seen] = []
-        options = [image.options for image in task.batch]
-        rankings = postprocess_batch(
-            outputs[self._logits],
-            temperature=self._temperature,
-            top_k=max(self._classes if own.coverage is not None else own.top_k for own in options),
-        )
-        rejected = self._rejected(task.batch, outputs, rankings)
-        for row, (image, ranked) in enumerate(zip(task.batch, rankings, strict=True)):
-            if isinstance(ranked, InferenceFailed):
-                answers.append((image, ranked))
-                continue
-            own = {
-                include: {
-                    spec.block: outputs[spec.name][row] for spec in self._model.included(include)
-                }
-                for include in image.options.include
-            }
-            waited = task.started - image.queued - image.decode_seconds
-            answer = Classification(
-                predictions=self._predictions(
-                    ranked[: image.options.top_k], image.options.min_score, _only(own.get("cam"))
-                ),
-                crop=image.crop,
-                embedding=_only(own.get("embedding")),
-                decode_seconds=image.decode_seconds,
-                queue_seconds=waited,
-                inference_seconds=seconds,
-                prediction_set=self._set(ranked, image.options.coverage),
-                best=ranked[0],
-                is_rejected=image.options.judged and rejected[row],
-                photo=image.photo,
-                outputs={name: outputs[name][row] for name in image.options.outputs},
-                excitations=own.get("excitations"),
-            )
-            answers.append((image, answer))
-            best = self._model.manifest.labels[ranked[0].class_index]
-            seen.append(Seen(best, ranked[0].score, answer, image.caller.priority))
+    def _note(self, answers: Answers, seconds: float) -> None:
+        labels = self._model.manifest.labels
+        seen = [
+            Seen(labels[own.best.class_index], own.best.score, own, image.caller.priority)
+            for image, own in answers
+            if isinstance(own, Classification) and own.best is not None
+        ]
         for observer in self._observers:
             observer.seen(seen, seconds)
-        self._answer(answers)
-
-    def _is_judged(self, batch: Sequence[QueuedImage]) -> bool:
-        return self._rejection is not None and any(image.options.judged for image in batch)
-
-    def _rejected(
-        self,
-        batch: Sequence[QueuedImage],
-        outputs: Mapping[str, NDArray[np.float32]],
-        rankings: Sequence[list[RankedClass] | InferenceFailed],
-    ) -> Sequence[bool]:
-        """Whether each image is unlike those of the export."""
-        if self._rejection is None or not self._is_judged(batch):
-            return [False] * len(batch)
-        pixels = [image.pixels for image in batch if image.pixels is not None]
-        best = [own[0].score if isinstance(own, list) else math.nan for own in rankings]
-        return self._rejection.rejected(pixels, outputs, best)
-
-    def _predictions(
-        self,
-        ranked: Sequence[RankedClass],
-        min_score: float,
-        cam: NDArray[np.float32] | None,
-    ) -> list[Prediction]:
-        labels = self._model.manifest.labels
-        return [
-            Prediction(
-                label=labels[item.class_index],
-                score=item.score,
-                cam=None if cam is None else cam[item.class_index],
-            )
-            for item in ranked
-            if item.score >= min_score
-        ]
-
-    def _set(
-        self, ranked: Sequence[RankedClass], coverage: float | None
-    ) -> list[Prediction] | None:
-        """The prediction set of a ranking of all classes; None without a coverage."""
-        if coverage is None:
-            return None
-        rule, threshold = self._model.set_rule(coverage)
-        size = rule.size(np.array([item.score for item in ranked]), threshold)
-        return self._predictions(ranked[:size], 0.0, None)
-
-
-def _only(parts: Mapping[str, NDArray[np.float32]] | None) -> NDArray[np.float32] | None:
-    """What was asked for of an output that is not one of several blocks."""
-    return None if parts is None else parts[""]

@@ -2,6 +2,7 @@
 
 import contextlib
 import zlib
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -374,8 +375,10 @@ def test_the_result_does_not_depend_on_the_mode_s_storage() -> None:
     assert array.flags["C_CONTIGUOUS"]
 
 
-def _with_size(data: bytes, at: int, width: int, height: int, order: str) -> bytes:
-    size = width.to_bytes(2, order) + height.to_bytes(2, order)  # type: ignore[arg-type]
+def _with_size(
+    data: bytes, at: int, width: int, height: int, order: Literal["little", "big"]
+) -> bytes:
+    size = width.to_bytes(2, order) + height.to_bytes(2, order)
     return data[:at] + size + data[at + 4 :]
 
 

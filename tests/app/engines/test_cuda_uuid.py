@@ -12,12 +12,15 @@ NAME = "00010203-0405-0607-0809-0a0b0c0d0e0f"
 
 
 class Driver:
-    """Has one device; a function that is named in `fails` gives an error."""
+    """Has one device; a function that is named in `fails` gives an error.
+
+    The functions have CUDA's names. What `ctypes.byref` gives them has no public type.
+    """
 
     def __init__(self, fails: str = "") -> None:
         self.fails = fails
 
-    def cuInit(self, flags: int) -> int:  # noqa: N802 - CUDA's name
+    def cuInit(self, flags: int) -> int:  # noqa: N802
         return self._code("cuInit", flags == 0)
 
     def cuDeviceGet(self, handle: Any, device: int) -> int:  # noqa: N802, ANN401

@@ -5,6 +5,7 @@ from io import BytesIO
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from app.contract.errors import InvalidImage, UnsupportedImageFormat
 from tests.app.contract.image_files.prepared import difference, prepared
@@ -43,7 +44,9 @@ def test_what_libtiff_writes_is_read(mode: str, rows: int | None) -> None:
     picture, buffer = PICTURE.convert(mode), BytesIO()
     strips = {278: rows} if rows else {}
     picture.save(buffer, "TIFF", compression="jpeg", quality=95, tiffinfo=strips)
-    assert Image.open(BytesIO(buffer.getvalue())).tag_v2[259] == 7  # type: ignore[attr-defined]
+    written = Image.open(BytesIO(buffer.getvalue()))
+    assert isinstance(written, TiffImageFile)
+    assert written.tag_v2[259] == 7
     assert difference(prepared(buffer.getvalue()), prepared(encode(picture, "TIFF"))) < 2.5
 
 
