@@ -31,11 +31,11 @@ def test_a_step_that_fails_is_written_down_and_the_next_one_runs(
 ) -> None:
     output = tmp_path / "report"
     code = run(
-        monkeypatch, "engine", "processes", "--provider", "cpu", "--work", str(tmp_path),
+        monkeypatch, "limits", "processes", "--provider", "cpu", "--work", str(tmp_path),
         "--output", str(output),
     )  # fmt: skip
     assert code == 1
-    for name in ("engine", "processes"):
+    for name in ("limits", "processes"):
         report = (output / f"{name}.md").read_text()
         assert "**failed:**" in report
         assert "repository" in report

@@ -35,7 +35,9 @@ _QUICK_SUBJECTS = _SUBJECTS[:6]
 
 def measure(plan: Plan) -> None:
     """Writes the report."""
-    plan.notes.say("Images a second, copies to and from the card included.")
+    with plan.notes.attempt("decoding"):
+        _decoding(plan)
+    plan.notes.say("\nImages a second, copies to and from the card included.")
     plan.notes.table(
         "model", "graphs", "batch", "one slot", "ms a batch", "two slots", "stacking, ms",
         "loaded in s",
@@ -43,9 +45,9 @@ def measure(plan: Plan) -> None:
     for name, precision, graphs in _QUICK_SUBJECTS if plan.quick else _SUBJECTS:
         title = f"{name} {precision} {'with' if graphs else 'without'} graphs"
         with plan.notes.attempt(title):
-            _engine(plan, name, plan.precision if plan.provider == "cpu" else precision, graphs)
-    with plan.notes.attempt("decoding"):
-        _decoding(plan)
+            _engine(
+                plan, name, plan.precision_of(name) if plan.provider == "cpu" else precision, graphs
+            )
 
 
 def _engine(plan: Plan, name: str, precision: Precision, graphs: bool) -> None:
@@ -92,8 +94,8 @@ def rate(seconds: float, loops: Sequence[Callable[[], object]]) -> float:
 
 def _decoding(plan: Plan) -> None:
     """Threads of one process decode, and processes of one thread each."""
-    plan.notes.say("\nPhotos that are decoded in a second, for SE-ResNet-50.")
-    numbers = [number for number in (1, 4, 8, 16) if number <= available_cores()]
+    plan.notes.say("Photos that are decoded in a second, for SE-ResNet-50.")
+    numbers = [number for number in (1, 8, 16) if number <= available_cores()]
     plan.notes.table(
         "photos", *(f"{number} threads" for number in numbers),
         *(f"{number} processes" for number in numbers),

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.contract.manifest import Precision
 from tools.gpu import card, open_loop, several
 from tools.gpu.plan import DEFAULT, LARGE, MIDDLE, Plan
 from tools.loadtools import operations, pictures
@@ -50,7 +49,7 @@ _QUICK: dict[str, tuple[Series, ...]] = {
     LARGE: (Series(pictures.SMALL, 1, (1, 256), open_loop=True),),
     DEFAULT: (
         Series(THUMBNAIL, 64, (16,)),
-        Series(THUMBNAIL, 1, (1, 256, 512), open_loop=True),
+        Series(THUMBNAIL, 1, (1, 512), open_loop=True),
         Series(pictures.SMALL, 1, (256,)),
     ),
 }
@@ -73,7 +72,7 @@ def measure(plan: Plan) -> None:
 
 
 def _serve(plan: Plan, name: str, series: Sequence[Series]) -> None:
-    precision: Precision = plan.precision
+    precision = plan.precision_of(name)
     before = card.memory_mib()
     options = plan.service_options(name, precision, *OPTIONS)
     with service(options) as server, tempfile.TemporaryDirectory() as folder:

@@ -68,11 +68,10 @@ def reference(plan: Plan, name: str) -> Run:
 
 def _precisions(plan: Plan, name: str) -> Sequence[Precision]:
     """Those that the model has, and a GPU runs; one of them tells enough in a hurry."""
-    there = {variant.precision for variant in plan.version(name).manifest.variants}
-    wanted: tuple[Precision, ...] = (
-        (plan.precision,) if plan.quick or plan.provider == "cpu" else ("fp32", "fp16")
-    )
-    return [precision for precision in wanted if precision in there] or ["fp16"]
+    if plan.quick or plan.provider == "cpu":
+        return [plan.precision_of(name)]
+    there = [variant.precision for variant in plan.version(name).manifest.variants]
+    return [precision for precision in there if precision != "int8"]
 
 
 def _noise(preprocessing: Preprocessing, images: int) -> NDArray[np.uint8]:
