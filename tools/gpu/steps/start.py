@@ -22,7 +22,8 @@ _SERVED: tuple[tuple[str, Precision], ...] = (
     (MIDDLE, "fp16"),
     (LARGE, "fp16"),
 )
-_LIBRARIES = ("libcudnn.so", "libcublasLt.so")
+# That without which the provider cannot be loaded, and that which it loads when it needs it.
+_LIBRARIES = ("libcublasLt.so", "libcudnn.so")
 _MOST_SAID = 2000
 
 
