@@ -112,7 +112,7 @@ bench-gpu: ## the same on a machine with an NVIDIA card
 		--models imagenette,se_resnet50 $(ARGS)
 
 gpu-kit: .venv/.dev ## pack what the service takes to be tried on a machine with a card (docs/gpu.md)
-	.venv/bin/python -m tools.gpu.models
+	.venv/bin/python -m tools.gpu.models --work $(or $(WORK),runs/gpu)
 	tools/gpu/pack.sh
 
 image-test: ## build the image with buildah and try it under podman; needs root (TARGET=gpu)

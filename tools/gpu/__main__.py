@@ -21,11 +21,13 @@ from tools.gpu.steps import (
     processes,
     right,
     start,
+    suite,
     tensorrt,
 )
 from tools.loadtools.command import run
 
 _STEPS: Mapping[str, Callable[[Plan], None]] = {
+    "tests": suite.measure,
     "start": start.measure,
     "right": right.measure,
     "engine": engine.measure,
@@ -62,6 +64,7 @@ def main() -> int:
         except Exception:  # noqa: BLE001 - it is written down
             failed = True
             notes.say(f"\n**failed:**\n\n```\n{traceback.format_exc()}```")
+        failed = failed or notes.failures > 0
         notes.say(f"\ntook {time.monotonic() - began:.0f} s\n")
     return 1 if failed else 0
 

@@ -35,6 +35,15 @@ class Plan:
         """What serves by rule."""
         return "fp16" if self.provider == "cuda" else "fp32"
 
+    def precision_of(self, name: str) -> Precision:
+        """What serves by rule, or else what the model has: a large one may come with fp16 alone.
+
+        Raises:
+            ConfigurationError: if the model is not there.
+        """
+        there = [variant.precision for variant in self.version(name).manifest.variants]
+        return self.precision if self.precision in there else there[0]
+
     def repository(self, name: str) -> Path:
         """The repository that holds a model."""
         return Path("models") if name == DEFAULT else self.work / "models"

@@ -95,11 +95,18 @@ class Generator:
     Args:
         service: the target.
         images: each the body of a request.
+        content_type: of each.
     """
 
-    def __init__(self, service: Target, images: Sequence[bytes]) -> None:
+    def __init__(
+        self,
+        service: Target,
+        images: Sequence[bytes],
+        content_type: str = "application/octet-stream",
+    ) -> None:
         self._service = service
         self._images = images
+        self._content_type = content_type
         self._idle: list[Wire] = []
         self._asked: set[Wire] = set()
         self._opening: set[asyncio.Task[None]] = set()
@@ -129,6 +136,7 @@ class Generator:
         seconds: float,
         path: str = "/classify",
         hopeless: Callable[[Load], bool] = lambda load: False,
+        seed: int = _SEED,
     ) -> Load:
         """Requests at Poisson times, whether or not earlier ones are answered.
 
@@ -137,9 +145,10 @@ class Generator:
             seconds: how long they arrive.
             path: where to.
             hopeless: asked before each; once it holds, nothing more is sent or waited for.
+            seed: of the times; generators that run at once need different ones.
         """
         load, requests = Load(arrival_seconds=seconds), self._requests(path)
-        draw = random.Random(_SEED)  # noqa: S311 - not for secrets
+        draw = random.Random(seed)  # noqa: S311 - not for secrets
 
         async def arrivals() -> None:
             due = time.monotonic()
@@ -164,7 +173,7 @@ class Generator:
         self._idle.clear()
 
     def _requests(self, path: str) -> Iterator[bytes]:
-        kind = {"content-type": "application/octet-stream"}
+        kind = {"content-type": self._content_type}
         return cycle([head(path, len(image), kind) + image for image in self._images])
 
     async def _measure(self, load: Load, work: Coroutine[None, None, None]) -> None:

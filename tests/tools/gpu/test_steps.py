@@ -31,11 +31,11 @@ def test_a_step_that_fails_is_written_down_and_the_next_one_runs(
 ) -> None:
     output = tmp_path / "report"
     code = run(
-        monkeypatch, "engine", "processes", "--provider", "cpu", "--work", str(tmp_path),
+        monkeypatch, "limits", "processes", "--provider", "cpu", "--work", str(tmp_path),
         "--output", str(output),
     )  # fmt: skip
     assert code == 1
-    for name in ("engine", "processes"):
+    for name in ("limits", "processes"):
         report = (output / f"{name}.md").read_text()
         assert "**failed:**" in report
         assert "repository" in report
@@ -47,3 +47,16 @@ def test_without_a_card_its_utilisation_is_unknown(monkeypatch: pytest.MonkeyPat
     with watched() as seen:
         pass
     assert seen.mean is None
+
+
+def test_a_measurement_that_fails_is_written_down_and_counted(tmp_path: Path) -> None:
+    notes = Notes(tmp_path / "report.md", "engine")
+    with notes.attempt("batches of 64"):
+        raise RuntimeError("out of\nmemory")
+    with notes.attempt("batches of 8"):
+        notes.say("1,000 images/s")
+    assert notes.failures == 1
+    assert (
+        "**failed:** batches of 64: RuntimeError: out of memory\n"
+        in (tmp_path / "report.md").read_text()
+    )

@@ -1,10 +1,7 @@
 """What do more cores bring on the CPU: to one engine, to one process, to several?"""
 
 import tempfile
-import threading
-from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
@@ -12,14 +9,16 @@ from app.contract.manifest import Precision
 from app.engines.engine import Layout
 from app.engines.onnx_engine import OnnxEngines
 from app.hardware import available_cores
+from tools.gpu import several
 from tools.gpu.plan import DEFAULT, MIDDLE, Plan
 from tools.gpu.steps.engine import rate
-from tools.loadtools import pictures, wrk
+from tools.loadtools import pictures
 from tools.loadtools.bodies import raw
 from tools.loadtools.process import service
 
 _BATCH = 4
-_CLIENTS = 64
+_CLIENTS = 256
+_PRECISION: Precision = "int8"
 _SUBJECTS: tuple[tuple[str, Precision], ...] = (
     (DEFAULT, "fp32"),
     (DEFAULT, "int8"),
@@ -31,14 +30,24 @@ def measure(plan: Plan) -> None:
     """Writes the report."""
     cores = available_cores()
     numbers = [number for number in (1, 2, 4, 8, 16) if number <= cores]
-    plan.notes.say(f"Images a second of the engine alone, batches of {_BATCH}; threads x slots.")
+    plan.notes.say(
+        "The service on the processor, on all cores, in processes that share them equally; photos"
+        " of 500x375, one a request; wrk beside it on the same cores."
+    )
+    plan.notes.table(
+        "model", "processes", "cores of each", "ready after s", "clients", "images/s", "p50 ms",
+        "p99 ms", "failed", "event loop", "cores", "of wrk",
+    )  # fmt: skip
+    for number in numbers[:4]:
+        with plan.notes.attempt(f"{number} processes"):
+            _processes(plan, number, cores // number)
+    if plan.quick:
+        return
+    plan.notes.say(f"\nImages a second of the engine alone, batches of {_BATCH}; threads x slots.")
     plan.notes.table("model", *(f"{number} cores" for number in numbers), "best layout on all")
     for name, precision in _SUBJECTS:
-        _engine(plan, name, precision, numbers)
-    plan.notes.say("\nThe service on all cores, in processes that share them equally.")
-    plan.notes.table("model", "processes", "images/s", "event loop of each", "failed")
-    for number in numbers[:3]:
-        _processes(plan, "int8", number, cores)
+        with plan.notes.attempt(f"{name} {precision}"):
+            _engine(plan, name, precision, numbers)
 
 
 def _engine(plan: Plan, name: str, precision: Precision, numbers: list[int]) -> None:
@@ -64,50 +73,26 @@ def _engine(plan: Plan, name: str, precision: Precision, numbers: list[int]) -> 
     plan.notes.row(f"{name} {precision}", *rates, f"{layout}: {best:,.0f}/s")
 
 
-def _processes(plan: Plan, precision: Precision, number: int, cores: int) -> None:
+def _processes(plan: Plan, number: int, share: int) -> None:
     photos = pictures.drawn(plan.work / "photos", pictures.SMALL, compact=True)
-    options = [
-        "--model-repository", "models", "--model", DEFAULT, "--provider", "cpu", "--precision",
-        precision, "--log-level", "error", "--access-log-share", "0", "--max-queue-size", "4096",
-    ]  # fmt: skip
-    share = cores // number
-    runs: list[wrk.Run] = []
-    with ExitStack() as stack:
-        cache = stack.enter_context(tempfile.TemporaryDirectory())
+    with tempfile.TemporaryDirectory() as cache:
+        options = [
+            "--model-repository", "models", "--model", DEFAULT, "--provider", "cpu",
+            "--precision", _PRECISION, "--log-level", "error", "--access-log-share", "0",
+            "--max-queue-size", "4096", "--cache-directory", cache,
+        ]  # fmt: skip
         servers = [
-            stack.enter_context(
-                service(
-                    [*options, "--cache-directory", str(Path(cache))],
-                    cores=range(index * share, (index + 1) * share),
-                )
-            )
+            service(options, cores=range(index * share, (index + 1) * share))
             for index in range(number)
         ]
-        before = [server.event_loop_seconds for server in servers]
-        seconds = max(1, round(plan.seconds))
-
-        def drive(port_url: str) -> None:
-            runs.append(
-                wrk.run(
-                    port_url,
-                    raw(photos),
-                    clients=_CLIENTS // number,
-                    seconds=seconds,
-                    ramp=1,
-                    memory_mib=lambda: 0.0,
-                )
-            )
-
-        threads = [threading.Thread(target=drive, args=(server.url,)) for server in servers]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        loops = [
-            (server.event_loop_seconds - began) / (seconds + 1)
-            for server, began in zip(servers, before, strict=True)
-        ]
-    plan.notes.row(
-        f"{DEFAULT} {precision}", number, sum(run.rate for run in runs), max(loops),
-        sum(run.failed for run in runs),
-    )  # fmt: skip
+        # What the first one measures at its start, undisturbed, the others take from the cache.
+        with several.started(servers[:1]), several.started(servers[1:]):
+            seconds = max(1, round(plan.seconds))
+            clients = _CLIENTS // number
+            found = several.drive(servers, raw(photos), clients=clients, seconds=seconds)
+            plan.notes.row(
+                f"{DEFAULT} {_PRECISION}", str(number), str(share),
+                max(server.ready_seconds for server in servers), str(clients * number),
+                found.rate, found.p50_ms, found.p99_ms, str(found.failed), found.event_loop,
+                found.cores, found.generators,
+            )  # fmt: skip

@@ -5,30 +5,54 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from tools.bench.peer import Setting
 from tools.gpu.models import repeating_network
 from tools.gpu.plan import MIDDLE, Plan
 from tools.gpu.steps import http
-from tools.loadtools.process import Server
+from tools.gpu.steps.engine import rate
+from tools.loadtools import pictures
+from tools.loadtools.process import Server, service
 
 _SIDE = 224
 _WARM = 3
+_BATCHES = (1, 64)
+_SERIES = (
+    http.Series(http.THUMBNAIL, 1, (1, 256)),
+    http.Series(http.THUMBNAIL, 64, (16,)),
+    http.Series(pictures.SMALL, 1, (256,)),
+)
 
 
 def measure(plan: Plan) -> None:
     """Writes the report."""
-    _plain(plan)
+    precision = plan.precision
+    options = plan.service_options(MIDDLE, precision, *http.OPTIONS)
+    with plan.notes.attempt("the service"):
+        plan.notes.say(f"The service, `{' '.join(http.OPTIONS)}`.")
+        _served(plan, f"service, {MIDDLE} {precision}", service(options))
+    with plan.notes.attempt("the engine"):
+        _engine(plan)
     if plan.provider == "cuda":
-        _compiled(plan)
+        with plan.notes.attempt("PyTorch"):
+            _compiled(plan)
+    # The last one, for it goes through its queue before it ends.
+    with plan.notes.attempt("the plain server"):
+        plan.notes.say("\nFastAPI and ONNX Runtime as most people would put them together.")
+        _served(plan, f"plain, {MIDDLE} {precision}", _plain(plan))
 
 
-def _plain(plan: Plan) -> None:
+def _served(plan: Plan, title: str, server: Server) -> None:
+    with server, tempfile.TemporaryDirectory() as folder:
+        http.load(plan, title, server, Path(folder), _SERIES)
+
+
+def _plain(plan: Plan) -> Server:
     version = plan.version(MIDDLE)
     (variant,) = (each for each in version.manifest.variants if each.precision == plan.precision)
     setting = Setting(
@@ -39,15 +63,19 @@ def _plain(plan: Plan) -> None:
         sys.executable, "-m", "uvicorn", "tools.bench.plain_server:create_app", "--factory",
         "--port", "{port}", "--log-level", "error", "--no-access-log",
     ]  # fmt: skip
-    plan.notes.say("FastAPI and ONNX Runtime as most people would put them together.")
-    plan.notes.table(*http.HEAD)
-    server = Server(
-        command, form_path="/upload", environment={**os.environ, **setting.environment()}
-    )
-    with ExitStack() as stack:
-        stack.enter_context(server)
-        folder = stack.enter_context(tempfile.TemporaryDirectory())
-        http.load(plan, f"plain, {MIDDLE} {plan.precision}", server, Path(folder))
+    return Server(command, form_path="/upload", environment={**os.environ, **setting.environment()})
+
+
+def _engine(plan: Plan) -> None:
+    """The service's own engine, whose rates include copies to the card and back."""
+    plan.notes.say("\nThe engine of the service, images copied to the card; images a second.")
+    plan.notes.table("batch", "one slot", "two slots")
+    slots = plan.engine(MIDDLE, plan.precision, slots=2, largest=_BATCHES[-1]).open_slots()
+    for batch in _BATCHES:
+        images = list(np.zeros((batch, _SIDE, _SIDE, 3), np.uint8))
+        runs = [partial(slot.run, images, ["logits"]) for slot in slots]
+        one, two = (rate(plan.seconds, loops) * batch for loops in (runs[:1], runs))
+        plan.notes.row(str(batch), one, two)
 
 
 def _compiled(plan: Plan) -> None:
@@ -57,7 +85,7 @@ def _compiled(plan: Plan) -> None:
     network = repeating_network(MIDDLE).eval().half().cuda()
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     with torch.inference_mode():
-        for batch in (1, 64):
+        for batch in _BATCHES:
             images = torch.randn(batch, 3, _SIDE, _SIDE, device="cuda", dtype=torch.float16)
             images = images.to(memory_format=torch.channels_last)
             eager = _rate(plan.seconds, partial(network, images)) * batch
@@ -68,7 +96,7 @@ def _compiled(plan: Plan) -> None:
             compiled(images)
             took = time.monotonic() - began
             plan.notes.row(
-                batch, eager, _rate(plan.seconds, partial(compiled, images)) * batch, took
+                str(batch), eager, _rate(plan.seconds, partial(compiled, images)) * batch, took
             )
 
 

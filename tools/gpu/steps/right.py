@@ -18,9 +18,11 @@ from senet.export.runtime import Run
 from senet.heads import Heads
 from senet.networks import build
 from tools.gpu.models import repeating_network
-from tools.gpu.plan import DEFAULT, MIDDLE, Plan
+from tools.gpu.plan import DEFAULT, LARGE, MIDDLE, Plan
 
 _IMAGES = 64
+_QUICK_SIZES = (1, 2, 3, 5, 8, 13, 16)
+_SUBSET_BATCH = 5
 _ROUNDS = 20
 _SEED = 0
 Outputs = Mapping[str, NDArray[np.float32]]
@@ -28,19 +30,26 @@ Outputs = Mapping[str, NDArray[np.float32]]
 
 def measure(plan: Plan) -> None:
     """Writes the report."""
+    sizes: Sequence[int] = _QUICK_SIZES if plan.quick else range(1, _IMAGES + 1)
+    if plan.provider == "cpu":
+        sizes = sizes[:2]
     plan.notes.say(
-        "Differences from PyTorch in fp32 on the CPU, as a share of the largest logit; 64 images of"
-        " noise. Every batch from 1 to 64 is run."
+        "Differences from PyTorch in fp32 on the processor, as a share of the largest value; noise,"
+        f" in batches of {', '.join(map(str, sizes))}."
     )
     plan.notes.table(
         "model", "graphs", "logits: worst", "embedding", "cam", "same class",
         "subsets of outputs", "two slots at once", "loaded in s",
     )  # fmt: skip
-    for name in (DEFAULT, MIDDLE) if plan.provider == "cuda" else (DEFAULT,):
-        images = _noise(plan.version(name).manifest.preprocessing)
-        expected = reference(plan, name)(images)
-        for precision, graphs in itertools.product(_precisions(plan), (True, False)):
-            _compare(plan, name, precision, graphs, list(images), expected)
+    for name in (LARGE, MIDDLE, DEFAULT):
+        with plan.notes.attempt(f"the reference of {name}"):
+            images = _noise(plan.version(name).manifest.preprocessing, max(sizes))
+            expected = reference(plan, name)(images)
+            for precision, graphs in itertools.product(
+                _precisions(plan, name), (True,) if plan.quick else (True, False)
+            ):
+                with plan.notes.attempt(f"{name} {precision}"):
+                    _compare(plan, name, precision, graphs, list(images), expected, sizes)
 
 
 def reference(plan: Plan, name: str) -> Run:
@@ -57,12 +66,16 @@ def reference(plan: Plan, name: str) -> Run:
     return torch_runner(ServedGraph(heads, preprocessing).eval())
 
 
-def _precisions(plan: Plan) -> tuple[Precision, ...]:
-    return ("fp32", "fp16") if plan.provider == "cuda" else ("fp32",)
+def _precisions(plan: Plan, name: str) -> Sequence[Precision]:
+    """Those that the model has, and a GPU runs; one of them tells enough in a hurry."""
+    if plan.quick or plan.provider == "cpu":
+        return [plan.precision_of(name)]
+    there = [variant.precision for variant in plan.version(name).manifest.variants]
+    return [precision for precision in there if precision != "int8"]
 
 
-def _noise(preprocessing: Preprocessing) -> NDArray[np.uint8]:
-    size = (_IMAGES, preprocessing.crop_height, preprocessing.crop_width, 3)
+def _noise(preprocessing: Preprocessing, images: int) -> NDArray[np.uint8]:
+    size = (images, preprocessing.crop_height, preprocessing.crop_width, 3)
     return np.random.default_rng(_SEED).integers(0, 256, size, dtype=np.uint8)
 
 
@@ -73,15 +86,16 @@ def _compare(
     graphs: bool,
     images: Sequence[NDArray[np.uint8]],
     expected: Outputs,
+    sizes: Sequence[int],
 ) -> None:
     began = time.monotonic()
-    engine = plan.engine(name, precision, slots=2, largest=_IMAGES, cuda_graphs=graphs)
+    engine = plan.engine(name, precision, slots=2, largest=len(images), cuda_graphs=graphs)
     loaded = time.monotonic() - began
     first, second, *_ = engine.open_slots()
     names = list(expected)
     worst = dict.fromkeys(names, 0.0)
     same = total = 0
-    for size in range(1, len(images) + 1) if plan.provider == "cuda" else (1, 3, 8):
+    for size in sizes:
         start = (7 * size) % (len(images) - size + 1)
         found = first.run(images[start : start + size], names)
         for output in names:
@@ -106,11 +120,11 @@ def _difference(found: NDArray[np.float32], expected: NDArray[np.float32]) -> fl
 
 
 def _subsets(slot: Slot, images: Sequence[NDArray[np.uint8]], names: Sequence[str]) -> str:
-    whole = slot.run(images[:5], names)
+    whole = slot.run(images[:_SUBSET_BATCH], names)
     wrong = 0
     for count in range(1, len(names) + 1):
         for subset in itertools.combinations(names, count):
-            found = slot.run(images[:5], subset)
+            found = slot.run(images[:_SUBSET_BATCH], subset)
             wrong += set(found) != set(subset)
             wrong += any(not np.array_equal(found[name], whole[name]) for name in subset)
     return "equal" if not wrong else f"{wrong} differ"
