@@ -7,6 +7,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from app.contract.signature import Signature
+from app.engines.gathering import gather
 
 # The run option of ONNX Runtime that names the CUDA graph to capture and replay.
 _GRAPH_OPTION = "gpu_graph_id"
@@ -109,7 +110,7 @@ class BoundBatch:
     def _execute(
         self, images: Sequence[NDArray[np.uint8]], options: onnxruntime.RunOptions
     ) -> None:
-        np.stack(images, out=self._host[: len(images)])
+        gather(images, self._host[: len(images)])
         self._input.update_inplace(self._host)
         self._session.run_with_iobinding(self._binding, options)
 

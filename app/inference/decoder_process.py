@@ -4,8 +4,9 @@ Threads of one process share its interpreter's lock, which decoding a photo hold
 time: beyond four cores they hinder each other (docs/gpu.md). Processes do not; and a decoder that
 crashes takes no other request with it.
 
-A request is a `Request`, the preprocessing as JSON, and the file. The answer is a `Reply` and the
-pixels, or the error as JSON: its class and its words.
+A request is a `REQUEST`, the preprocessing as JSON, the files' sizes, and the files. The answer is
+a `REPLY` for each file, and then for each its pixels, or its error as JSON: its class and its
+words.
 """
 
 import json
@@ -21,15 +22,17 @@ import numpy as np
 from PIL import Image
 
 from app.contract.decoding import LargeImage
-from app.contract.errors import ImageError
 from app.contract.manifest import Preprocessing
-from app.contract.preprocess import network_input
+from app.contract.preprocess import NetworkInput
+from app.inference.decoded import Decoded, decode_here
 
 NO_LIMIT = -1
 REQUEST = Struct("<IIqq")
-"""Bytes of the preprocessing, bytes of the file, most pixels, most bytes or `NO_LIMIT`."""
+"""Bytes of the preprocessing, number of files, most pixels, most bytes or `NO_LIMIT`."""
+FILE_SIZE = np.dtype("<u4")
 REPLY = Struct("<?III4d")
-"""Whether it went well, bytes that follow, height and width of the pixels, and the crop."""
+"""Whether it went well, its bytes after the last `REPLY`, height and width of the pixels, and the
+crop."""
 LARGE = LargeImage.__name__
 
 _NOTHING = (0, 0, 0.0, 0.0, 0.0, 0.0)
@@ -62,25 +65,31 @@ def serve(connection: socket.socket) -> None:
     while True:
         try:
             head = receive(connection, REQUEST.size)
-            contract_size, size, max_pixels, max_bytes = REQUEST.unpack(head)
+            contract_size, count, max_pixels, max_bytes = REQUEST.unpack(head)
             contract = bytes(receive(connection, contract_size))
-            data = bytes(receive(connection, size))
+            sizes = np.frombuffer(receive(connection, count * FILE_SIZE.itemsize), FILE_SIZE)
+            files = [bytes(receive(connection, size)) for size in sizes.tolist()]
         except EOFError:
             return
         # From here on the end of the process is the end of a connection with nothing unread, which
-        # tells the service that it was this image.
-        most = None if max_bytes == NO_LIMIT else max_bytes
-        try:
-            seen = network_input(
-                data, _preprocessing(contract), max_pixels=max_pixels, max_bytes=most
-            )
-        except (ImageError, LargeImage) as error:
-            said = json.dumps([type(error).__name__, str(error)]).encode()
-            connection.sendmsg([REPLY.pack(False, len(said), *_NOTHING), said])
-        else:
-            height, width, _ = seen.pixels.shape
-            pixels = seen.pixels.tobytes()
-            connection.sendall(REPLY.pack(True, len(pixels), height, width, *seen.crop) + pixels)
+        # tells the service that it was one of these images.
+        decoded = decode_here(
+            files,
+            _preprocessing(contract),
+            max_pixels=max_pixels,
+            max_bytes=None if max_bytes == NO_LIMIT else max_bytes,
+        )
+        replies, bodies = zip(*map(_reply, decoded), strict=True)
+        connection.sendall(b"".join((*replies, *bodies)))
+
+
+def _reply(decoded: Decoded) -> tuple[bytes, bytes | memoryview]:
+    if isinstance(decoded, NetworkInput):
+        pixels = np.ascontiguousarray(decoded.pixels)
+        height, width, _ = pixels.shape
+        return REPLY.pack(True, pixels.nbytes, height, width, *decoded.crop), pixels.data
+    said = json.dumps([type(decoded).__name__, str(decoded)]).encode()
+    return REPLY.pack(False, len(said), *_NOTHING), said
 
 
 @lru_cache(maxsize=64)

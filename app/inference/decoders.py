@@ -9,9 +9,10 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from queue import Empty, SimpleQueue
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -24,8 +25,9 @@ from app.contract.errors import (
     UnsupportedImageFormat,
 )
 from app.contract.manifest import Preprocessing
-from app.contract.preprocess import NetworkInput, network_input
-from app.inference.decoder_process import LARGE, NO_LIMIT, REPLY, REQUEST, receive
+from app.contract.preprocess import NetworkInput
+from app.inference.decoded import Decoded, decode_here
+from app.inference.decoder_process import FILE_SIZE, LARGE, NO_LIMIT, REPLY, REQUEST, receive
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +38,7 @@ _STOP_SECONDS = 5.0
 
 
 class DecoderProcesses:
-    """Processes that decode, each one image at a time. For any number of threads.
+    """Processes that decode. For any number of threads.
 
     Args:
         count: how many.
@@ -56,55 +58,67 @@ class DecoderProcesses:
 
     def decode(
         self,
-        data: bytes,
+        files: Sequence[bytes],
         preprocessing: Preprocessing,
+        /,
         *,
         max_pixels: int,
         max_bytes: int | None = None,
-    ) -> NetworkInput:
-        """See `network_input`. Waits for an idle process; if none can be had, the thread decodes.
+    ) -> list[Decoded]:
+        """See `Decoder`. Waits for an idle process; if none can be had, the thread decodes.
 
-        Raises:
-            ImageError: see `network_input`.
-            LargeImage: see `network_input`.
-            InferenceFailed: if the process ended over this image, or all are stopped.
+        A file over which a process ends becomes `InferenceFailed`, as do all once it is stopped.
         """
-        contract = self._as_json(preprocessing)
-        limit = NO_LIMIT if max_bytes is None else max_bytes
-        head = REQUEST.pack(len(contract), len(data), max_pixels, limit)
-        request = b"".join((head, contract, data))
+        request = self._request(files, preprocessing, max_pixels, max_bytes)
         # All of them may have ended while they were idle, and each is replaced once.
         for _ in range(self._count + 1):
             connection = self._idle.get()
             if connection is None:
                 self._idle.put(None)  # for the next one
-                raise InferenceFailed("the service stops")
+                return [InferenceFailed("the service stops") for _ in files]
             if connection.fileno() < 0:  # another could not be started in its place
                 self._replace(connection)
                 continue
             try:
                 connection.sendall(request)
-                is_right, size, height, width, *crop = REPLY.unpack(receive(connection, REPLY.size))
-                answer = receive(connection, size)
+                heads = receive(connection, len(files) * REPLY.size)
+                replies = list(REPLY.iter_unpack(heads))
+                body = receive(connection, sum(size for _, size, *_ in replies))
             except (BrokenPipeError, ConnectionResetError):
-                # It had not read all of the request, so it is not this image that ended it.
+                # It had not read all of the request, so it is not these files that ended it.
                 self._replace(connection)
-            except (EOFError, OSError) as error:
+            except (EOFError, OSError):
                 self._replace(connection)
-                raise InferenceFailed("the process that decoded this image ended") from error
+                return self._decode_after_an_end(
+                    files, preprocessing, max_pixels=max_pixels, max_bytes=max_bytes
+                )
             else:
                 break
         else:
-            return network_input(data, preprocessing, max_pixels=max_pixels, max_bytes=max_bytes)
+            return decode_here(files, preprocessing, max_pixels=max_pixels, max_bytes=max_bytes)
         self._idle.put(connection)
         if self._is_stopped:
             self._close_idle()
-        if not is_right:
-            name, said = json.loads(bytes(answer))
-            raise LargeImage if name == LARGE else _ERRORS[name](said)
-        pixels = np.frombuffer(answer, np.uint8).reshape(height, width, 3)
-        left, top, right, bottom = crop
-        return NetworkInput(pixels, (left, top, right, bottom))
+        return _decoded(replies, body)
+
+    def _decode_after_an_end(
+        self,
+        files: Sequence[bytes],
+        preprocessing: Preprocessing,
+        *,
+        max_pixels: int,
+        max_bytes: int | None,
+    ) -> list[Decoded]:
+        """A process has ended over one of these files: each by itself shows which."""
+        if len(files) == 1:
+            return [InferenceFailed("the process that decoded this image ended")]
+        return [
+            decoded
+            for data in files
+            for decoded in self.decode(
+                [data], preprocessing, max_pixels=max_pixels, max_bytes=max_bytes
+            )
+        ]
 
     def stop(self) -> None:
         """Ends them after the images that they are at; those are not waited for."""
@@ -128,6 +142,19 @@ class DecoderProcesses:
                 if connection is not None:
                     connection.close()
         self._idle.put(None)
+
+    def _request(
+        self,
+        files: Sequence[bytes],
+        preprocessing: Preprocessing,
+        max_pixels: int,
+        max_bytes: int | None,
+    ) -> bytes:
+        contract = self._as_json(preprocessing)
+        limit = NO_LIMIT if max_bytes is None else max_bytes
+        head = REQUEST.pack(len(contract), len(files), max_pixels, limit)
+        sizes = np.array([len(data) for data in files], FILE_SIZE).tobytes()
+        return b"".join((head, contract, sizes, *files))
 
     def _as_json(self, preprocessing: Preprocessing) -> bytes:
         last = self._last
@@ -171,3 +198,19 @@ class DecoderProcesses:
         for our, their in zip(ours, theirs, strict=True):
             their.close()
             self._idle.put(our)
+
+
+def _decoded(replies: Sequence[tuple[Any, ...]], body: memoryview) -> list[Decoded]:
+    decoded: list[Decoded] = []
+    whole = np.frombuffer(body, np.uint8)
+    at = 0
+    for is_right, size, height, width, left, top, right, bottom in replies:
+        own = whole[at : at + size]
+        at += size
+        if is_right:
+            pixels = own.reshape(height, width, 3)
+            decoded.append(NetworkInput(pixels, (left, top, right, bottom)))
+        else:
+            name, said = json.loads(own.tobytes())
+            decoded.append(LargeImage() if name == LARGE else _ERRORS[name](said))
+    return decoded

@@ -18,13 +18,13 @@ from app.contract.errors import (
     InferenceFailed,
     RequestError,
 )
-from app.contract.preprocess import network_input
 from app.engines.engine import Slot
+from app.inference.decoded import Decoder, decode_here
 from app.inference.drift import Drift
 from app.inference.observer import Observer
 from app.inference.queued_image import Answer, Answers, ClientLeft, QueuedImage
 from app.inference.scheduler import Infer, Scheduler
-from app.inference.stages import Decoder, Stages
+from app.inference.stages import Stages
 from app.inference.workers import Lane, Workers
 from app.selection.served_model import ServedModel
 from app.telemetry.tracing import Tracing
@@ -61,7 +61,8 @@ class ModelHost:
         drift: compares what comes with the model's reference, if it has one.
         lone_slot: runs a batch that has the cores to itself; None if that is any slot.
         threads: how many threads this host needs.
-        decode: makes the network's input of a file.
+        decode: makes the network's inputs of files.
+        decoders: how many processes `decode` has, if it has any.
         max_image_pixels: largest width * height of an image.
         decoding_bytes: memory that decoding an image may take beside others; one that takes more
             waits until no other such image is decoded.
@@ -86,7 +87,8 @@ class ModelHost:
         drift: Drift | None = None,
         lone_slot: Slot | None = None,
         threads: int,
-        decode: Decoder = network_input,
+        decode: Decoder = decode_here,
+        decoders: int | None = None,
         max_image_pixels: int,
         decoding_bytes: int,
         max_queue_delay_seconds: float = 0.0,
@@ -105,6 +107,7 @@ class ModelHost:
             lone_slot,
             max_batch_size=self.model.max_batch_size,
             max_delay_seconds=max_queue_delay_seconds,
+            decoders=decoders,
         )
         stages = Stages(
             self.model,

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from app.contract.errors import ConfigurationError
-from app.contract.preprocess import network_input
 from app.contract.reference import Signal
 from app.engines.engine import Provider
 from app.engines.freed_memory import return_freed_memory
@@ -18,6 +17,7 @@ from app.hardware import (
     resident_bytes,
 )
 from app.inference.budget import Budget
+from app.inference.decoded import decode_here
 from app.inference.decoder_count import BYTES_PER_DECODER, decoder_count
 from app.inference.decoders import DecoderProcesses
 from app.inference.drift import Drift
@@ -109,7 +109,8 @@ class Hosting:
             drift=drift,
             lone_slot=loaded.engine.open_lone_slot(),
             threads=threads,
-            decode=self._processes.decode if self._processes else network_input,
+            decode=self._processes.decode if self._processes else decode_here,
+            decoders=self._decoders or None,
             max_image_pixels=settings.max_image_pixels,
             decoding_bytes=self._budget().beside_others_bytes,
             max_queue_delay_seconds=settings.max_queue_delay_ms / 1000,

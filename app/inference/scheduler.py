@@ -12,18 +12,21 @@ from app.inference.queued_image import QueuedImage
 _BULK_EVERY = 8
 # How long after an interactive image bulk still makes way for the next one.
 _MAKES_WAY_SECONDS = 1.0
+# Most images that a process decodes at once. Each hand-over takes the interpreter's lock several
+# times, however many images it is for (docs/gpu.md).
+_MOST_TOGETHER = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Decode:
-    """An image to decode.
+    """Images to decode.
 
     Attributes:
-        image: the image.
-        is_large: whether it may take much memory, which one image at a time may.
+        images: one, or several that a process decodes.
+        is_large: whether it is one that may take much memory, which one at a time may.
     """
 
-    image: QueuedImage
+    images: Sequence[QueuedImage]
     is_large: bool
 
 
@@ -105,6 +108,8 @@ class Scheduler:
         lone_slot: what runs a batch that has the cores to itself; None if that is any slot.
         max_batch_size: most images in a batch.
         max_delay_seconds: how long a batch that is not full waits for more images.
+        decoders: how many processes decode. When more images wait than these can take one by one,
+            each gets several at once. None if threads decode, which get one each.
     """
 
     def __init__(
@@ -114,6 +119,7 @@ class Scheduler:
         *,
         max_batch_size: int,
         max_delay_seconds: float = 0.0,
+        decoders: int | None = None,
     ) -> None:
         self.slots = len(slots)
         """How many there are."""
@@ -122,6 +128,7 @@ class Scheduler:
         self._decoding = 0
         self._max_batch_size = max_batch_size
         self._max_delay = max_delay_seconds
+        self._decoders = decoders
         self._kinds: dict[Priority, _Kind] = {"interactive": _Kind(), "bulk": _Kind()}
         self._since_bulk = 0
         self._interactive_at = float("-inf")
@@ -211,18 +218,22 @@ class Scheduler:
         if priority == "bulk" and self._makes_way_seconds(now) > 0:
             largest = max(1, largest // 2)
             has_slot = has_slot and (len(self._free) > 1 or self.slots == 1)
-        if has_slot and len(kind.decoded) >= largest and (batch := self._batch(kind, largest, now)):
+        if (
+            has_slot
+            and len(kind.decoded) >= largest
+            and (batch := _take(kind.decoded, largest, now))
+        ):
             return self._run(batch, now, others)
         may_decode_large = others.may_decode_large and self._large is None
         if may_decode_large and (image := _first(kind.large, now)):
             self._large = image
             self._decoding += 1
-            return Decode(image, is_large=True)
-        if image := _first(kind.encoded, now):
-            self._decoding += 1
-            return Decode(image, is_large=False)
+            return Decode([image], is_large=True)
+        if images := _take(kind.encoded, self._decoded_together(kind), now):
+            self._decoding += len(images)
+            return Decode(images, is_large=False)
         is_due = has_slot and self._delay_seconds(kind, now) <= 0
-        if is_due and (batch := self._batch(kind, largest, now)):
+        if is_due and (batch := _take(kind.decoded, largest, now)):
             return self._run(batch, now, others)
         return None
 
@@ -232,11 +243,11 @@ class Scheduler:
         self._running[slot] = task = Infer(batch, slot, now)
         return task
 
-    def _batch(self, kind: _Kind, largest: int, now: float) -> list[QueuedImage]:
-        batch: list[QueuedImage] = []
-        while len(batch) < largest and (image := _first(kind.decoded, now)):
-            batch.append(image)
-        return batch
+    def _decoded_together(self, kind: _Kind) -> int:
+        """How many images of a kind are decoded as one task: every decoder gets its share."""
+        if self._decoders is None:
+            return 1
+        return min(max(len(kind.encoded) // self._decoders, 1), _MOST_TOGETHER)
 
     def _delay_seconds(self, kind: _Kind, now: float) -> float:
         """How long a batch that is not full still waits for more images."""
@@ -267,3 +278,11 @@ def _first(turns: Turns[QueuedImage], now: float) -> QueuedImage | None:
         if image.is_wanted(now):
             return image
     return None
+
+
+def _take(turns: Turns[QueuedImage], most: int, now: float) -> list[QueuedImage]:
+    """The first images that are still wanted."""
+    taken: list[QueuedImage] = []
+    while len(taken) < most and (image := _first(turns, now)):
+        taken.append(image)
+    return taken

@@ -3,19 +3,18 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from app.contract.decoding import LargeImage
 from app.contract.errors import InferenceFailed, RequestError
-from app.contract.manifest import Preprocessing
 from app.contract.oriented_photo import oriented_photo
 from app.contract.preprocess import NetworkInput
 from app.inference.batch_answers import BatchAnswers
 from app.inference.classification import Classification
+from app.inference.decoded import Decoded, Decoder
 from app.inference.drift import Drift
 from app.inference.observer import Observer, Seen
 from app.inference.queued_image import Answer, QueuedImage
-from app.inference.scheduler import Decode, Infer, Task
+from app.inference.scheduler import Decode, Infer, Scheduler, Task
 from app.inference.workers import Done
 from app.selection.served_model import ServedModel
 from app.telemetry.tracing import TracedImage, Tracing
@@ -23,27 +22,6 @@ from app.telemetry.tracing import TracedImage, Tracing
 logger = logging.getLogger(__name__)
 
 Answers = Sequence[tuple[QueuedImage, Answer]]
-
-
-class Decoder(Protocol):
-    """Makes the network's input of a file; see `network_input`."""
-
-    def __call__(
-        self,
-        data: bytes,
-        preprocessing: Preprocessing,
-        /,
-        *,
-        max_pixels: int,
-        max_bytes: int | None,
-    ) -> NetworkInput:
-        """See `network_input`.
-
-        Raises:
-            RequestError: if there is none.
-            LargeImage: if decoding it takes more than `max_bytes`.
-        """
-        ...
 
 
 class Stages:
@@ -55,7 +33,7 @@ class Stages:
         tracing: records decoding and batches.
         drift: is shown a sample of the batches, if there is a reference to compare it with.
         answer: takes the answers of a task; called in the thread that did it.
-        decode: makes the network's input of a file.
+        decode: makes the network's inputs of files.
         max_image_pixels: largest width * height of an image.
         decoding_bytes: memory that decoding an image may take beside others.
         clock: monotonic time in seconds.
@@ -79,7 +57,7 @@ class Stages:
         self._tracing = tracing
         self._drift = drift
         self._answer = answer
-        self._decode_file = decode
+        self._decode_all = decode
         self._max_image_pixels = max_image_pixels
         self._decoding_bytes = decoding_bytes
         self._clock = clock
@@ -90,31 +68,77 @@ class Stages:
         return self._decode(task) if isinstance(task, Decode) else self._infer(task)
 
     def _decode(self, task: Decode) -> Done:
-        image, started = task.image, self._clock()
-        if not isinstance(image.data, bytes):  # it has come decoded
-            image.pixels, image.decoded, image.data = image.data, started, b""
-            return lambda scheduler: scheduler.decoded(image)
-        try:
-            contract, most = self._model.manifest.preprocessing, self._max_image_pixels
-            max_bytes = None if task.is_large else self._decoding_bytes
-            seen = self._decode_file(image.data, contract, max_pixels=most, max_bytes=max_bytes)
-            if longest := image.options.photo_longest:
-                image.photo = oriented_photo(
-                    image.data, contract, longest, max_pixels=most, max_bytes=max_bytes
-                )
-        except LargeImage:
-            return lambda scheduler: scheduler.postpone(image)
-        except RequestError as error:
-            self._answer([(image, error.alone())])
-        else:
-            image.pixels, image.crop = seen.pixels, seen.crop
-            image.decoded = self._clock()
-            image.decode_seconds = image.decoded - started
+        started = self._clock()
+        encoded: list[tuple[QueuedImage, bytes]] = []
+        for image in task.images:
+            if isinstance(image.data, bytes):
+                encoded.append((image, image.data))
+            else:  # it has come decoded
+                image.pixels, image.decoded, image.data = image.data, started, b""
+        postponed = self._decode_files(encoded, started, is_large=task.is_large) if encoded else []
+
+        def tell(scheduler: Scheduler) -> None:
+            for image in task.images:
+                if image in postponed:
+                    scheduler.postpone(image)
+                else:
+                    scheduler.decoded(image)
+
+        return tell
+
+    def _decode_files(
+        self, encoded: Sequence[tuple[QueuedImage, bytes]], started: float, *, is_large: bool
+    ) -> list[QueuedImage]:
+        """Gives images their pixels or their errors; returns those that need more memory."""
+        max_bytes = None if is_large else self._decoding_bytes
+        decoded = self._decode_all(
+            [data for _, data in encoded],
+            self._model.manifest.preprocessing,
+            max_pixels=self._max_image_pixels,
+            max_bytes=max_bytes,
+        )
+        right: list[QueuedImage] = []
+        wrong: list[tuple[QueuedImage, Answer]] = []
+        postponed: list[QueuedImage] = []
+        for (image, data), seen in zip(encoded, decoded, strict=True):
+            try:
+                self._take(image, data, seen, max_bytes)
+            except LargeImage:
+                postponed.append(image)
+                continue
+            except RequestError as error:
+                wrong.append((image, error.alone()))
+            else:
+                right.append(image)
+            image.data = b""  # nobody needs it any more
+        if wrong:
+            self._answer(wrong)
+        ended = self._clock()
+        for image in right:
+            image.decoded, image.decode_seconds = ended, (ended - started) / len(encoded)
             for observer in self._observers:
                 observer.decoded(image.decode_seconds)
-            self._tracing.stage("decode", image.parent, started, image.decoded)
-        image.data = b""  # nobody needs it any more
-        return lambda scheduler: scheduler.decoded(image)
+            self._tracing.stage("decode", image.parent, started, ended)
+        return postponed
+
+    def _take(self, image: QueuedImage, data: bytes, seen: Decoded, max_bytes: int | None) -> None:
+        """Gives an image what was decoded of it.
+
+        Raises:
+            RequestError: if that is nothing.
+            LargeImage: if decoding it takes more memory.
+        """
+        if not isinstance(seen, NetworkInput):
+            raise seen
+        if longest := image.options.photo_longest:
+            image.photo = oriented_photo(
+                data,
+                self._model.manifest.preprocessing,
+                longest,
+                max_pixels=self._max_image_pixels,
+                max_bytes=max_bytes,
+            )
+        image.pixels, image.crop = seen.pixels, seen.crop
 
     def _infer(self, task: Infer) -> Done:
         batch, names = task.batch, self._answers.needed_outputs(task.batch)

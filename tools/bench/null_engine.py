@@ -70,13 +70,15 @@ class NullSlot:
         """See `Slot`; all but the logits is zeros, of one number where the size is not known."""
         answers: dict[str, NDArray[np.float32]] = {}
         for spec in self._signature.outputs:
+            if spec.name not in outputs:
+                continue
             shape = [
                 len(images),
                 *(size if isinstance(size, int) else 1 for size in spec.shape[1:]),
             ]
             is_logits = spec.meaning == "logits"
             answers[spec.name] = np.resize(self._logits if is_logits else np.float32(0), shape)
-        return {name: answers[name] for name in outputs}
+        return answers
 
 
 class NullEngines:

@@ -21,7 +21,8 @@ from app.contract.errors import (
     UnsupportedImageFormat,
 )
 from app.contract.manifest import Preprocessing
-from app.contract.preprocess import network_input
+from app.contract.preprocess import NetworkInput, network_input
+from app.inference.decoded import decode_here
 from app.inference.decoders import DecoderProcesses
 from app.inference.hosting import Hosting
 from app.settings import Settings
@@ -41,6 +42,21 @@ BOUND_SECONDS = 30.0
 PHOTO = encode(landscape((120, 90)), "JPEG")
 
 
+def decode(
+    decoders: DecoderProcesses,
+    data: bytes,
+    preprocessing: Preprocessing,
+    *,
+    max_pixels: int,
+    max_bytes: int | None = None,
+) -> NetworkInput:
+    """What becomes of one file; its error is raised."""
+    [decoded] = decoders.decode([data], preprocessing, max_pixels=max_pixels, max_bytes=max_bytes)
+    if isinstance(decoded, NetworkInput):
+        return decoded
+    raise decoded
+
+
 @pytest.fixture
 def two() -> Iterator[DecoderProcesses]:
     decoders = DecoderProcesses(2)
@@ -57,7 +73,7 @@ def test_they_see_what_a_thread_sees(
     data = encode(landscape((120, 90)), image_format)
     expected = network_input(data, contract, max_pixels=PIXELS)
     for _ in range(3):
-        seen = two.decode(data, contract, max_pixels=PIXELS)
+        seen = decode(two, data, contract, max_pixels=PIXELS)
         np.testing.assert_array_equal(seen.pixels, expected.pixels)
         assert seen.crop == expected.crop
 
@@ -67,7 +83,7 @@ def test_many_threads_get_each_their_own(two: DecoderProcesses) -> None:
     expected = [network_input(data, CONTRACT, max_pixels=PIXELS).pixels for data in photos]
     with ThreadPoolExecutor(8) as threads:
         seen = list(
-            threads.map(lambda data: two.decode(data, CONTRACT, max_pixels=PIXELS), photos * 5)
+            threads.map(lambda data: decode(two, data, CONTRACT, max_pixels=PIXELS), photos * 5)
         )
     for index, found in enumerate(seen):
         np.testing.assert_array_equal(found.pixels, expected[index % len(photos)])
@@ -93,22 +109,67 @@ def test_their_errors_are_a_threads(
     with pytest.raises(error) as expected:
         network_input(data, CONTRACT, max_pixels=max_pixels, max_bytes=max_bytes)
     with pytest.raises(error) as raised:
-        two.decode(data, CONTRACT, max_pixels=max_pixels, max_bytes=max_bytes)
+        decode(two, data, CONTRACT, max_pixels=max_pixels, max_bytes=max_bytes)
     assert str(raised.value) == str(expected.value)
-    assert two.decode(PHOTO, CONTRACT, max_pixels=PIXELS).pixels.shape == (32, 48, 3)
+    assert decode(two, PHOTO, CONTRACT, max_pixels=PIXELS).pixels.shape == (32, 48, 3)
+
+
+def test_files_decoded_together_each_get_what_is_theirs(two: DecoderProcesses) -> None:
+    photos = [encode(photo(colour, (120, 90))) for colour in COLOURS[:3]]
+    files = [photos[0], b"plain text", photos[1], truncated_jpeg(), photos[2]]
+    seen = two.decode(files, CONTRACT, max_pixels=PIXELS)
+    expected = decode_here(files, CONTRACT, max_pixels=PIXELS, max_bytes=None)
+    assert [type(decoded) for decoded in seen] == [
+        NetworkInput, UnsupportedImageFormat, NetworkInput, InvalidImage, NetworkInput,
+    ]  # fmt: skip
+    for found, wanted in zip(seen, expected, strict=True):
+        if isinstance(found, NetworkInput):
+            assert isinstance(wanted, NetworkInput)
+            np.testing.assert_array_equal(found.pixels, wanted.pixels)
+            assert found.crop == wanted.crop
+        else:
+            assert str(found) == str(wanted)
+
+
+def test_one_that_ends_over_one_of_several_files_fails_only_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoder = tmp_path / "decoder"
+    decoder.write_text(
+        f"#!{sys.executable}\n"
+        "import os, sys\n"
+        "from app.inference import decoded, decoder_process\n"
+        "decode = decoded.network_input\n"
+        "def crash(data, *rest, **options):\n"
+        "    return os._exit(1) if data == b'crash' else decode(data, *rest, **options)\n"
+        "decoded.network_input = crash\n"
+        "del sys.argv[:2]\n"  # -m and the module's name
+        "sys.exit(decoder_process.main())\n"
+    )
+    decoder.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(decoder))
+    monkeypatch.setenv("PYTHONPATH", str(Path.cwd()))
+    decoders = DecoderProcesses(2)
+    decoders.start()
+    try:
+        seen = decoders.decode([PHOTO, b"crash", PHOTO], CONTRACT, max_pixels=PIXELS)
+        assert [type(decoded) for decoded in seen] == [NetworkInput, InferenceFailed, NetworkInput]
+        assert str(seen[1]) == "the process that decoded this image ended"
+    finally:
+        decoders.stop()
 
 
 def test_one_that_ends_fails_its_image_and_is_replaced(caplog: pytest.LogCaptureFixture) -> None:
     decoders = DecoderProcesses(1)
     decoders.start()
     try:
-        decoders.decode(PHOTO, CONTRACT, max_pixels=PIXELS)
+        decode(decoders, PHOTO, CONTRACT, max_pixels=PIXELS)
         # It cannot read this contract, which nothing that is loaded can have.
         unreadable = CONTRACT.model_copy(update={"crop_height": -1})
         with pytest.raises(InferenceFailed, match="the process that decoded this image ended"):
-            decoders.decode(PHOTO, unreadable, max_pixels=PIXELS)
+            decode(decoders, PHOTO, unreadable, max_pixels=PIXELS)
         assert "another takes its place" in caplog.text
-        assert decoders.decode(PHOTO, CONTRACT, max_pixels=PIXELS).pixels.shape == (32, 48, 3)
+        assert decode(decoders, PHOTO, CONTRACT, max_pixels=PIXELS).pixels.shape == (32, 48, 3)
     finally:
         decoders.stop()
     wait_until(lambda: children(os.getpid()) == [])
@@ -119,9 +180,9 @@ def test_one_that_ended_while_it_was_idle_fails_nothing() -> None:
     decoders.start()
     try:
         for _ in range(2):
-            decoders.decode(PHOTO, CONTRACT, max_pixels=PIXELS)
+            decode(decoders, PHOTO, CONTRACT, max_pixels=PIXELS)
             kill_children()
-        assert decoders.decode(PHOTO, CONTRACT, max_pixels=PIXELS).pixels.shape == (32, 48, 3)
+        assert decode(decoders, PHOTO, CONTRACT, max_pixels=PIXELS).pixels.shape == (32, 48, 3)
     finally:
         decoders.stop()
 
@@ -130,14 +191,14 @@ def test_where_none_can_be_started_the_thread_decodes(monkeypatch: pytest.Monkey
     decoders = DecoderProcesses(1)
     decoders.start()
     try:
-        decoders.decode(PHOTO, CONTRACT, max_pixels=PIXELS)
+        decode(decoders, PHOTO, CONTRACT, max_pixels=PIXELS)
         kill_children()
         with monkeypatch.context() as patch:
             patch.setattr(sys, "executable", "/nowhere/python")
-            seen = decoders.decode(PHOTO, CONTRACT, max_pixels=PIXELS)
+            seen = decode(decoders, PHOTO, CONTRACT, max_pixels=PIXELS)
             assert seen.pixels.shape == (32, 48, 3)
             wait_until(lambda: children(os.getpid()) == [])
-        decoders.decode(PHOTO, CONTRACT, max_pixels=PIXELS)
+        decode(decoders, PHOTO, CONTRACT, max_pixels=PIXELS)
         assert len(children(os.getpid())) == 1
     finally:
         decoders.stop()
@@ -149,20 +210,20 @@ def test_where_they_end_at_once_the_thread_decodes(monkeypatch: pytest.MonkeyPat
     decoders.start()
     try:
         for _ in range(2):
-            seen = decoders.decode(PHOTO, CONTRACT, max_pixels=PIXELS)
+            seen = decode(decoders, PHOTO, CONTRACT, max_pixels=PIXELS)
             assert seen.pixels.shape == (32, 48, 3)
     finally:
         decoders.stop()
 
 
 def test_they_outlive_what_asks_the_service_to_stop(two: DecoderProcesses) -> None:
-    two.decode(PHOTO, CONTRACT, max_pixels=PIXELS)
+    decode(two, PHOTO, CONTRACT, max_pixels=PIXELS)
     pids = children(os.getpid())
     for pid in pids:
         os.kill(pid, signal.SIGTERM)
         os.kill(pid, signal.SIGINT)
     for _ in range(4):
-        two.decode(PHOTO, CONTRACT, max_pixels=PIXELS)
+        decode(two, PHOTO, CONTRACT, max_pixels=PIXELS)
     assert children(os.getpid()) == pids
 
 
@@ -172,7 +233,7 @@ def test_after_the_stop_nothing_is_decoded_and_nobody_waits() -> None:
     decoders.stop()
     for _ in range(3):
         with pytest.raises(InferenceFailed, match="the service stops"):
-            decoders.decode(PHOTO, CONTRACT, max_pixels=PIXELS)
+            decode(decoders, PHOTO, CONTRACT, max_pixels=PIXELS)
     wait_until(lambda: children(os.getpid()) == [])
 
 

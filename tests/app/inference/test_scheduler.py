@@ -13,14 +13,25 @@ NOTHING = Idle(None)
 
 
 def scheduler(
-    *, slots: int = 1, lone_slot: Slot | None = None, max_batch_size: int = 4, delay: float = 0.0
+    *,
+    slots: int = 1,
+    lone_slot: Slot | None = None,
+    max_batch_size: int = 4,
+    delay: float = 0.0,
+    decoders: int | None = None,
 ) -> Scheduler:
     return Scheduler(
         FakeEngine(slots=slots).open_slots(),
         lone_slot,
         max_batch_size=max_batch_size,
         max_delay_seconds=delay,
+        decoders=decoders,
     )
+
+
+def only(task: Decode) -> QueuedImage:
+    [image] = task.images
+    return image
 
 
 def add_decoded(
@@ -37,7 +48,7 @@ def add_decoded(
         while isinstance(task, Infer):  # what came before it goes first
             task = target.next(now)
         assert isinstance(task, Decode)
-        target.decoded(decode(task.image, now))
+        target.decoded(decode(only(task), now))
 
 
 def numbers(batch: Sequence[QueuedImage]) -> list[int]:
@@ -53,7 +64,7 @@ def infer(target: Scheduler, now: float = 0.0) -> Infer:
 def decoding(target: Scheduler, now: float = 0.0) -> QueuedImage:
     task = target.next(now)
     assert isinstance(task, Decode), task
-    return task.image
+    return only(task)
 
 
 async def test_a_lone_image_is_decoded_and_run_at_once() -> None:
@@ -267,11 +278,11 @@ async def test_large_images_are_decoded_one_at_a_time_and_nobody_waits_for_them(
     assert isinstance(small, Decode)
     assert not small.is_large
     assert target.next(0) == NOTHING
-    target.decoded(first.image)  # its decoding has failed
+    target.decoded(only(first))  # its decoding has failed
     second = target.next(0)
     assert isinstance(second, Decode)
     assert second.is_large
-    assert second.image is not first.image
+    assert only(second) is not only(first)
 
 
 async def test_batches_that_take_too_long_are_told() -> None:
@@ -294,3 +305,45 @@ async def test_clearing_gives_back_all_that_has_no_answer() -> None:
     assert sorted(numbers(target.clear())) == [1, 2, 3]
     assert target.next(0) == NOTHING
     target.finished(running)  # its slot comes back all the same, and hurts nobody
+
+
+async def test_processes_decode_several_images_at_once_when_more_wait_than_there_are() -> None:
+    target = scheduler(decoders=2, max_batch_size=32)
+    for number in range(20):
+        target.add(queued(number))
+    sizes = []
+    while isinstance(task := target.next(0), Decode):
+        sizes.append(len(task.images))
+        for image in task.images:
+            target.decoded(decode(image))
+    # At most eight; the last ones are shared among both.
+    assert sizes == [8, 6, 3, 1, 1, 1]
+    assert isinstance(task, Infer)
+    assert numbers(task.batch) == list(range(20))
+
+
+async def test_of_images_given_out_together_nobody_decodes_those_that_nobody_waits_for() -> None:
+    target = scheduler(decoders=1)
+    images = [queued(number) for number in range(4)]
+    for image in images:
+        target.add(image)
+    images[1].answers.leave()
+    task = target.next(0)
+    assert isinstance(task, Decode)
+    assert numbers(task.images) == [0, 2, 3]
+
+
+async def test_of_images_decoded_together_the_large_one_comes_again_alone() -> None:
+    target = scheduler(decoders=1)
+    for number in range(2):
+        target.add(queued(number))
+    task = target.next(0)
+    assert isinstance(task, Decode)
+    assert not task.is_large
+    small, large = task.images
+    target.decoded(decode(small))
+    target.postpone(large)
+    again = target.next(0)
+    assert isinstance(again, Decode)
+    assert again.is_large
+    assert only(again) is large
