@@ -11,6 +11,7 @@ from app.contract.errors import ConfigurationError
 from app.contract.signature import Signature
 from app.engines.buckets import batch_buckets, largest_batch
 from app.engines.cpu_engine import CpuEngine
+from app.engines.cudnn import require_cudnn
 from app.engines.engine import Engine, Layout, Provider
 from app.engines.freed_memory import return_freed_memory
 from app.engines.gently import gently
@@ -71,6 +72,8 @@ class OnnxEngines:
         # The gpu extra's CUDA libraries lie among the Python packages, where the loader does not
         # look.
         onnxruntime.preload_dlls()
+        if provider == "cuda":
+            require_cudnn()
         # For every convolution that cuDNN's newer interface does not take it writes an error to
         # standard error, and then takes the older one. What is really wrong is raised.
         onnxruntime.set_default_logger_severity(_FATAL)

@@ -108,6 +108,9 @@ class Scheduler:
         lone_slot: what runs a batch that has the cores to itself; None if that is any slot.
         max_batch_size: most images in a batch.
         max_delay_seconds: how long a batch that is not full waits for more images.
+        shares_device: whether slots run on one device, which computes one large batch sooner than
+            two small ones. Then a batch begins beside another of its kind only if it is at least
+            half full, and grows until then.
         decoders: how many processes decode. When more images wait than these can take one by one,
             each gets several at once. None if threads decode, which get one each.
     """
@@ -119,6 +122,7 @@ class Scheduler:
         *,
         max_batch_size: int,
         max_delay_seconds: float = 0.0,
+        shares_device: bool = False,
         decoders: int | None = None,
     ) -> None:
         self.slots = len(slots)
@@ -128,6 +132,7 @@ class Scheduler:
         self._decoding = 0
         self._max_batch_size = max_batch_size
         self._max_delay = max_delay_seconds
+        self._shares_device = shares_device
         self._decoders = decoders
         self._kinds: dict[Priority, _Kind] = {"interactive": _Kind(), "bulk": _Kind()}
         self._since_bulk = 0
@@ -233,9 +238,14 @@ class Scheduler:
             self._decoding += len(images)
             return Decode(images, is_large=False)
         is_due = has_slot and self._delay_seconds(kind, now) <= 0
+        if self._shares_device and 2 * len(kind.decoded) < largest:
+            is_due = is_due and not self._runs(priority)
         if is_due and (batch := _take(kind.decoded, largest, now)):
             return self._run(batch, now, others)
         return None
+
+    def _runs(self, priority: Priority) -> bool:
+        return any(task.batch[0].caller.priority == priority for task in self._running.values())
 
     def _run(self, batch: Sequence[QueuedImage], now: float, others: Others) -> Infer:
         is_alone = others.are_idle and self.is_idle

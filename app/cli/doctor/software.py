@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from app.cli.doctor.finding import Finding, Verdict
 from app.contract.errors import ConfigurationError
+from app.engines.cudnn import require_cudnn
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -56,7 +57,11 @@ def shared_objects(_: Settings) -> Iterator[Finding]:
             onnxruntime.preload_dlls()
             ctypes.CDLL(str(folder / "libonnxruntime_providers_shared.so"), ctypes.RTLD_GLOBAL)
             ctypes.CDLL(str(library))
+            if name == "cuda":
+                require_cudnn()
             yield Finding(f"{name} libraries", "ok", "all there")
+        except ConfigurationError as error:
+            yield Finding(f"{name} libraries", "warning", str(error))
         except (ImportError, OSError) as error:
             yield Finding(f"{name} libraries", "warning", f"{error}; install what is missing")
 

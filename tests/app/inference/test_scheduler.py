@@ -18,6 +18,7 @@ def scheduler(
     lone_slot: Slot | None = None,
     max_batch_size: int = 4,
     delay: float = 0.0,
+    shares_device: bool = False,
     decoders: int | None = None,
 ) -> Scheduler:
     return Scheduler(
@@ -25,6 +26,7 @@ def scheduler(
         lone_slot,
         max_batch_size=max_batch_size,
         max_delay_seconds=delay,
+        shares_device=shares_device,
         decoders=decoders,
     )
 
@@ -347,3 +349,27 @@ async def test_of_images_decoded_together_the_large_one_comes_again_alone() -> N
     assert isinstance(again, Decode)
     assert again.is_large
     assert only(again) is large
+
+
+async def test_on_one_device_a_small_batch_grows_while_another_runs() -> None:
+    target = scheduler(slots=2, shares_device=True, max_batch_size=4)
+    add_decoded(target, [0])
+    first = infer(target)
+    add_decoded(target, [1])
+    assert target.next(0) == NOTHING
+    add_decoded(target, [2])  # half of the largest
+    second = infer(target)
+    assert numbers(second.batch) == [1, 2]
+    add_decoded(target, [3])
+    target.finished(second)
+    assert target.next(0) == NOTHING
+    target.finished(first)
+    assert numbers(infer(target).batch) == [3]
+
+
+async def test_on_one_device_interactive_does_not_wait_for_bulk() -> None:
+    target = scheduler(slots=2, shares_device=True, max_batch_size=8)
+    add_decoded(target, [0], priority="bulk")
+    assert numbers(infer(target).batch) == [0]
+    add_decoded(target, [1])
+    assert numbers(infer(target).batch) == [1]
