@@ -98,7 +98,8 @@ class Scheduler:
 
     While interactive images come, bulk makes way: one of several slots is kept from it, so that
     the next interactive image need not wait for a batch of bulk to end, and its batches are at
-    most half as large, so that it shares the cores with less of it.
+    most half as large, so that it shares the cores with less of it; its images are decoded one by
+    one.
 
     A batch that has the cores to itself, with nothing else to do or under way, goes to a slot of
     its own, whose runs use all of them. What comes meanwhile does not wait for it.
@@ -220,8 +221,9 @@ class Scheduler:
 
     def _task(self, priority: Priority, kind: _Kind, now: float, others: Others) -> Task | None:
         largest, has_slot = self._max_batch_size, others.may_run and bool(self._free)
+        together = self._decoded_together(kind)
         if priority == "bulk" and self._makes_way_seconds(now) > 0:
-            largest = max(1, largest // 2)
+            largest, together = max(1, largest // 2), 1
             has_slot = has_slot and (len(self._free) > 1 or self.slots == 1)
         if (
             has_slot
@@ -234,7 +236,7 @@ class Scheduler:
             self._large = image
             self._decoding += 1
             return Decode([image], is_large=True)
-        if images := _take(kind.encoded, self._decoded_together(kind), now):
+        if images := _take(kind.encoded, together, now):
             self._decoding += len(images)
             return Decode(images, is_large=False)
         is_due = has_slot and self._delay_seconds(kind, now) <= 0

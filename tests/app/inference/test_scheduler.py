@@ -63,10 +63,14 @@ def infer(target: Scheduler, now: float = 0.0) -> Infer:
     return task
 
 
-def decoding(target: Scheduler, now: float = 0.0) -> QueuedImage:
+def decode_task(target: Scheduler, now: float = 0.0) -> Decode:
     task = target.next(now)
     assert isinstance(task, Decode), task
-    return only(task)
+    return task
+
+
+def decoding(target: Scheduler, now: float = 0.0) -> QueuedImage:
+    return only(decode_task(target, now))
 
 
 async def test_a_lone_image_is_decoded_and_run_at_once() -> None:
@@ -330,8 +334,7 @@ async def test_of_images_given_out_together_nobody_decodes_those_that_nobody_wai
     for image in images:
         target.add(image)
     images[1].answers.leave()
-    task = target.next(0)
-    assert isinstance(task, Decode)
+    task = decode_task(target)
     assert numbers(task.images) == [0, 2, 3]
 
 
@@ -339,14 +342,12 @@ async def test_of_images_decoded_together_the_large_one_comes_again_alone() -> N
     target = scheduler(decoders=1)
     for number in range(2):
         target.add(queued(number))
-    task = target.next(0)
-    assert isinstance(task, Decode)
+    task = decode_task(target)
     assert not task.is_large
     small, large = task.images
     target.decoded(decode(small))
     target.postpone(large)
-    again = target.next(0)
-    assert isinstance(again, Decode)
+    again = decode_task(target)
     assert again.is_large
     assert only(again) is large
 
@@ -373,3 +374,13 @@ async def test_on_one_device_interactive_does_not_wait_for_bulk() -> None:
     assert numbers(infer(target).batch) == [0]
     add_decoded(target, [1])
     assert numbers(infer(target).batch) == [1]
+
+
+async def test_bulk_that_makes_way_is_decoded_one_by_one() -> None:
+    target = scheduler(decoders=1, max_batch_size=8)
+    target.add(queued(0, now=0))
+    decoding(target)
+    for number in range(1, 9):
+        target.add(queued(number, priority="bulk", now=0))
+    assert len(decode_task(target).images) == 1
+    assert len(decode_task(target, now=5).images) == 7
