@@ -106,6 +106,7 @@ class ModelHost:
             slots,
             lone_slot,
             max_batch_size=self.model.max_batch_size,
+            usual_batch_size=self.model.usual_batch_size,
             max_delay_seconds=max_queue_delay_seconds,
             shares_device=model.provider != "cpu",
             decoders=decoders,

@@ -23,7 +23,7 @@ class StoredChoice(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    schema_version: Literal[2] = 2
+    schema_version: Literal[3] = 3
     conditions: dict[str, object]
     """All that the choice depends on."""
     chosen: str
@@ -32,6 +32,8 @@ class StoredChoice(BaseModel):
     """Threads of a run that has the cores to itself; 0 if it runs like any other."""
     max_batch_size: Annotated[int, Field(ge=1)]
     """Most images in a batch that it should get."""
+    usual_batch_size: Annotated[int, Field(ge=1)]
+    """The most while few images wait."""
     images_per_second: dict[str, int]
     """The measurement behind it: the best speed of each candidate by its name."""
 

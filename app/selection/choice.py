@@ -22,8 +22,11 @@ _SECONDS = 0.5
 _A_TIE = 0.95
 # As much sooner more threads must answer a lone client to be worth a session of their own.
 _SOONER = 0.9
+# So many times the usual batch is run when many images wait: 1.04 to 1.06 times as many images a
+# second, for each batch costs the service more than the engine (docs/performance.md).
+_MORE_WAIT = 2
 # Raised whenever measuring changes, so that earlier measurements are void.
-_METHOD = 8
+_METHOD = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class Choice:
         chosen_by: why.
         engine: the candidate's engine.
         max_batch_size: most images in a batch that it should get.
+        usual_batch_size: the most while few images wait.
         images_per_second: what each candidate that was measured would serve, by its name.
     """
 
@@ -42,6 +46,7 @@ class Choice:
     chosen_by: ChosenBy
     engine: Engine
     max_batch_size: int
+    usual_batch_size: int
     images_per_second: Mapping[str, int] = field(default_factory=dict)
 
     def __str__(self) -> str:
@@ -50,9 +55,15 @@ class Choice:
         return (
             f"{self.candidate}"
             + (f", {lone} threads for a lone run" if lone else "")
-            + f", batches of up to {self.max_batch_size}, by {self.chosen_by}"
+            + f", batches of up to {self.max_batch_size}"
+            + (f" ({self.usual_batch_size} while few images wait)" if self._has_two_sizes else "")
+            + f", by {self.chosen_by}"
             + (f" ({table} images/s)" if table else "")
         )
+
+    @property
+    def _has_two_sizes(self) -> bool:
+        return self.usual_batch_size < self.max_batch_size
 
 
 class Chooser:
@@ -112,9 +123,8 @@ class Chooser:
             Candidate("cpu", variant, layout) for variant in variants for layout in layouts
         ]
         if len(candidates) == 1:
-            return Choice(
-                candidates[0], "setting", self._engine(candidates[0]), self._batch_sizes[-1]
-            )
+            largest = self._batch_sizes[-1]
+            return Choice(candidates[0], "setting", self._engine(candidates[0]), largest, largest)
         conditions = self._conditions(candidates)
         if self._cache and (stored := self._cache.read(conditions)):
             for candidate in candidates:
@@ -125,6 +135,7 @@ class Chooser:
                         "cache",
                         self._engine(chosen),
                         stored.max_batch_size,
+                        stored.usual_batch_size,
                         stored.images_per_second,
                     )
         if not self._measures:
@@ -137,6 +148,7 @@ class Chooser:
                     chosen=str(choice.candidate),
                     lone_threads=choice.candidate.layout.lone_threads,
                     max_batch_size=choice.max_batch_size,
+                    usual_batch_size=choice.usual_batch_size,
                     images_per_second=dict(choice.images_per_second),
                 )
             )
@@ -149,7 +161,7 @@ class Chooser:
         """
         like, last = self._like, candidates[-1].layout
         chosen = next(candidate for candidate in candidates if candidate.layout == last)
-        largest = self._batch_sizes[-1]
+        usual = largest = self._batch_sizes[-1]
         if like is not None:
             for candidate in candidates:
                 layout = replace(like.layout, lone_threads=0)
@@ -159,7 +171,8 @@ class Chooser:
                 ):
                     chosen = candidate.with_lone_threads(like.layout.lone_threads)
                     largest = min(largest, like.max_batch_size)
-        return Choice(chosen, "rule", self._engine(chosen), largest)
+                    usual = min(largest, like.usual_batch_size or largest)
+        return Choice(chosen, "rule", self._engine(chosen), largest, usual)
 
     def _measure(self, variants: Sequence[Variant], layouts: Sequence[Layout]) -> Choice:
         """First the arithmetic, with the fewest threads a run; then the layout for the winner."""
@@ -180,9 +193,17 @@ class Chooser:
         self._confirm(by_threads[0], speeds, seconds)
         fastest_layout = _about_the_fastest(by_threads, speeds)[0]
         table = {str(candidate): round(speed.best) for candidate, speed in speeds.items()}
-        enough = speeds[fastest_layout].enough or self._batch_sizes[-1]
+        largest = self._batch_sizes[-1]
+        usual = speeds[fastest_layout].enough or largest
         chosen = fastest_layout.with_lone_threads(_lone_threads(fastest_layout, speeds))
-        return Choice(chosen, "measurement", self._engine(chosen), enough, table)
+        return Choice(
+            chosen,
+            "measurement",
+            self._engine(chosen),
+            min(_MORE_WAIT * usual, largest),
+            usual,
+            table,
+        )
 
     def _confirm(self, expected: Candidate, speeds: dict[Candidate, Speed], seconds: float) -> None:
         """Measures what was expected to be the fastest once more, if it was not.

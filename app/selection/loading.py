@@ -140,7 +140,8 @@ class _Loader:
         candidate = Candidate(provider, variant, Layout(threads=1, slots=2))
         chosen_by: Literal["rule", "setting"] = "rule" if self.precision == "auto" else "setting"
         batch = largest_batch(self.max_batch_size, provider)
-        return self._proved(Choice(candidate, chosen_by, self.verified.load(candidate), batch))
+        engine = self.verified.load(candidate)
+        return self._proved(Choice(candidate, chosen_by, engine, batch, batch))
 
     def _load_on_cpu(self) -> LoadedModel:
         if self.precision == "auto":
@@ -196,6 +197,7 @@ class _Loader:
             proof.signature,
             proof.difference,
             self.verified.found.class_gates(),
+            choice.usual_batch_size,
         )
         size = self.verified.file(candidate.variant).stat().st_size
         return LoadedModel(served, choice.engine, choice, size)

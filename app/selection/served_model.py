@@ -25,6 +25,7 @@ class ServedModel:
         signature: what goes in and comes out, with every size.
         difference: largest absolute difference of a logit from the golden ones in its self-test.
         class_gates: what the gates did over the photos of each class; None if that is not known.
+        usual_batch_size: the most while few images wait; None if that is `max_batch_size`.
     """
 
     manifest: Manifest
@@ -36,6 +37,7 @@ class ServedModel:
     signature: Signature
     difference: float = 0.0
     class_gates: ClassGates | None = None
+    usual_batch_size: int | None = None
 
     @property
     def name(self) -> str:

@@ -17,6 +17,7 @@ def scheduler(
     slots: int = 1,
     lone_slot: Slot | None = None,
     max_batch_size: int = 4,
+    usual_batch_size: int | None = None,
     delay: float = 0.0,
     shares_device: bool = False,
     decoders: int | None = None,
@@ -25,6 +26,7 @@ def scheduler(
         FakeEngine(slots=slots).open_slots(),
         lone_slot,
         max_batch_size=max_batch_size,
+        usual_batch_size=usual_batch_size,
         max_delay_seconds=delay,
         shares_device=shares_device,
         decoders=decoders,
@@ -384,3 +386,15 @@ async def test_bulk_that_makes_way_is_decoded_one_by_one() -> None:
         target.add(queued(number, priority="bulk", now=0))
     assert len(decode_task(target).images) == 1
     assert len(decode_task(target, now=5).images) == 7
+
+
+async def test_batches_are_larger_while_many_images_wait() -> None:
+    target = scheduler(slots=2, max_batch_size=4, usual_batch_size=2)
+    add_decoded(target, range(2))
+    assert numbers(infer(target).batch) == [0, 1]  # few wait
+    for number in range(2, 14):
+        target.add(queued(number))
+    for _ in range(4):  # twelve wait, so that two are no full batch
+        target.decoded(decode(decoding(target)))
+        target.add(queued(0))
+    assert numbers(infer(target).batch) == [2, 3, 4, 5]
