@@ -92,7 +92,8 @@ class Settings(BaseSettings):
     """Points of top-1 accuracy that precision auto may give up for speed."""
     max_batch_size: Annotated[int, Field(ge=0, le=1024)] = 0
     """Largest number of images in one batch; 0: 8 on a CPU, 64 on a GPU. On a CPU fewer are taken
-    where the measurement at start finds that more bring nothing."""
+    where the measurement at start finds that more bring little, and twice those while many images
+    wait."""
     max_queue_delay_ms: Annotated[float, Field(ge=0, le=10_000)] = 0
     """How long a batch that is not full may wait for more images, in milliseconds."""
     max_queue_size: Annotated[int, Field(ge=1, le=1_000_000)] = 256
