@@ -20,6 +20,10 @@ logger = logging.getLogger(__name__)
 # For all candidates together: what a start may cost in time.
 _SECONDS = 0.5
 _A_TIE = 0.95
+# More threads a run must be faster by more than this to serve. The same engine, loaded again, is up
+# to a tenth faster or slower, and under load fewer threads a run are the better guess
+# (docs/performance.md).
+_A_TIE_OF_THREADS = 0.9
 # As much sooner more threads must answer a lone client to be worth a session of their own.
 _SOONER = 0.9
 # So many times the usual batch is run when many images wait: 1.04 to 1.06 times as many images a
@@ -185,13 +189,13 @@ class Chooser:
             fastest = max(speeds.values(), key=lambda speed: speed.best)
         self._confirm(next(iter(speeds)), speeds, seconds)
         by_exactness = sorted(speeds, key=lambda candidate: candidate.exactness)
-        winner = _about_the_fastest(by_exactness, speeds)[0].variant
+        winner = _about_the_fastest(by_exactness, speeds, _A_TIE)[0].variant
         by_threads = [Candidate("cpu", winner, layout) for layout in reversed(layouts)]
         for candidate in by_threads[1:]:
             with_lone_run = candidate.with_lone_threads(candidate.layout.threads)
             speeds[candidate] = self._time(with_lone_run, seconds)
         self._confirm(by_threads[0], speeds, seconds)
-        fastest_layout = _about_the_fastest(by_threads, speeds)[0]
+        fastest_layout = _about_the_fastest(by_threads, speeds, _A_TIE_OF_THREADS)[0]
         table = {str(candidate): round(speed.best) for candidate, speed in speeds.items()}
         largest = self._batch_sizes[-1]
         usual = speeds[fastest_layout].enough or largest
@@ -255,11 +259,11 @@ class Chooser:
 
 
 def _about_the_fastest(
-    candidates: Sequence[Candidate], speeds: Mapping[Candidate, Speed]
+    candidates: Sequence[Candidate], speeds: Mapping[Candidate, Speed], tie: float
 ) -> list[Candidate]:
     """Those that are about as fast as the fastest: measurements of the same thing differ."""
     best = max(speeds[candidate].best for candidate in candidates)
-    return [candidate for candidate in candidates if speeds[candidate].best >= _A_TIE * best]
+    return [candidate for candidate in candidates if speeds[candidate].best >= tie * best]
 
 
 def _lone_threads(chosen: Candidate, speeds: Mapping[Candidate, Speed]) -> int:
