@@ -99,6 +99,7 @@ def test_photos_like_those_of_the_reference_raise_nothing(drift: Drift, seed: in
 def test_each_signal_sees_its_change_within_1024_images(
     drift: Drift, signal: Signal, changed: dict[str, object]
 ) -> None:
+    # `show` takes options of several types, and each case names one of them.
     classes = drawn(1024, changed.pop("classes", len(COLOURS)))  # type: ignore[arg-type]
     show(drift, classes, **changed)  # type: ignore[arg-type]
     assert signal in exceeded(drift, 1024)
