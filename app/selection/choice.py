@@ -26,8 +26,8 @@ _A_TIE = 0.95
 _A_TIE_OF_THREADS = 0.9
 # As much sooner more threads must answer a lone client to be worth a session of their own.
 _SOONER = 0.9
-# So many times the usual batch is run when many images wait: 1.04 to 1.06 times as many images a
-# second, for each batch costs the service more than the engine (docs/performance.md).
+# So many times the usual batch is run when many images wait: 1.03 to 1.07 times as many images a
+# second, for a batch costs the service more than its run, in hand-overs (decision 015).
 _MORE_WAIT = 2
 # Raised whenever measuring changes, so that earlier measurements are void.
 _METHOD = 9

@@ -14,7 +14,8 @@ NAME = "00010203-0405-0607-0809-0a0b0c0d0e0f"
 class Driver:
     """Has one device; a function that is named in `fails` gives an error.
 
-    The functions have CUDA's names, which are not Python's style. What `ctypes.byref` gives them has no public type.
+    The functions have CUDA's names, which are not in Python's style. What `ctypes.byref` gives them
+    has no public type.
     """
 
     def __init__(self, fails: str = "") -> None:
