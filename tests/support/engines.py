@@ -53,15 +53,22 @@ class FakeEngine:
     Attributes:
         gate: every run passes through it.
         respond: computes the outputs; a test may replace it.
+        lone: what runs lone images; None if that is any slot.
         batches: uint8 [batch, height, width, 3] of each run so far.
         outputs: the outputs asked for in each run so far.
     """
 
     def __init__(
-        self, *, slots: int = 1, provider: Provider = "cpu", respond: Respond = colour_outputs
+        self,
+        *,
+        slots: int = 1,
+        provider: Provider = "cpu",
+        respond: Respond = colour_outputs,
+        lone: "FakeEngine | None" = None,
     ) -> None:
         self.gate = Gate()
         self.respond = respond
+        self.lone = lone
         self.batches: list[NDArray[np.uint8]] = []
         self.outputs: list[frozenset[str]] = []
         self._slots = slots
@@ -75,7 +82,7 @@ class FakeEngine:
         return [FakeSlot(self) for _ in range(self._slots)]
 
     def open_lone_slot(self) -> Slot | None:
-        return None
+        return None if self.lone is None else FakeSlot(self.lone)
 
 
 class FakeSlot:

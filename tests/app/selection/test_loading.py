@@ -20,7 +20,7 @@ from app.selection.cache import ChoiceCache
 from app.selection.loading import LoadedModel, load_model
 from app.selection.memory_left import memory_left_at_start
 from tests.support.colours import COLOURS, INPUT_SIDE, colour_outputs
-from tests.support.engines import FakeEngine, FakeEngines
+from tests.support.engines import FakeEngine, FakeEngines, Respond
 from tests.support.repository import COLOUR_SIGNATURE, ManifestDict, in_schema_1, write_model
 from tests.support.signatures import without_output
 
@@ -144,18 +144,37 @@ def test_a_damaged_file_is_no_reason_to_serve_another_variant(tmp_path: Path) ->
         file.write_bytes(right)
 
 
-@pytest.mark.parametrize("offset", [0.01, np.nan, np.inf])
-def test_an_engine_that_computes_something_else_is_refused(repository: Path, offset: float) -> None:
+def off_by(offset: float) -> Respond:
+    """Logits of which the last image's are wrong."""
+
     def respond(
         images: NDArray[np.uint8], outputs: Collection[str]
     ) -> dict[str, NDArray[np.float32]]:
-        logits = colour_outputs(images, outputs)["logits"].copy()
-        logits[-1, 5] += offset
-        return {"logits": logits}
+        answers = dict(colour_outputs(images, outputs))
+        answers["logits"] = answers["logits"].copy()
+        answers["logits"][-1, 5] += offset
+        return answers
 
-    error = refusal(repository, FakeEngines(FakeEngine(respond=respond)))
+    return respond
+
+
+@pytest.mark.parametrize("offset", [0.01, np.nan, np.inf])
+def test_an_engine_that_computes_something_else_is_refused(repository: Path, offset: float) -> None:
+    error = refusal(repository, FakeEngines(FakeEngine(respond=off_by(offset))))
     assert error.option == "model_repository"
     assert "self-test" in error.cause
+
+
+@pytest.mark.parametrize("offset", [0.01, np.nan])
+def test_one_image_shows_whether_a_lone_run_computes_the_same(
+    repository: Path, offset: float
+) -> None:
+    engine = FakeEngine(lone=FakeEngine())
+    load(repository, FakeEngines(engine))
+    assert engine.lone
+    assert [len(batch) for batch in engine.lone.batches] == [1]
+    wrong = FakeEngine(lone=FakeEngine(respond=off_by(offset)))
+    assert "self-test" in refusal(repository, FakeEngines(wrong)).cause
 
 
 def test_an_engine_that_fails_is_refused_in_one_line(repository: Path) -> None:
