@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from app.contract.errors import ConfigurationError
@@ -29,6 +29,7 @@ def staged(target: Path, *, force: bool) -> Iterator[Path]:
             not writable.
     """
     refuse_existing(target, force=force)
+    is_first = not target.parent.exists()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         stage = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
@@ -46,6 +47,9 @@ def staged(target: Path, *, force: bool) -> Iterator[Path]:
         raise
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+        if is_first:
+            with suppress(OSError):  # it holds the version, or another process's
+                target.parent.rmdir()
 
 
 def refuse_existing(target: Path, *, force: bool) -> None:

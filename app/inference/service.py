@@ -102,6 +102,17 @@ class Service:
             raise NotReady("no model is loaded")
         return table
 
+    @property
+    def hosts(self) -> list[ModelHost]:
+        """Those that serve, the default model's first; none while no model is loaded.
+
+        Raises:
+            NotReady: while loading, and after a failure.
+            Draining: while shutting down.
+        """
+        self._check_ready()
+        return self.models.table.hosts
+
     def check_serving(self) -> None:
         """Raises what `table` raises."""
         _ = self.table

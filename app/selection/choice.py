@@ -1,6 +1,7 @@
 """Choosing the engine that serves: by what is set, from the cache, or by measurement."""
 
 import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -27,10 +28,12 @@ _A_TIE_OF_THREADS = 0.9
 # As much sooner more threads must answer a lone client to be worth a session of their own.
 _SOONER = 0.9
 # So many times the usual batch is run when many images wait: 1.03 to 1.07 times as many images a
-# second, for a batch costs the service more than its run, in hand-overs (decision 015).
+# second, for a batch costs the service more than its run, in hand-overs (decision 015). Not where
+# the engine has been slower with it, by more than chance.
 _MORE_WAIT = 2
+_AS_FAST = 0.99
 # Raised whenever measuring changes, so that earlier measurements are void.
-_METHOD = 9
+_METHOD = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,12 +202,16 @@ class Chooser:
         table = {str(candidate): round(speed.best) for candidate, speed in speeds.items()}
         largest = self._batch_sizes[-1]
         usual = speeds[fastest_layout].enough or largest
+        more = min(_MORE_WAIT * usual, largest)
+        by_size = speeds[fastest_layout].images_per_second
+        if by_size.get(more, math.inf) < _AS_FAST * by_size.get(usual, 0):
+            more = usual
         chosen = fastest_layout.with_lone_threads(_lone_threads(fastest_layout, speeds))
         return Choice(
             chosen,
             "measurement",
             self._engine(chosen),
-            min(_MORE_WAIT * usual, largest),
+            more,
             usual,
             table,
         )

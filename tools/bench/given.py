@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from app.contract.errors import ConfigurationError
-from tools.loadtools.proc import resident_mib
+from tools.loadtools.proc import processor_seconds, resident_mib
 
 _LOCAL = ("127.0.0.1", "localhost")
 
@@ -17,7 +17,7 @@ class GivenServer:
     Attributes:
         port: on 127.0.0.1.
         path: where it takes one image as the raw body.
-        pid: its first process, for its memory; None if that is not known.
+        pid: its first process, for its memory and processor time; None if that is not known.
     """
 
     port: int
@@ -33,6 +33,11 @@ class GivenServer:
     def resident_mib(self) -> float:
         """Memory of its processes; 0 without a pid."""
         return resident_mib(self.pid) if self.pid is not None else 0.0
+
+    @property
+    def processor_seconds(self) -> float:
+        """Processor time of its processes; 0 without a pid."""
+        return processor_seconds(self.pid) if self.pid is not None else 0.0
 
 
 def parse(url: str, pid: int | None) -> GivenServer:

@@ -43,6 +43,11 @@ class Endpoint(Protocol):
         """Memory that it holds now; 0 where that cannot be known."""
         ...
 
+    @property
+    def processor_seconds(self) -> float:
+        """Processor time that it has used; 0 where that cannot be known."""
+        ...
+
 
 @dataclass(frozen=True)
 class Chosen:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.bench.idle import wait_until_idle
 from tools.bench.lineup import Endpoint
 from tools.bench.report import Report
 from tools.loadtools import pictures, wrk
@@ -95,7 +96,10 @@ class Session:
     def closed(
         self, url: str, server: Endpoint, bodies: Bodies, *, clients: int, seconds: int
     ) -> wrk.Run:
-        """Closed-loop load; answers that are not a success are noted in the report."""
+        """Closed-loop load; answers that are not a success are noted in the report.
+
+        Returns once the server is idle, so that the next measurement has the machine to itself.
+        """
         run = wrk.run(
             url,
             bodies,
@@ -110,6 +114,8 @@ class Session:
             self.report.mistakes.append(
                 f"{url}: no answer to {clients} clients within {seconds} s of full load"
             )
+        if not wait_until_idle(lambda: server.processor_seconds):
+            self.report.mistakes.append(f"{url}: still busy long after its last client")
         return run
 
     def record(self, name: str, values: Sequence[float]) -> float:

@@ -70,7 +70,7 @@ def models_router(service: Service, authorise: _Authorise | None) -> APIRouter:
 
     @router.get("/models", summary="The models that are loaded", responses=problem_responses(503))
     async def models() -> ModelsBody:
-        return ModelsBody(models=[model_body(host) for host in service.table.hosts])
+        return ModelsBody(models=[model_body(host) for host in service.hosts])
 
     @router.get(
         "/models/{name}",

@@ -61,6 +61,18 @@ def test_a_full_disk_is_said_in_one_line(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("earlier", [(), ("1",)])
+def test_a_model_whose_only_version_fails_leaves_no_folder(
+    tmp_path: Path, earlier: tuple[str, ...]
+) -> None:
+    model = tmp_path / "flowers"
+    for version in earlier:
+        (model / version).mkdir(parents=True)
+    with pytest.raises(RuntimeError, match="fails"), staged(model / "2", force=False):
+        raise RuntimeError("fails")
+    assert [path.name for path in tmp_path.rglob("*")] == (["flowers", "1"] if earlier else [])
+
+
 def test_a_limit_on_file_size_leaves_nothing_half_written(tmp_path: Path) -> None:
     program = (
         "import sys, pathlib\n"

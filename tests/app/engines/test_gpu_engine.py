@@ -71,7 +71,7 @@ def test_a_batch_goes_to_its_bucket_or_in_parts(count: int, runs: list[tuple[int
     found = fake.slot.run(images(count), ["logits", "embedding"])
     assert fake.runs == runs
     for name, expected in colour_outputs(np.stack(images(count)), ["logits", "embedding"]).items():
-        np.testing.assert_array_equal(found[name], expected)
+        np.testing.assert_allclose(found[name], expected, rtol=1e-5)  # BLAS rounds by batch size
 
 
 def test_one_thread_captures_and_runs_a_slot_whoever_calls() -> None:

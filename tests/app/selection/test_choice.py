@@ -164,6 +164,14 @@ def test_batches_grow_while_that_brings_something(seconds: Seconds, largest: int
     assert choice.max_batch_size == min(2 * largest, 8)
 
 
+def test_many_that_wait_get_no_batch_that_was_slower() -> None:
+    def seconds(candidate: Candidate, images: int) -> float:
+        return 0.1 * images * (1.03 if images > 1 else 1)
+
+    choice = Trial(seconds).choose(inference_threads=1)
+    assert (choice.usual_batch_size, choice.max_batch_size) == (1, 1)
+
+
 def test_more_threads_a_run_must_be_clearly_faster() -> None:
     # The same engine, loaded again, differs by as much.
     choice = Trial(milliseconds(int8=3, two_threads=0.46)).choose([INT8])

@@ -14,6 +14,7 @@ from PIL import Image
 from torch import nn
 
 from senet import networks
+from senet.export.runtime import onnx_runner
 from senet.heads import Heads
 
 MODEL = Path(__file__).parents[3] / "models" / "imagenette" / "1"
@@ -26,15 +27,11 @@ CLASSES = 7
 HALF = SIDE // 2
 
 
-def session(precision: str) -> onnxruntime.InferenceSession:
-    return onnxruntime.InferenceSession(MODEL / f"model.{precision}.onnx")
-
-
 def differences(precision: str) -> NDArray[np.float32]:
     """What each logit has beyond the mean of its map, over the golden images."""
     images = np.load(MODEL / "golden.inputs.npy")
-    logits, cam = session(precision).run(["logits", "cam"], {"images": images})
-    return np.asarray(logits - cam.mean((2, 3)))
+    outputs = onnx_runner(MODEL / f"model.{precision}.onnx", ["logits", "cam"])(images)
+    return np.asarray(outputs["logits"] - outputs["cam"].mean((2, 3)))
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
@@ -65,7 +62,8 @@ def test_every_architecture_s_maps_explain_its_logits(name: str) -> None:
 @pytest.mark.needs_data("imagenette")
 def test_of_two_objects_side_by_side_each_map_peaks_on_its_own(data_sets: Path) -> None:
     archive = data_sets / "imagenette" / "imagenette-val-224.tar"
-    network, generator = session("fp32"), np.random.default_rng(0)
+    network = onnxruntime.InferenceSession(MODEL / "model.fp32.onnx")
+    generator = np.random.default_rng(0)
     ids = [label["id"] for label in MANIFEST["labels"]]
     with tarfile.open(archive) as file:
         photos = [known(network, file, index, name, generator) for index, name in enumerate(ids)]

@@ -420,6 +420,7 @@ def test_the_last_model_unloaded(serve: Serve) -> None:
         assert problem["detail"] == "no model is loaded"
         assert operator.client.get("/livez").status_code == 200
         assert operator.client.get("/startupz").status_code == 200
+        assert operator.client.get("/models").json() == {"models": []}
         assert_problem(operator.classify(PICTURE), 503, "not_ready")
         assert_problem(operator.classify(PICTURE, model="colours"), 503, "not_ready")
         assert value(operator.client, "senet_ready") == 0
