@@ -8,6 +8,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from app.contract.signature import NAMES
+from senet.export.processor import int8_sums_overflow
 
 INPUT = NAMES["image"]
 LOGITS, EMBEDDING, CAM = NAMES["logits"], NAMES["embedding"], NAMES["class_activation_map"]
@@ -36,7 +37,7 @@ def onnx_runner(
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
     # As the service runs it (`app.engines.onnx_engine`).
-    options.add_session_config_entry("session.x64quantprecision", "1")
+    options.add_session_config_entry("session.x64quantprecision", str(int(int8_sums_overflow())))
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     names = list(outputs or (output.name for output in session.get_outputs()))
 
