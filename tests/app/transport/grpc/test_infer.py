@@ -53,7 +53,7 @@ def test_pixels_raw_and_typed(client: GrpcClient) -> None:
     tensor = Tensor(name="images", datatype="UINT8", shape=pixels.shape, contents=contents)
     typed = client.infer(protocol.ModelInferRequest(model_name="colours", inputs=[tensor]))
     assert raw["logits"].argmax(axis=1).tolist() == [7, 7]
-    np.testing.assert_array_equal(arrays(typed)["logits"], raw["logits"])
+    np.testing.assert_allclose(arrays(typed)["logits"], raw["logits"], rtol=1e-5, atol=1e-4)
 
 
 def test_the_outputs_that_are_asked_for_in_their_order(client: GrpcClient) -> None:
