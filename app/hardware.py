@@ -3,7 +3,6 @@
 import os
 import platform
 import re
-from collections.abc import Mapping
 from pathlib import Path
 
 from app import cgroups
@@ -11,8 +10,6 @@ from app.cgroups import MEMBERSHIP, MOUNT
 
 _NO_LIMIT_BYTES = 2**60
 _INFERENCE_FLAGS = re.compile(r"(fma|f16c|avx|amx|asimd|sve|sme2?$|i8mm|bf16)")
-_VNNI = frozenset(("avx512_vnni", "avx_vnni"))
-_CPUINFO = Path("/proc/cpuinfo")
 
 
 def available_cores(cgroup: Path = MOUNT, membership: Path = MEMBERSHIP) -> int:
@@ -59,44 +56,24 @@ def _quota_v1(group: Path) -> float | None:
     return quota / period if quota > 0 else None
 
 
-def processor(cpuinfo: Path = _CPUINFO) -> str:
+def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     """The processor's model, how many there are, and the instructions that inference may use.
 
     Args:
         cpuinfo: where the kernel describes the processors.
     """
-    facts = _facts(cpuinfo)
-    relevant = sorted(flag for flag in _flags(facts) if _INFERENCE_FLAGS.match(flag))
-    name = facts.get("model name") or facts.get("CPU part") or platform.processor()
-    return " ".join([f"{available_cores()} x {name or platform.machine()}", *relevant])
-
-
-def int8_sums_overflow(cpuinfo: Path = _CPUINFO) -> bool:
-    """Whether the processor adds pairs of int8 products in 16 bits, which do not always hold them.
-
-    Those of Intel's architecture do that lack VNNI (oneDNN, "Nuances of int8 Computations").
-
-    Args:
-        cpuinfo: where the kernel describes the processors; what it does not describe is taken for
-            one that adds exactly.
-    """
-    flags = _flags(_facts(cpuinfo))
-    return "ssse3" in flags and not flags & _VNNI
-
-
-def _facts(cpuinfo: Path) -> dict[str, str]:
     try:
         text = cpuinfo.read_text()
     except OSError:
         text = ""
     # Each processor has a paragraph; the first one stands for all.
     lines = [line.partition(":") for line in text.partition("\n\n")[0].splitlines()]
-    return {name.strip(): value.strip() for name, _, value in lines}
-
-
-def _flags(facts: Mapping[str, str]) -> frozenset[str]:
+    facts = {name.strip(): value.strip() for name, _, value in lines}
     # "Features" on Arm, where the model is often not named.
-    return frozenset(facts.get("flags", facts.get("Features", "")).split())
+    flags = facts.get("flags", facts.get("Features", "")).split()
+    relevant = sorted(flag for flag in flags if _INFERENCE_FLAGS.match(flag))
+    name = facts.get("model name") or facts.get("CPU part") or platform.processor()
+    return " ".join([f"{available_cores()} x {name or platform.machine()}", *relevant])
 
 
 def memory_limit_bytes(cgroup: Path = MOUNT, membership: Path = MEMBERSHIP) -> int | None:

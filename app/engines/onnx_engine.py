@@ -22,7 +22,6 @@ from app.engines.providers import candidates, check_loaded, session_providers
 from app.engines.signature_check import check_signature
 from app.engines.tensorrt_cache import find_engine
 from app.engines.tensorrt_target import detect
-from app.hardware import int8_sums_overflow
 
 logger = logging.getLogger(__name__)
 
@@ -144,9 +143,6 @@ def _options(threads: int, *, is_alone: bool = False) -> onnxruntime.SessionOpti
     # A memory pattern keeps a block of all activations for every batch size ever met: 94 MiB
     # more for SE-ResNet-50 under load, at no gain in speed (docs/performance.md).
     options.enable_mem_pattern = False
-    # Has weights multiplied as unsigned numbers, in 16 bits: slower, and exact. ONNX Runtime would
-    # do so with VNNI as well, where it is not needed.
-    options.add_session_config_entry("session.x64quantprecision", str(int(int8_sums_overflow())))
     # What was checked was read as ONNX. By its name or content a file could be taken for ONNX
     # Runtime's own format, which is another.
     options.add_session_config_entry("session.load_model_format", "ONNX")

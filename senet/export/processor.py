@@ -12,6 +12,6 @@ def instructions(cpuinfo: Path = _CPUINFO) -> frozenset[str]:
 
 
 def int8_sums_overflow(cpuinfo: Path = _CPUINFO) -> bool:
-    """Whether pairs of int8 products are added in 16 bits, as in the service (`app.hardware`)."""
+    """Whether pairs of int8 products are added in 16 bits, which do not always hold them."""
     found = instructions(cpuinfo)
     return "ssse3" in found and not found & _VNNI

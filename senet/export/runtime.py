@@ -36,7 +36,7 @@ def onnx_runner(
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
-    # As the service runs it (`app.engines.onnx_engine`).
+    # A figure of a file holds on every processor, whichever exports it.
     options.add_session_config_entry("session.x64quantprecision", str(int(int8_sums_overflow())))
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     names = list(outputs or (output.name for output in session.get_outputs()))

@@ -5,14 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.hardware import (
-    available_cores,
-    core_quota,
-    int8_sums_overflow,
-    memory_limit_bytes,
-    processor,
-)
-from senet.export import processor as exports
+from app.hardware import available_cores, core_quota, memory_limit_bytes, processor
 
 
 @pytest.fixture(autouse=True)
@@ -183,21 +176,3 @@ def test_a_container_has_the_limits_that_stand_at_its_mount(tmp_path: Path, text
     version_2(tmp_path / "outside", "100000 100000\n")
     assert core_quota(mount, member(tmp_path, text)) == 2
     assert core_quota(mount, tmp_path / "missing") == 2
-
-
-@pytest.mark.parametrize(
-    ("line", "overflow"),
-    [
-        ("flags\t\t: fpu ssse3 sse4_1 avx2 fma", True),
-        ("flags\t\t: fpu ssse3 avx2 avx512f avx512bw", True),
-        ("flags\t\t: fpu ssse3 avx2 avx512f avx512_vnni", False),
-        ("flags\t\t: fpu ssse3 avx2 avx_vnni", False),
-        ("Features\t: fp asimddp i8mm", False),
-        ("", False),
-    ],
-)
-def test_int8_sums_overflow_without_vnni(tmp_path: Path, line: str, overflow: bool) -> None:
-    cpuinfo = tmp_path / "cpuinfo"
-    cpuinfo.write_text(f"processor\t: 0\n{line}\n\n")
-    assert int8_sums_overflow(cpuinfo) == exports.int8_sums_overflow(cpuinfo) == overflow
-    assert not int8_sums_overflow(tmp_path / "none")
