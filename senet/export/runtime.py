@@ -8,7 +8,6 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from app.contract.signature import NAMES
-from senet.export.processor import int8_sums_overflow
 
 INPUT = NAMES["image"]
 LOGITS, EMBEDDING, CAM = NAMES["logits"], NAMES["embedding"], NAMES["class_activation_map"]
@@ -36,8 +35,6 @@ def onnx_runner(
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
-    # A figure of a file holds on every processor, whichever exports it.
-    options.add_session_config_entry("session.x64quantprecision", str(int(int8_sums_overflow())))
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     names = list(outputs or (output.name for output in session.get_outputs()))
 

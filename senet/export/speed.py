@@ -5,9 +5,9 @@ import platform
 import statistics
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
 from app.contract.manifest import Precision
-from senet.export.processor import instructions
 from senet.export.runtime import Images, Run
 
 BATCH = 8
@@ -41,8 +41,9 @@ def ratios(runs: Mapping[Precision, Run], photos: Images) -> dict[Precision, flo
 
 def machine() -> str:
     """The processor's architecture, cores and the instructions that decide the speed of int8."""
-    found = instructions()
-    flags = [flag for flag in _FLAGS if flag in found]
+    info = Path("/proc/cpuinfo")
+    words = set(info.read_text().split()) if info.exists() else set()
+    flags = [flag for flag in _FLAGS if flag in words]
     known = " ".join(flags) or "no vector instructions known"
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return f"{platform.machine()}, {cores} cores, {known}"
