@@ -15,6 +15,7 @@ from torch import nn
 
 from senet import networks
 from senet.heads import Heads
+from tests.support.exact_sums import run_exactly
 
 MODEL = Path(__file__).parents[3] / "models" / "imagenette" / "1"
 MANIFEST = json.loads((MODEL / "manifest.json").read_text())
@@ -29,11 +30,8 @@ HALF = SIDE // 2
 def differences(precision: str) -> NDArray[np.float32]:
     """What each logit has beyond the mean of its map, over the golden images."""
     images = np.load(MODEL / "golden.inputs.npy")
-    options = onnxruntime.SessionOptions()
-    # The report's figure is of sums that do not overflow; without VNNI some would.
-    options.add_session_config_entry("session.x64quantprecision", "1")
-    session = onnxruntime.InferenceSession(MODEL / f"model.{precision}.onnx", options)
-    logits, cam = session.run(["logits", "cam"], {"images": images})
+    file = MODEL / f"model.{precision}.onnx"
+    logits, cam = run_exactly(file, images, ["logits", "cam"]).values()
     return np.asarray(logits - cam.mean((2, 3)))
 
 
