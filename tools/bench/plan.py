@@ -42,7 +42,7 @@ class Plan:
     starts: int
 
 
-FULL = Plan(rounds=3, warm=2, tryout=2, closed=4, short=2, lone=2, open=10, starts=5)
+FULL = Plan(rounds=3, warm=2, tryout=4, closed=4, short=2, lone=2, open=10, starts=5)
 QUICK = Plan(rounds=2, warm=1, tryout=0, closed=1, short=1, lone=1, open=4, starts=3)
 # Of a closed loop, in seconds: until as many requests end as begin.
 _RAMP = 1

@@ -50,5 +50,5 @@ def _try(session: Session, subject: Subject, peer: str, setting: Setting) -> tup
         many = session.closed(
             server.url, server, bodies, clients=session.clients, seconds=plan.tryout
         )
-        lone = session.closed(server.url, server, bodies, clients=1, seconds=plan.tryout)
+        lone = session.closed(server.url, server, bodies, clients=1, seconds=plan.lone)
     return many.rate, lone.p50_ms or float("inf")

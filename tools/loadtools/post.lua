@@ -1,5 +1,5 @@
--- wrk script: sends bodies in turn, and counts the answers of a window of time. Answers before it
--- only fill the server, so that as much unfinished work enters the window as leaves it.
+-- wrk script: sends bodies in turn, and notes when the answers of a window of time came. Answers
+-- before it only fill the server, so that as much unfinished work enters the window as leaves it.
 -- Arguments: seconds before the window, its seconds, the content type, one file for each body.
 local ffi = require("ffi")
 ffi.cdef [[
@@ -11,8 +11,8 @@ local time = ffi.new("bench_time")
 local requests, sent = {}, 0
 local threads = {}
 local ramp, window, from, to
--- Not local, for wrk reads it across threads.
-counted = 0
+-- Microseconds from the window's start. Not local, for wrk reads it across threads.
+answered = {}
 
 local function now()
   ffi.C.clock_gettime(MONOTONIC, time)
@@ -45,19 +45,18 @@ end
 function response()
   local at = now()
   if at >= from and at < to then
-    counted = counted + 1
+    answered[#answered + 1] = math.floor((at - from) * 1e6)
   end
 end
 
 function done(summary, latency, _)
   local errors = summary.errors
   local broken = errors.connect + errors.read + errors.write + errors.timeout
-  local in_window = 0
   for _, thread in ipairs(threads) do
-    in_window = in_window + thread:get("counted")
+    io.write("answered_us=", table.concat(thread:get("answered"), ","), "\n")
   end
   io.write(string.format(
-    "bench requests=%d counted=%d refused=%d broken=%d us=%d p50_us=%d p99_us=%d\n",
-    summary.requests, in_window, errors.status, broken, summary.duration,
+    "bench requests=%d refused=%d broken=%d us=%d p50_us=%d p99_us=%d\n",
+    summary.requests, errors.status, broken, summary.duration,
     latency:percentile(50), latency:percentile(99)))
 end

@@ -11,13 +11,15 @@ from pathlib import Path
 from app.contract.errors import ConfigurationError
 from app.hardware import available_cores
 from tools.loadtools.bodies import Bodies
+from tools.loadtools.pace import pace
 
 _SCRIPT = Path(__file__).with_name("post.lua")
 _LINE = re.compile(
-    r"^bench requests=(\d+) counted=(\d+) refused=(\d+) broken=(\d+) us=(\d+) p50_us=(\d+)"
-    r" p99_us=(\d+)$",
+    r"^bench requests=(\d+) refused=(\d+) broken=(\d+) us=(\d+) p50_us=(\d+) p99_us=(\d+)$",
     re.MULTILINE,
 )
+# One line for each of wrk's threads.
+_TIMES = re.compile(r"^answered_us=([\d,]*)$", re.MULTILINE)
 _SAMPLE_SECONDS = 0.1
 # Of one request; the slowest body holds 64 photos.
 _TIMEOUT = "60s"
@@ -31,7 +33,7 @@ class Run:
     Attributes:
         requests: answered in all, whatever with.
         failed: answered with a status of 400 and above, or not at all.
-        rate: answers a second, once the server was full.
+        rate: answers a second, once the server was full (`pace`).
         p50_ms: median latency of a request.
         p99_ms: its 99th percentile.
         busy: cores that wrk itself kept busy.
@@ -101,17 +103,22 @@ def run(
             break
         except subprocess.TimeoutExpired:
             continue
-    return parse(output, seconds, _children_seconds() - before, memory)
+    return parse(output, seconds, clients, _children_seconds() - before, memory)
 
 
 def parse(
-    output: str, seconds: float, processor_seconds: float = 0.0, memory_mib: float = 0.0
+    output: str,
+    seconds: float,
+    clients: int,
+    processor_seconds: float = 0.0,
+    memory_mib: float = 0.0,
 ) -> Run:
     """Reads what `post.lua` prints at the end.
 
     Args:
         output: of wrk.
         seconds: in which answers counted.
+        clients: that sent requests.
         processor_seconds: that wrk took.
         memory_mib: of the server.
 
@@ -121,11 +128,12 @@ def parse(
     found = _LINE.search(output)
     if found is None:
         raise RuntimeError(f"wrk: {' '.join(output.split()) or 'no output'}")
-    requests, counted, refused, broken, us, p50, p99 = map(int, found.groups())
+    requests, refused, broken, us, p50, p99 = map(int, found.groups())
+    times = [int(at) / 1e6 for line in _TIMES.findall(output) for at in line.split(",") if at]
     return Run(
         requests=requests,
         failed=refused + broken,
-        rate=counted / seconds,
+        rate=pace(times, seconds, clients=clients),
         p50_ms=p50 / 1000,
         p99_ms=p99 / 1000,
         busy=1e6 * processor_seconds / us,

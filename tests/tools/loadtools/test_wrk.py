@@ -12,12 +12,14 @@ OUTPUT = """\
 Running 3s test @ http://127.0.0.1:8000/classify
   1 threads and 32 connections
 Requests/sec:    400.00
-bench requests=1200 counted=900 refused=20 broken=4 us=4000000 p50_us=71500 p99_us=90250
+answered_us=0,500000,1000000,1500000,2000000,2500000
+answered_us=250000,750000,1250000,1750000,2250000,2750000
+bench requests=1200 refused=20 broken=4 us=4000000 p50_us=71500 p99_us=90250
 """
 
 
 def test_reads_what_the_script_prints() -> None:
-    run = wrk.parse(OUTPUT, 3, processor_seconds=0.4, memory_mib=140.0)
+    run = wrk.parse(OUTPUT, 3, 2, processor_seconds=0.4, memory_mib=140.0)
 
     assert (run.requests, run.failed) == (1200, 24)
     assert (run.p50_ms, run.p99_ms) == (71.5, 90.25)
@@ -25,17 +27,22 @@ def test_reads_what_the_script_prints() -> None:
     assert run.memory_mib == 140.0
 
 
-def test_only_answers_in_the_window_make_the_rate() -> None:
-    assert wrk.parse(OUTPUT, 3).rate == 300
+def test_the_answers_of_all_threads_make_the_rate() -> None:
+    assert wrk.parse(OUTPUT, 3, 2).rate == pytest.approx(4)
+
+
+def test_no_answer_in_the_window_is_a_rate_of_nought() -> None:
+    silent = "answered_us=\n" + OUTPUT.splitlines()[-1] + "\n"
+    assert wrk.parse(silent, 3, 2).rate == 0
 
 
 def test_says_why_wrk_did_not_come_to_its_end() -> None:
     with pytest.raises(RuntimeError, match=r"unable to connect to 127\.0\.0\.1:1"):
-        wrk.parse("unable to connect to 127.0.0.1:1 Connection refused\n", 3)
+        wrk.parse("unable to connect to 127.0.0.1:1 Connection refused\n", 3, 2)
 
 
 def test_the_report_names_the_worst_of_several_runs() -> None:
-    runs = [wrk.parse(OUTPUT, 3, busy, memory) for busy, memory in ((0.4, 100.0), (0.8, 90.0))]
+    runs = [wrk.parse(OUTPUT, 3, 2, busy, memory) for busy, memory in ((0.4, 100.0), (0.8, 90.0))]
 
     busy, memory = wrk.together(runs)
     assert busy == pytest.approx(0.2)
