@@ -200,12 +200,7 @@ class Chooser:
         self._confirm(by_threads[0], speeds, seconds)
         fastest_layout = _about_the_fastest(by_threads, speeds, _A_TIE_OF_THREADS)[0]
         table = {str(candidate): round(speed.best) for candidate, speed in speeds.items()}
-        largest = self._batch_sizes[-1]
-        usual = speeds[fastest_layout].enough or largest
-        more = min(_MORE_WAIT * usual, largest)
-        by_size = speeds[fastest_layout].images_per_second
-        if by_size.get(more, math.inf) < _AS_FAST * by_size.get(usual, 0):
-            more = usual
+        usual, more = _usual_and_largest_batch(speeds[fastest_layout], self._batch_sizes[-1])
         chosen = fastest_layout.with_lone_threads(_lone_threads(fastest_layout, speeds))
         return Choice(
             chosen,
@@ -271,6 +266,15 @@ def _about_the_fastest(
     """Those that are about as fast as the fastest: measurements of the same thing differ."""
     best = max(speeds[candidate].best for candidate in candidates)
     return [candidate for candidate in candidates if speeds[candidate].best >= tie * best]
+
+
+def _usual_and_largest_batch(speed: Speed, limit: int) -> tuple[int, int]:
+    """The batch size that is usual, and the one while many images wait."""
+    usual = speed.enough or limit
+    more = min(_MORE_WAIT * usual, limit)
+    by_size = speed.images_per_second
+    is_slower = by_size.get(more, math.inf) < _AS_FAST * by_size.get(usual, 0)
+    return usual, usual if is_slower else more
 
 
 def _lone_threads(chosen: Candidate, speeds: Mapping[Candidate, Speed]) -> int:

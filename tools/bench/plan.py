@@ -24,7 +24,7 @@ class Plan:
     Attributes:
         rounds: in which contenders take turns.
         warm: before the first round, for each contender.
-        tryout: of one run for each setting of a peer; 0 tries none.
+        tryout: of one run with many clients for each setting of a peer; 0 tries none.
         closed: of one run with many clients, for what the goals are about.
         short: of one such run for everything else.
         lone: of one run with one client.

@@ -16,8 +16,7 @@ _OF_ITS_CONTENTS = (
     ValueError,
     LookupError,
     EOFError,
-    NotImplementedError,
-    RuntimeError,  # zipfile's, of an encrypted member
+    RuntimeError,  # zipfile's, of a member that is encrypted or of a compression it does not know
     zipfile.BadZipFile,
     tarfile.TarError,
     zlib.error,
